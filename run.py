@@ -1,0 +1,14 @@
+"""Train and test networks: `python run.py --help` tells how. The program itself is `exp.cli`."""
+
+import sys
+from pathlib import Path
+
+try:
+    from exp.cli import main
+except ModuleNotFoundError as error:
+    if error.name not in ("exp", "hydra", "omegaconf"):
+        raise
+    sys.exit("exp is not installed in this Python: run `make run` once, then use .venv/bin/python run.py")
+
+if __name__ == "__main__":
+    sys.exit(main(conf=Path(__file__).resolve().parent / "conf"))

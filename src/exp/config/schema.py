@@ -1,0 +1,133 @@
+"""The schema of a run's configuration: frozen pydantic models that know no unknown key. No TensorFlow here.
+
+No field has a default: every default value lives in `conf/`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag
+
+from exp.config.targets import Target
+
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+MemoryLimit = Annotated[int, Field(ge=64)]
+"""MB of GPU memory. Below 64 MB TensorFlow cannot even create its context on a GPU."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Data(Section):
+    """The data set, and how its examples are ordered and batched."""
+
+    target: Target
+    batch_size: PositiveInt
+    buffer_size: PositiveInt
+    limit: PositiveInt | None
+    prefetch: Annotated[int, Field(ge=0, le=64)]
+
+
+class Exec(Section):
+    """How a step is executed."""
+
+    name: Literal["eager", "function", "session", "fit"]
+    steps_per_call: Annotated[int, Field(ge=1, le=10_000)] | None
+    jit_compile: bool
+
+
+class DeviceSection(Section):
+    """What all device layouts share."""
+
+    threads: Annotated[int, Field(ge=1, le=4096)] | None
+
+
+Memory = Literal["growth", "full"] | MemoryLimit | Annotated[float, Field(gt=0, lt=1)]
+"""How a GPU's memory is taken: as needed, all of it, a limit in MB, or (in a session only) a fraction."""
+
+
+class AllDevices(DeviceSection):
+    """Every GPU, or the CPU where there is none."""
+
+    name: Literal["all"]
+    memory: Memory
+
+
+class SubsetOfDevices(DeviceSection):
+    """Some devices of one kind, by their index."""
+
+    name: Literal["subset"]
+    kind: Literal["GPU", "CPU"]
+    indices: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    memory: Memory
+
+
+class VirtualDevices(DeviceSection):
+    """Several virtual devices on the first physical one."""
+
+    name: Literal["virtual"]
+    count: Annotated[int, Field(ge=1, le=64)]
+    memory_limit_mb: MemoryLimit | None
+
+
+def _layout(value: Any) -> str | None:
+    return value.get("name") if isinstance(value, dict) else None
+
+
+Device = Annotated[
+    Annotated[AllDevices, Tag("all")]
+    | Annotated[SubsetOfDevices, Tag("subset")]
+    | Annotated[VirtualDevices, Tag("virtual")],
+    Discriminator(_layout),
+]
+
+
+class Train(Section):
+    """How long a run trains."""
+
+    epochs: PositiveInt
+    steps: PositiveInt | None
+
+
+class Checkpoint(Section):
+    """What a run saves, and when."""
+
+    every: PositiveInt
+    max_to_keep: PositiveInt
+    name: FileName
+
+
+class Summary(Section):
+    """What a run logs, and when."""
+
+    every: PositiveInt
+    images: bool
+
+
+class Config(Section):
+    """A whole run, as asked for."""
+
+    model: Target
+    data: Data
+    exec: Exec
+    device: Device
+    optimizer: Target
+    train: Train
+    checkpoint: Checkpoint
+    summary: Summary
+    mode: Literal["train", "test"]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    trusted_targets: list[str]
+
+    def total_steps(self, examples: int) -> int:
+        """The number of training steps of the run, given the number of examples in the training set."""
+        if self.train.steps is not None:
+            return self.train.steps
+        return self.train.epochs * (examples // self.data.batch_size)
+
+    def label(self) -> str:
+        """A short readable name: model, data set, execution and device."""
+        return "_".join([self.model.short_name, self.data.target.short_name, self.exec.name, self.device.name])
+

@@ -1,0 +1,116 @@
+"""Nodes that name code by `_target_`: what they may name, and which arguments that code takes.
+
+Configuration may come from anywhere, so that a `_target_` is a way to run code. Three locks: the name starts with a
+trusted prefix; what it leads to was defined under such a prefix (so that `exp.model.mlp.os.remove` is not `exp`'s);
+and it is a function of ours or a class of the right kind, never a method or a module's helper.
+"""
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import ErrorDetails
+
+from exp.errors import UserError
+
+OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.")
+KERAS_PREFIX = "keras.optimizers."
+
+
+class Target(BaseModel):
+    """A callable by its dotted name, and the keyword arguments it gets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    arguments: dict[str, Any]
+
+    @property
+    def short_name(self) -> str:
+        """`mlp` for `exp.model.mlp.create`, `RMSprop` for `keras.optimizers.RMSprop`."""
+        parts = self.name.split(".")
+        return parts[-2] if parts[-1] in ("create", "load") and len(parts) > 1 else parts[-1]
+
+
+def nested_targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every `_target_` at or below a node of plain lists and dicts, with the path of its key."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            where = f"{path}.{key}" if path else str(key)
+            if key == "_target_":
+                yield where, value
+            yield from nested_targets(value, where)
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for index, value in enumerate(node):
+            yield from nested_targets(value, f"{path}[{index}]")
+
+
+def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
+    """Refuse a `_target_` that no trusted prefix covers.
+
+    Raises:
+        UserError: the name is not a dotted name, or starts with none of the prefixes.
+    """
+    prefixes = (*OWN_PREFIXES, KERAS_PREFIX, *trusted)
+    if isinstance(name, str) and name.startswith(prefixes):
+        parts = name.split(".")
+        if all(part.isidentifier() and not part.startswith("_") for part in parts):
+            return
+    raise UserError(
+        f"{path}={name}: not trusted to run; a target starts with one of {', '.join(prefixes)} "
+        "(add a prefix of your own code with trusted_targets=[PREFIX])"
+    )
+
+
+def argument_errors(path: str, target: Target, *, supplied: Sequence[str]) -> tuple[list[ErrorDetails], list[str]]:
+    """Compare a target's arguments with the signature of our own function, without importing TensorFlow.
+
+    Args:
+        path: the node's path in the configuration.
+        target: the callable and its arguments. Only names under `exp.` are looked up: what is elsewhere may import
+            TensorFlow, and is checked when it is called.
+        supplied: parameters that `exp.run` passes itself, and that a configuration must not set.
+
+    Returns:
+        pydantic's errors, each located by its path in the configuration; and the paths of all arguments there are.
+    """
+    if not target.name.startswith(OWN_PREFIXES):
+        return [], [f"{path}.{name}" for name in target.arguments]
+    function = locate(path, target.name, trusted=())
+    hints = get_type_hints(function, include_extras=True)
+    parameters = [name for name in inspect.signature(function).parameters if name not in supplied]
+    fields: dict[str, Any] = {name: (hints[name], ...) for name in parameters}
+    strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    errors: list[ErrorDetails] = []
+    try:
+        create_model("Arguments", __config__=strict, **fields).model_validate(target.arguments)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        for details in errors:
+            details["loc"] = (path, *details["loc"])
+    return errors, [f"{path}.{name}" for name in parameters]
+
+
+def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
+    """Import what a trusted name leads to, and make sure that it was defined where the name says.
+
+    Raises:
+        UserError: there is no such thing, or it is not a function or class from under a trusted prefix.
+    """
+    check_trusted(path, name, trusted)
+    module_name, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"{path}._target_={name}: cannot be found ({error})") from error
+    if name.startswith(KERAS_PREFIX):
+        home = ("keras.",) if inspect.isclass(found) else ()
+    else:
+        home = tuple(prefix for prefix in (*OWN_PREFIXES, *trusted) if name.startswith(prefix))
+    # With the dot, `exp.optimizer.` covers what the module `exp.optimizer` itself defines.
+    callable_kind = inspect.isfunction(found) or inspect.isclass(found)
+    if not callable_kind or not home or not f"{found.__module__}.".startswith(home):
+        raise UserError(f"{path}._target_={name}: not a function or class of {module_name}")
+    return found

@@ -1,0 +1,116 @@
+"""What a person sees: the configuration as a tree, progress, and a closing table.
+
+On a terminal a bar is drawn; elsewhere plain lines appear now and then. Everything that is said also goes to run.log.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.tree import Tree
+
+log = logging.getLogger("exp")
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Display:
+    """Writes to stdout; errors are not its business."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._last_line = 0.0
+
+    def say(self, text: str) -> None:
+        """A line for the person and the log."""
+        log.info(text)
+        self._console.print(text, markup=False)
+
+    def config(self, tree: Mapping[str, Any]) -> None:
+        """The configuration as a tree."""
+        root = Tree("config")
+        _grow(root, tree)
+        self._console.print(root)
+
+    def begin(self, *, done: int, total: int) -> None:
+        """Training begins after `done` steps of `total`."""
+        self._done, self._total = done, total
+        self._started = self._last_line = time.monotonic()
+        self._first = done
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("training"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("loss {task.fields[loss]}  {task.fields[rate]} steps/s"),
+                TimeRemainingColumn(),
+            )
+            self._progress = Progress(*columns, console=self._console, refresh_per_second=5)
+            self._progress.start()
+            self._task = self._progress.add_task("train", total=total, completed=done, loss="-", rate="-")
+
+    def advance(self, *, done: int, loss: float) -> None:
+        """So many steps are done, the last with this loss."""
+        now = time.monotonic()
+        rate = (done - self._first) / max(now - self._started, 1e-9)
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, loss=f"{loss:.4f}", rate=f"{rate:.0f}")
+        elif now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            left = (self._total - done) / max(rate, 1e-9)
+            self.say(f"step {done}/{self._total}  loss {loss:.4f}  {rate:.0f} steps/s  {left:.0f} s left")
+
+    def end(self) -> None:
+        """Training ended, in whatever way."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def closing(self, results: Mapping[str, Any], folder: str) -> None:
+        """The closing table, and what to do next."""
+        table = Table(title=f"{results['mode']}: {results['status']}", title_justify="left", show_header=False)
+        for name, value in _figures(results):
+            table.add_row(name, value)
+        self._console.print(table)
+        for line in _next_commands(results, folder):
+            self.say(line)
+
+
+def _grow(branch: Tree, node: Mapping[str, Any]) -> None:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            _grow(branch.add(str(key)), value)
+        else:
+            branch.add(f"{key}: {value}")
+
+
+def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [("steps", f"{results['step']} ({results['examples']} examples, {results['replicas']} replica(s))")]
+    if results["train"]["loss"] is not None:
+        rows.append(("training loss, last step", f"{results['train']['loss']:.4f}"))
+    if results["test"]["accuracy"] is not None:
+        test = results["test"]
+        rows.append(("test loss", f"{test['loss']:.4f}"))
+        rows.append(("test accuracy", f"{test['accuracy']:.2%} of {test['examples']} examples"))
+    if results["examples_per_second"] is not None:
+        rows.append(("speed", f"{results['examples_per_second']:.0f} examples/s"))
+    seconds = {name: value for name, value in results["seconds"].items() if value is not None}
+    rows.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())))
+    return rows
+
+
+def _next_commands(results: Mapping[str, Any], folder: str) -> list[str]:
+    lines = [f"run folder: {folder}"]
+    if results["status"] == "interrupted":
+        lines.append(f"go on:       python run.py resume={folder}")
+    elif results["status"] == "completed" and results["mode"] == "train":
+        lines.append(f"test again:  python run.py mode=test run={folder}")
+    if results["mode"] == "train":
+        lines.append("look at it:  tensorboard --logdir outputs")
+    return lines

@@ -1,0 +1,168 @@
+"""The devices of a run: the only user of `tf.config`, and of a session's `ConfigProto`.
+
+TensorFlow fixes its devices when it is first used, so that `configure` comes before everything else that computes.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from exp.config import AllDevices, Device, SubsetOfDevices, VirtualDevices
+from exp.errors import UserError
+
+DEFAULT_VIRTUAL_GPU_MB = 2048
+"""A virtual GPU needs a limit; this one lets two of them fit on any GPU of today."""
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What `configure` set up."""
+
+    strategy: Any
+    """The `tf.distribute.Strategy` to build and train under; TensorFlow's default one for a single replica."""
+    names: tuple[str, ...]
+    """The logical devices that train, such as CPU:0: one replica each."""
+    physical: tuple[str, ...]
+    """All physical devices that TensorFlow sees, used or not."""
+    threads: int
+    session_config: Any
+    """A `tf.compat.v1.ConfigProto` that makes a session see the same devices in the same way."""
+
+    @property
+    def replicas(self) -> int:
+        """How many copies of the model train side by side."""
+        return len(self.names)
+
+
+def configure(device: Device, *, session: bool) -> Devices:
+    """Set up TensorFlow's devices and threads as asked for. To be called once in a process, before anything computes.
+
+    Args:
+        device: the layout.
+        session: whether a `tf.compat.v1.Session` will run the steps; it needs another all-reduce.
+
+    Raises:
+        UserError: the layout asks for a device, or for a limit, that is not possible here.
+    """
+    physical = tf.config.list_physical_devices()
+    threads = device.threads or available_cores()
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    proto = tf.compat.v1.ConfigProto(
+        allow_soft_placement=True, intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
+    )
+    if isinstance(device, VirtualDevices):
+        names = _virtual(device, proto)
+    elif isinstance(device, SubsetOfDevices):
+        names = _subset(device, proto)
+    else:
+        names = _all(device, proto)
+    return Devices(
+        strategy=_strategy(names, session=session),
+        names=names,
+        physical=tuple(_short(d) for d in physical),
+        threads=threads,
+        session_config=proto,
+    )
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _all(device: AllDevices, proto: Any) -> tuple[str, ...]:
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        _refuse_cpu_limit("device.memory", device.memory)
+        return ("CPU:0",)
+    _set_gpu_memory(gpus, device.memory, proto)
+    return tuple(f"GPU:{index}" for index in range(len(gpus)))
+
+
+def _subset(device: SubsetOfDevices, proto: Any) -> tuple[str, ...]:
+    present = tf.config.list_physical_devices(device.kind)
+    wanted = list(dict.fromkeys(device.indices))
+    missing = [index for index in wanted if index >= len(present)]
+    if missing or len(wanted) < len(device.indices):
+        problem = f"there is no {device.kind} {missing[0]}" if missing else "a device is named twice"
+        raise UserError(f"device.indices={_list(device.indices)}: {problem}; {_inventory()}")
+    chosen = [present[index] for index in wanted]
+    tf.config.set_visible_devices(chosen, device.kind)
+    if device.kind == "GPU":
+        proto.gpu_options.visible_device_list = ",".join(str(index) for index in wanted)
+        _set_gpu_memory(chosen, device.memory, proto)
+    else:
+        _refuse_cpu_limit("device.memory", device.memory)
+        tf.config.set_visible_devices([], "GPU")
+        proto.device_count["GPU"] = 0
+    return tuple(f"{device.kind}:{position}" for position in range(len(chosen)))
+
+
+def _virtual(device: VirtualDevices, proto: Any) -> tuple[str, ...]:
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        limit = device.memory_limit_mb or DEFAULT_VIRTUAL_GPU_MB
+        tf.config.set_visible_devices(gpus[:1], "GPU")
+        virtual = [tf.config.LogicalDeviceConfiguration(memory_limit=limit)] * device.count
+        tf.config.set_logical_device_configuration(gpus[0], virtual)
+        proto.gpu_options.visible_device_list = "0"
+        proto.gpu_options.experimental.virtual_devices.add(memory_limit_mb=[limit] * device.count)
+        return tuple(f"GPU:{index}" for index in range(device.count))
+    _refuse_cpu_limit("device.memory_limit_mb", device.memory_limit_mb)
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * device.count)
+    proto.device_count["CPU"] = device.count
+    return tuple(f"CPU:{index}" for index in range(device.count))
+
+
+def _set_gpu_memory(gpus: list[Any], memory: int | float | str, proto: Any) -> None:
+    """Apply the memory policy to GPUs: for eager code and functions through `tf.config`, for sessions in `proto`."""
+    if memory == "growth":
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        proto.gpu_options.allow_growth = True
+    elif memory == "full":
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, False)
+        proto.gpu_options.allow_growth = False
+    elif isinstance(memory, int):
+        for gpu in gpus:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory)
+            tf.config.set_logical_device_configuration(gpu, [limit])
+            proto.gpu_options.experimental.virtual_devices.add(memory_limit_mb=[memory])
+    else:
+        proto.gpu_options.per_process_gpu_memory_fraction = float(memory)
+
+
+def _refuse_cpu_limit(key: str, memory: int | float | str | None) -> None:
+    if isinstance(memory, int | float):
+        raise UserError(f"{key}={memory}: a CPU's memory cannot be limited, and no GPU is used; {_inventory()}")
+
+
+def _strategy(names: tuple[str, ...], *, session: bool) -> Any:
+    """The strategy for these logical devices. Names are checked, because `MirroredStrategy` drops unknown ones."""
+    logical = {_short(d) for d in tf.config.list_logical_devices()}
+    assert logical.issuperset(names), f"{names} are not all among {sorted(logical)}"
+    if len(names) == 1:
+        return tf.distribute.get_strategy()  # one device is visible, and it is TensorFlow's default one
+    # The default all-reduce hangs in a session (TensorFlow 2.21).
+    reduction = tf.distribute.ReductionToOneDevice() if session else None
+    return tf.distribute.MirroredStrategy(list(names), cross_device_ops=reduction)
+
+
+def _short(device: Any) -> str:
+    """GPU:0 for a physical or logical device."""
+    return ":".join(str(device.name).split(":")[-2:])
+
+
+def _inventory() -> str:
+    return f"this machine has {', '.join(_short(d) for d in tf.config.list_physical_devices())}"
+
+
+def _list(values: list[int]) -> str:
+    return "[" + ",".join(str(value) for value in values) + "]"

@@ -1,0 +1,171 @@
+"""What every execution mode is, and what they share: the step over all replicas, and many steps in one graph."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from exp import step
+
+Losses = npt.NDArray[np.float32]
+
+AfterCall = Callable[[int, Losses], bool]
+"""Told after each call: the number of steps done before it, and the loss of each of its steps. False stops."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is executed: a built model and its built optimizer, made in the strategy's scope."""
+
+    model: Any
+    optimizer: Any
+    strategy: Any
+    batch_size: int
+    """Examples a step takes, over all replicas."""
+    steps_per_call: int
+    input_shape: tuple[int, ...]
+    pixel_type: str
+
+
+class TestResult(NamedTuple):
+    """The figures of a test."""
+
+    loss: float
+    accuracy: float
+    examples: int
+
+
+class Batches:
+    """A planned stretch of training: the calls, the data set with an element for each, and the time spent waiting."""
+
+    def __init__(self, calls: Sequence[Any], dataset: Any) -> None:
+        self.calls = calls
+        self.dataset = dataset
+        self.wait_seconds = 0.0
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
+        """Each call with its pictures and labels."""
+        elements = iter(self.dataset)
+        for call in self.calls:
+            started = time.perf_counter()
+            pictures, labels = next(elements)
+            self.wait_seconds += time.perf_counter() - started
+            yield call, pictures, labels
+
+
+class Executor(Protocol):
+    """A way to run steps.
+
+    Whatever makes, saves or restores variables, `prepare` included, happens inside `scope`; training and testing
+    happen outside of it.
+    """
+
+    waits_visible: bool
+    """Whether waiting for data happens where `Batches` can see it."""
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """The context that the run's variables live in; it can be entered again and again."""
+
+    def prepare(self, program: Program) -> None:
+        """Take the program over; variables exist and are initialised afterwards."""
+
+    def train(self, batches: Batches, after_call: AfterCall) -> None:
+        """Run the calls in order, until they end or `after_call` answers False."""
+
+    def test(self, dataset: Any) -> TestResult:
+        """Evaluate every example of a test data set exactly once."""
+
+    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
+        """The values of Keras variables."""
+
+
+def replica_rows(batch_size: int, replicas: int, replica: int) -> slice:
+    """The part of a batch that a replica takes: as even as can be, in order, none left out."""
+    return slice(replica * batch_size // replicas, (replica + 1) * batch_size // replicas)
+
+
+def _on_replicas(program: Program, function: Callable[[Any, Any], Any], pictures: Any, labels: Any) -> Any:
+    """Run a function on each replica's part of a batch, and sum what it returns over the replicas."""
+    strategy = program.strategy
+    replicas = strategy.num_replicas_in_sync
+
+    def on_replica(pictures: Any, labels: Any) -> Any:
+        if replicas > 1:
+            replica = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
+            rows = replica_rows(program.batch_size, replicas, int(replica))
+            pictures, labels = pictures[rows], labels[rows]
+        return function(pictures, labels)
+
+    results = strategy.run(on_replica, args=(pictures, labels))
+    return tf.nest.map_structure(lambda part: strategy.reduce("SUM", part, axis=None), results)
+
+
+def train_batch(program: Program, pictures: Any, labels: Any) -> Any:
+    """One training step over all replicas; returns the mean loss of the batch."""
+    return _on_replicas(
+        program,
+        lambda x, y: step.train_step(program.model, program.optimizer, x, y, program.batch_size),
+        pictures,
+        labels,
+    )
+
+
+def eval_batch(program: Program, pictures: Any, labels: Any) -> step.Sums:
+    """One evaluation step over all replicas; returns the sums of the batch."""
+    sums = _on_replicas(program, lambda x, y: step.eval_step(program.model, x, y), pictures, labels)
+    return step.Sums(*sums)
+
+
+def train_many(program: Program, pictures: Any, labels: Any, steps: Any) -> Any:
+    """Many training steps as one graph loop.
+
+    Args:
+        program: what is executed.
+        pictures: (steps_per_call, batch_size, ...).
+        labels: (steps_per_call, batch_size).
+        steps: how many of the rows to take, a scalar int32 tensor. The shapes stay the same whatever it is, so that
+            a shorter last call neither retraces nor recompiles.
+
+    Returns:
+        (steps_per_call,) float32: the loss of each step, 0 for the rows not taken.
+    """
+    losses = tf.TensorArray(tf.float32, size=program.steps_per_call, element_shape=())
+
+    def body(number: Any, losses: Any) -> tuple[Any, Any]:
+        return number + 1, losses.write(number, train_batch(program, pictures[number], labels[number]))
+
+    _, losses = tf.while_loop(lambda number, _: number < steps, body, (tf.constant(0), losses))
+    return losses.stack()
+
+
+def eval_many(program: Program, pictures: Any, labels: Any) -> step.Sums:
+    """The sums of each of a call's batches: (steps_per_call,) each."""
+    size = program.steps_per_call
+    kinds = (tf.float32, tf.int32, tf.int32)
+    arrays = tuple(tf.TensorArray(kind, size=size, element_shape=()) for kind in kinds)
+
+    def body(number: Any, arrays: Any) -> tuple[Any, Any]:
+        sums = eval_batch(program, pictures[number], labels[number])
+        return number + 1, tuple(array.write(number, part) for array, part in zip(arrays, sums, strict=True))
+
+    _, arrays = tf.while_loop(lambda number, _: number < size, body, (tf.constant(0), arrays))
+    return step.Sums(*(array.stack() for array in arrays))
+
+
+def element_spec(program: Program) -> tuple[Any, Any]:
+    """The shapes and types of the pictures and labels that a call takes."""
+    shape = (program.steps_per_call, program.batch_size)
+    pictures = tf.TensorSpec((*shape, *program.input_shape), tf.as_dtype(program.pixel_type), name="pictures")
+    return pictures, tf.TensorSpec(shape, tf.int32, name="labels")
+
+
+def total(sums: Sequence[Sequence[npt.NDArray[Any]]]) -> TestResult:
+    """The test's figures from the sums of all batches, added up in double precision and in whole numbers."""
+    loss, correct, examples = (np.concatenate([np.ravel(part) for part in parts]) for parts in zip(*sums, strict=True))
+    count = int(examples.sum())
+    return TestResult(float(loss.astype(np.float64).sum()) / count, int(correct.sum()) / count, count)

@@ -1,0 +1,114 @@
+"""`exec=fit`: Keras's own `compile`, `fit` and `evaluate`, with Keras's own training step.
+
+What is ours here: the loss function, the data set, and a metric that notes the loss of every single step, because
+Keras itself reports running means only. See docs/adr/0004-fit-is-keras.md.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from exp import step
+from exp.exec.base import AfterCall, Batches, Program, TestResult
+
+ACCURACY = "sparse_categorical_accuracy"
+
+
+class StepLosses(keras.metrics.Metric):  # type: ignore[misc]
+    """The loss of each step of the last call: (steps_per_call,) float32, in the order of the steps."""
+
+    def __init__(self, steps_per_call: int) -> None:
+        super().__init__(name="step_losses")
+        self._size = steps_per_call
+        self._losses = self.add_variable((steps_per_call,), "zeros", name="losses")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Push out the oldest loss."""
+        loss = tf.reduce_mean(step.cross_entropy(tf.reshape(y_true, [-1]), y_pred))
+        held = tf.convert_to_tensor(self._losses)
+        self._losses.assign(tf.concat([held[1:], loss[tf.newaxis]], axis=0))
+
+    def result(self) -> Any:
+        """All of them; the last ones belong to the last call."""
+        return tf.convert_to_tensor(self._losses)
+
+
+class _AfterCall(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keras's callback, handed on to the loop."""
+
+    def __init__(self, batches: Batches, after_call: AfterCall) -> None:
+        super().__init__()
+        self._calls = iter(batches.calls)
+        self._after_call = after_call
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Runs once for every `steps_per_execution` steps."""
+        call = next(self._calls)
+        losses = np.asarray(logs["step_losses"], np.float32)[-call.steps :]
+        if not self._after_call(call.first, losses):
+            self.model.stop_training = True
+
+
+class FitExecutor:
+    """Keras trains an outer model that scales the pictures and then calls ours.
+
+    The outer model is what gets compiled, so that ours holds no metrics or loss trackers and its checkpoints are
+    those of every other mode.
+    """
+
+    waits_visible = False
+
+    def __init__(self, *, jit_compile: bool) -> None:
+        self._jit_compile = jit_compile
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Nothing to enter."""
+        return nullcontext()
+
+    def prepare(self, program: Program) -> None:
+        """Wrap and compile."""
+        with program.strategy.scope():
+            pictures = keras.Input(program.input_shape, dtype=program.pixel_type)
+            scaled = keras.layers.Rescaling(step.SCALE)(pictures) if program.pixel_type == "uint8" else pictures
+            self._outer = keras.Model(pictures, program.model(scaled))
+            self._accuracy = keras.metrics.SparseCategoricalAccuracy(name=ACCURACY)
+            self._outer.compile(
+                optimizer=program.optimizer,
+                loss=lambda y_true, y_pred: step.cross_entropy(tf.reshape(y_true, [-1]), y_pred),
+                metrics=[StepLosses(program.steps_per_call)],
+                weighted_metrics=[
+                    self._accuracy,
+                    keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
+                ],
+                steps_per_execution=program.steps_per_call,
+                jit_compile=self._jit_compile,
+            )
+
+    def train(self, batches: Batches, after_call: AfterCall) -> None:
+        """One Keras epoch over all steps that are left: the data set itself goes from epoch to epoch."""
+        steps = sum(call.steps for call in batches.calls)
+        # Keras counts its calls from the start; only the last one may be shorter.
+        assert len({call.steps for call in batches.calls[:-1]}) <= 1
+        dataset = batches.dataset.unbatch().take(steps)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+        self._outer.fit(dataset, epochs=1, verbose=0, callbacks=[_AfterCall(batches, after_call)])
+
+    def test(self, dataset: Any) -> TestResult:
+        """Rows that only fill up a batch get the weight 0."""
+
+        def weighted(pictures: Any, labels: Any) -> tuple[Any, Any, Any]:
+            return pictures, tf.maximum(labels, 0), tf.cast(labels >= 0, tf.float32)
+
+        logs = self._outer.evaluate(dataset.unbatch().map(weighted), verbose=0, return_dict=True)
+        counted = round(float(np.asarray(self._accuracy.count)))
+        right = round(float(logs[ACCURACY]) * counted)  # undo the rounding to float32
+        return TestResult(float(logs["cross_entropy"]), right / counted, counted)
+
+    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
+        """Values, as they are."""
+        return [np.asarray(variable) for variable in variables]

@@ -1,0 +1,76 @@
+"""`exec=session`: a private graph run by a `tf.compat.v1.Session`, with placeholders and a `feed_dict`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import numpy.typing as npt
+import tensorflow as tf
+
+from exp.exec.base import AfterCall, Batches, Program, TestResult, element_spec, eval_many, total, train_many
+
+v1 = tf.compat.v1
+
+
+class SessionExecutor:
+    """A graph of its own, and a session that lives as long as the executor.
+
+    Outside of `scope` TensorFlow stays eager, so that data sets are read as in every other mode.
+    """
+
+    waits_visible = True
+
+    def __init__(self, *, jit_compile: bool, config: Any) -> None:
+        self._jit_compile = jit_compile or None
+        self._graph = tf.Graph()
+        self._session = v1.Session(graph=self._graph, config=config)
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """The private graph, with its session as the default one: saving and restoring need it too."""
+        return self._scope()
+
+    @contextmanager
+    def _scope(self) -> Iterator[None]:
+        with self._graph.as_default(), self._session.as_default():
+            yield
+
+    def prepare(self, program: Program) -> None:
+        """Make placeholders, build both graphs on them, and initialise the variables.
+
+        The steps are wrapped in `tf.function` here too: inside a plain graph, fetching the loss would run neither the
+        optimizer's updates nor anything else that the loss does not depend on.
+        """
+        self._inputs = [v1.placeholder(spec.dtype, spec.shape, spec.name) for spec in element_spec(program)]
+        self._steps = v1.placeholder(tf.int32, (), "steps")
+        train = tf.function(
+            lambda pictures, labels, steps: train_many(program, pictures, labels, steps),
+            jit_compile=self._jit_compile,
+            autograph=False,
+        )
+        test = tf.function(
+            lambda pictures, labels: eval_many(program, pictures, labels),
+            jit_compile=self._jit_compile,
+            autograph=False,
+        )
+        self._losses = train(*self._inputs, self._steps)
+        self._sums = test(*self._inputs)
+        self._session.run(v1.global_variables_initializer())
+
+    def train(self, batches: Batches, after_call: AfterCall) -> None:
+        """Call by call."""
+        for call, pictures, labels in batches:
+            feed = {**self._feed(pictures, labels), self._steps: call.steps}
+            losses = self._session.run(self._losses, feed_dict=feed)
+            if not after_call(call.first, losses[: call.steps]):
+                return
+
+    def test(self, dataset: Any) -> TestResult:
+        """Call by call."""
+        return total([self._session.run(self._sums, feed_dict=self._feed(*element)) for element in dataset])
+
+    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
+        """Values, fetched from the session."""
+        return list(self._session.run([variable.value for variable in variables]))
+
+    def _feed(self, pictures: Any, labels: Any) -> dict[Any, Any]:
+        return dict(zip(self._inputs, (pictures.numpy(), labels.numpy()), strict=True))

@@ -1,0 +1,110 @@
+"""The order of things in a run: the only place where steps, logging, checkpoints and stopping meet.
+
+It knows protocols, not modes: an executor runs calls, and tells `Training.after_call` about each.
+"""
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from exp.checkpoint import Checkpoints
+from exp.console import Display
+from exp.exec import Batches, Executor, TestResult
+from exp.exec.base import Losses
+from exp.signals import StopRequest
+from exp.summary import SummaryWriter
+
+
+@dataclass
+class Seconds:
+    """Where the time of a training went, in seconds."""
+
+    first_step: float = 0.0
+    train: float = 0.0
+    data_wait: float | None = None
+    checkpoint: float = 0.0
+
+
+@dataclass
+class Training:
+    """A stretch of training, from `step` to `last`."""
+
+    executor: Executor
+    checkpoints: Checkpoints
+    summary: SummaryWriter
+    display: Display
+    stop: StopRequest
+    step: int
+    """Steps done so far."""
+    last: int
+    steps_per_epoch: int
+    save_every: int
+    log_every: int
+    status: str = "completed"
+    loss: float | None = None
+    error: str | None = None
+    seconds: Seconds = field(default_factory=Seconds)
+
+    def run(self, batches: Batches) -> None:
+        """Train, and leave a checkpoint of the last step; afterwards `status` says how it ended."""
+        self.display.begin(done=self.step, total=self.last)
+        self._started = time.perf_counter()
+        try:
+            if self.stop.signal is not None:
+                self._interrupt()
+            elif batches.calls:
+                self.executor.train(batches, self.after_call)
+        finally:
+            self.display.end()
+            self.seconds.train = time.perf_counter() - self._started
+            self.seconds.data_wait = batches.wait_seconds if self.executor.waits_visible else None
+
+    def after_call(self, first: int, losses: Losses) -> bool:
+        """Log a call's losses, save if it is time, and say whether to go on."""
+        if self.seconds.first_step == 0.0:
+            self.seconds.first_step = time.perf_counter() - self._started
+        for step, loss in enumerate(losses.tolist(), first + 1):
+            self.step, self.loss = step, loss
+            finite = math.isfinite(loss)
+            if step % self.log_every == 0 or step == self.last or not finite:
+                self.summary.loss(step, loss, (step - 1) // self.steps_per_epoch)
+            if not finite:
+                self.status, self.error = "diverged", f"the loss of step {step} is {loss}"
+                self.summary.flush()
+                return False
+        self.display.advance(done=self.step, loss=losses[-1].item())
+        if self.step % self.save_every == 0 or self.step == self.last:
+            self._save()
+        if self.stop.signal is not None and self.step < self.last:
+            self._interrupt()
+            return False
+        return True
+
+    def _interrupt(self) -> None:
+        self._save()
+        self.status = "interrupted"
+        self.display.say(f"stopped by a signal after step {self.step}; saved {self.checkpoints.newest}")
+
+    def _save(self) -> None:
+        started = time.perf_counter()
+        # The figures go to disk first: a checkpoint must never be ahead of the log of its run.
+        self.summary.flush()
+        with self.executor.scope():
+            self.checkpoints.save(self.step)
+        self.seconds.checkpoint += time.perf_counter() - started
+
+
+def examples_per_second(training: Training, batch_size: int, first: int, first_call_steps: int) -> float | None:
+    """Examples trained a second, without the first call: that one builds graphs."""
+    steps, seconds = training.step - first, training.seconds.train
+    if steps > first_call_steps:
+        steps, seconds = steps - first_call_steps, seconds - training.seconds.first_step
+    return steps * batch_size / seconds if steps and seconds > 0 else None
+
+
+def test(executor: Executor, dataset: Any, examples: int) -> TestResult:
+    """Test with every example exactly once, and make sure of it."""
+    result = executor.test(dataset)
+    assert result.examples == examples, f"tested {result.examples} examples of {examples}"
+    return result

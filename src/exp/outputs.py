@@ -1,0 +1,153 @@
+"""The run folder: its name, its lock, and the files that say what the run was and what came out of it."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any
+
+from exp.errors import UserError
+
+PACKAGES = ("tensorflow", "keras", "numpy", "hydra-core", "omegaconf", "tensorboard", "tensorflow-datasets", "pydantic")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file as a whole: whoever reads it finds the old text or the new one, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def new_folder(wanted: Path) -> Path:
+    """Make a folder that nobody else has: `wanted`, or `wanted-2`, `wanted-3`, ... if it is taken.
+
+    Raises:
+        UserError: no folder can be made there.
+    """
+    number = 1
+    while True:
+        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir()  # fails if it is there: that makes the name ours alone, without a lock
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise UserError(f"hydra.run.dir={wanted}: cannot be made ({error.strerror})") from error
+        else:
+            return path
+
+
+class RunFolder:
+    """A run's folder, held under a lock for as long as this object is open."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            UserError: another process has it, or the folder cannot be written.
+        """
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.started = datetime.now(UTC)
+        self._lock = _lock(path / ".lock")
+
+    def close(self) -> None:
+        """Give the lock back, and remove its file."""
+        (self.path / ".lock").unlink(missing_ok=True)
+        self._lock.close()
+
+    def write_config(self, files: Mapping[str, str]) -> None:
+        """Write `.hydra/`: config.yaml, overrides.yaml, hydra.yaml."""
+        (self.path / ".hydra").mkdir(exist_ok=True)
+        for name, text in files.items():
+            write_atomically(self.path / ".hydra" / name, text.rstrip("\n"))
+
+    def write_manifest(self, facts: Mapping[str, Any]) -> None:
+        """Write `manifest.json`: the facts given, and those of the code, the packages and the machine.
+
+        A resumed run keeps the manifest it began with under `previous`.
+        """
+        path = self.path / "manifest.json"
+        manifest = {
+            **facts,
+            "started": self.started.isoformat(timespec="seconds"),
+            "git": git_state(Path.cwd()),
+            "packages": package_versions(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+        }
+        if path.exists():
+            earlier = json.loads(path.read_text())
+            manifest["previous"] = [*earlier.pop("previous", []), earlier]
+        write_atomically(path, json.dumps(manifest, indent=2))
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """Write `results.json`: the last thing that a run does."""
+        write_atomically(self.path / "results.json", json.dumps(results, indent=2, allow_nan=False))
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """SHA-256 of a configuration as canonical JSON."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def package_versions() -> dict[str, str | None]:
+    """The installed version of each package that a result may depend on."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """The commit that is checked out, and whether tracked files differ from it; None outside of a repository."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command: Sequence[str] = ("git", "-C", str(folder), *arguments)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _lock(path: Path) -> IO[str]:
+    """Lock a file for this process. The system gives the lock back when the process ends, however it ends."""
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise UserError(f"{path.parent}: cannot be written ({error.strerror})") from error
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The one who had the lock may have removed the file meanwhile: then this is a lock on nothing.
+        if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            raise BlockingIOError
+    except OSError as error:
+        file.close()
+        raise UserError(f"{path.parent}: another process is running in this folder") from error
+    return file

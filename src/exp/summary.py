@@ -1,0 +1,80 @@
+"""The run's figures: `metrics.jsonl`, and the same for TensorBoard, directly in the run folder.
+
+An event file is a TFRecord file of `Event` messages, which TensorFlow's own writer writes; building the messages here
+costs a tenth of `tf.summary.scalar`, and works the same in every execution mode.
+"""
+
+import json
+import math
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework.summary_pb2 import Summary
+from tensorflow.core.util.event_pb2 import Event
+
+
+class SummaryWriter:
+    """Appends to both files. One line and one event a step, steps in rising order."""
+
+    def __init__(self, folder: Path) -> None:
+        started = time.time()
+        name = f"events.out.tfevents.{int(started)}.{socket.gethostname()}.{os.getpid()}.0"
+        self._events = tf.io.TFRecordWriter(str(folder / name))
+        self._events.write(Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
+        self._lines = (folder / "metrics.jsonl").open("ab")
+        self._row: dict[str, Any] = {}
+        self._row_start = 0
+
+    def loss(self, step: int, loss: float, epoch: int) -> None:
+        """The mean training loss of a step's global batch."""
+        self._line(step, {"loss": loss, "epoch": epoch})
+        self._scalars(step, {"train/loss": loss})
+
+    def test(self, step: int, figures: Mapping[str, float]) -> None:
+        """What a test after a step gave, such as `test/accuracy`; it joins the line of that step."""
+        self._line(step, figures)
+        self._scalars(step, figures)
+
+    def pictures(self, step: int, tag: str, pictures: Any) -> None:
+        """Pictures for TensorBoard's Images tab: (n, height, width, 1 or 3) uint8 or float32 in 0..1."""
+        summary = Summary()
+        for number, picture in enumerate(tf.image.convert_image_dtype(pictures, tf.uint8)):
+            height, width, channels = picture.shape
+            image = Summary.Image(height=height, width=width, colorspace=channels)
+            image.encoded_image_string = tf.io.encode_png(picture).numpy()
+            summary.value.add(tag=f"{tag}/{number}", image=image)
+        self._event(step, summary)
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+        self._lines.flush()
+        self._events.flush()
+
+    def close(self) -> None:
+        """Write what is left, and close both files."""
+        self.flush()
+        self._lines.close()
+        self._events.close()
+
+    def _line(self, step: int, figures: Mapping[str, float]) -> None:
+        if self._row.get("step") == step:
+            self._lines.flush()
+            self._lines.truncate(self._row_start)
+        else:
+            self._row = {"step": step}
+        # JSON has no NaN: a loss that is not finite is null here, and NaN in the event file.
+        self._row.update({name: value if math.isfinite(value) else None for name, value in figures.items()})
+        self._row_start = self._lines.seek(0, os.SEEK_END)
+        self._lines.write(json.dumps(self._row).encode() + b"\n")
+
+    def _scalars(self, step: int, figures: Mapping[str, float]) -> None:
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items()]
+        self._event(step, Summary(value=values))
+
+    def _event(self, step: int, summary: Summary) -> None:
+        self._events.write(Event(wall_time=time.time(), step=step, summary=summary).SerializeToString())
