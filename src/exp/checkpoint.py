@@ -8,10 +8,12 @@ a checkpoint is not finished and does not count.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -19,7 +21,15 @@ import tensorflow as tf
 from exp.errors import UserError
 from exp.outputs import write_atomically
 
-Read = Callable[[Sequence[Any]], list[npt.NDArray[Any]]]
+
+class VariableAccess(Protocol):
+    """How variables are read and written where they live: in a session, that takes the session."""
+
+    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
+        """The values of Keras variables."""
+
+    def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
+        """Assign values to Keras variables, on all replicas."""
 
 
 def weights_digest(values: Sequence[npt.NDArray[Any]]) -> str:
@@ -30,6 +40,13 @@ def weights_digest(values: Sequence[npt.NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
+class Restored(NamedTuple):
+    """What a checkpoint stands for."""
+
+    step: int
+    examples: int
+
+
 class Checkpoints:
     """The checkpoints of one run.
 
@@ -37,15 +54,22 @@ class Checkpoints:
     """
 
     def __init__(
-        self, directory: Path, *, name: str, max_to_keep: int, model: Any, optimizer: Any, read: Read, batch_size: int
+        self,
+        directory: Path,
+        *,
+        name: str,
+        max_to_keep: int,
+        model: Any,
+        optimizer: Any,
+        access: VariableAccess,
     ) -> None:
         self._directory = directory
         self._name = name
         self._max_to_keep = max_to_keep
         self._model = model
-        self._read = read
-        self._batch_size = batch_size
+        self._access = access
         self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
+        self._variables = named_variables(self._checkpoint)
         self._saved = finished_steps(directory, name)
 
     @property
@@ -53,7 +77,7 @@ class Checkpoints:
         """The prefix of the newest checkpoint, such as `checkpoints/ckpt-100`."""
         return self._prefix(self._saved[-1]) if self._saved else None
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, *, examples: int) -> None:
         """Save under the number of a step, unless that is done already, and remove what is too old."""
         if step in self._saved:
             return
@@ -62,49 +86,57 @@ class Checkpoints:
         self._checkpoint.write(str(prefix))
         record = {
             "step": step,
-            "examples": step * self._batch_size,
-            "weights_sha256": weights_digest(self._read(self._model.weights)),
-            "variables": [
-                {"path": weight.path, "shape": list(weight.shape), "dtype": str(weight.dtype)}
-                for weight in self._model.weights
-            ],
+            "examples": examples,
+            "weights_sha256": weights_digest(self._access.read(self._model.weights)),
+            "model": self._model_outline(),
         }
-        write_atomically(prefix.with_name(f"{prefix.name}.json"), json.dumps(record, indent=1))
+        write_atomically(prefix.with_name(f"{prefix.name}.json"), json.dumps(record, indent=1) + "\n")
         self._saved.append(step)
         kept = self._saved[-self._max_to_keep :]
         # TensorFlow's own index of the folder, for programs that call tf.train.latest_checkpoint; we do not rely on it.
         lines = [f'model_checkpoint_path: "{prefix.name}"']
         lines += [f'all_model_checkpoint_paths: "{self._prefix(number).name}"' for number in kept]
-        write_atomically(self._directory / "checkpoint", "\n".join(lines))
+        write_atomically(self._directory / "checkpoint", "".join(f"{line}\n" for line in lines))
         for number in self._saved[: -self._max_to_keep]:
             self._remove(number)
         self._saved = kept
 
-    def restore(self, prefix: Path, *, with_optimizer: bool) -> int:
-        """Read a checkpoint into the model, and the optimizer where it trains on; return its step.
+    def restore(self, prefix: Path, *, with_optimizer: bool) -> Restored:
+        """Read a checkpoint into the model, and into the optimizer where the run trains on.
+
+        The values are read from the file by name and assigned one by one: `tf.train.Checkpoint.read` can leave
+        variables as they were without a word, and fails in a session with several replicas (Keras 3.15).
 
         Raises:
             UserError: the file is not a checkpoint of this model, or does not hold what was saved.
         """
         record = _record(prefix)
-        names = [(v["path"], tuple(v["shape"])) for v in record["variables"]]
-        here = [(weight.path, tuple(weight.shape)) for weight in self._model.weights]
-        if names != here:
-            different = ", ".join(f"{path} {list(shape)}" for path, shape in sorted(set(names) ^ set(here)))
-            raise UserError(f"{prefix}: is a checkpoint of another model; only in one of the two: {different}")
-        target = self._checkpoint if with_optimizer else tf.train.Checkpoint(model=self._model)
+        if record["model"] != self._model_outline():
+            stored, here = ({tuple(map(str, row)) for row in rows} for rows in (record["model"], self._model_outline()))
+            different = ", ".join(" ".join(row) for row in sorted(stored ^ here)) or "the order of the variables"
+            raise UserError(f"{prefix}: is a checkpoint of another model; only one of the two has {different}")
         try:
-            status = target.read(str(prefix))
-            if not with_optimizer:
-                status = status.expect_partial()
-            status.assert_existing_objects_matched()
-            status.initialize_or_restore()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            reader = tf.train.load_checkpoint(str(prefix))
+            shapes = reader.get_variable_to_shape_map()
+            shapes.pop("_CHECKPOINTABLE_OBJECT_GRAPH", None)
+            expected = {key: list(variable.shape) for key, variable in self._variables.items()}
+            if shapes != expected:
+                different = ", ".join(sorted(k for k in shapes | expected if shapes.get(k) != expected.get(k)))
+                raise UserError(f"{prefix}: does not have the variables of this run: {different}")
+            weights = {id(weight) for weight in self._model.weights}
+            wanted = {k: v for k, v in self._variables.items() if with_optimizer or id(v) in weights}
+            self._access.write(list(wanted.values()), [reader.get_tensor(key) for key in wanted])
+        except (tf.errors.OpError, ValueError) as error:
+            if isinstance(error, UserError):
+                raise
             line = str(error).strip().splitlines()[0]
             raise UserError(f"{prefix}: cannot be restored ({line})") from error
-        if weights_digest(self._read(self._model.weights)) != record["weights_sha256"]:
+        if weights_digest(self._access.read(self._model.weights)) != record["weights_sha256"]:
             raise UserError(f"{prefix}: does not give the weights that were saved (SHA-256 differs)")
-        return int(record["step"])
+        return Restored(record["step"], record["examples"])
+
+    def _model_outline(self) -> list[list[Any]]:
+        return [[weight.path, list(weight.shape), str(weight.dtype)] for weight in self._model.weights]
 
     def _prefix(self, step: int) -> Path:
         return self._directory / f"{self._name}-{step}"
@@ -113,8 +145,31 @@ class Checkpoints:
         prefix = self._prefix(step)
         # The record goes first: a checkpoint half removed does not count.
         prefix.with_name(f"{prefix.name}.json").unlink(missing_ok=True)
-        for path in [*self._directory.glob(f"{prefix.name}.data-*"), prefix.with_name(f"{prefix.name}.index")]:
+        for path in [
+            *self._directory.glob(f"{prefix.name}.data-*"),
+            prefix.with_name(f"{prefix.name}.index"),
+        ]:
             path.unlink(missing_ok=True)
+
+
+def named_variables(root: Any) -> dict[str, Any]:
+    """The variables that a `tf.train.Checkpoint` saves, by the names they have in its files.
+
+    A variable's name is the shortest path to it through the objects that TensorFlow tracks, as in
+    `tf.train.TrackableView`, the first one found where there are several.
+    """
+    found: dict[str, Any] = {}
+    seen, waiting = {id(root)}, deque([("", root)])
+    while waiting:
+        path, owner = waiting.popleft()
+        if isinstance(owner, keras.Variable | tf.Variable):
+            found[f"{path}/.ATTRIBUTES/VARIABLE_VALUE"] = owner
+        for name, child in tf.train.TrackableView.children(owner).items():
+            if id(child) not in seen:
+                seen.add(id(child))
+                escaped = name.replace(".", "..").replace("/", ".S")
+                waiting.append((f"{path}/{escaped}" if path else escaped, child))
+    return found
 
 
 def newest_checkpoint(directory: Path, name: str) -> Path:
@@ -140,7 +195,7 @@ def _record(prefix: Path) -> dict[str, Any]:
     path = prefix.with_name(f"{prefix.name}.json")
     try:
         record: dict[str, Any] = json.loads(path.read_text())
-        if isinstance(record["step"], int) and record["variables"] and record["weights_sha256"]:
+        if all(isinstance(record[key], int) for key in ("step", "examples")) and record["model"]:
             return record
     except (OSError, ValueError, KeyError, TypeError):
         pass

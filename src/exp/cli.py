@@ -75,14 +75,17 @@ class Preflight(Callback):
 
 def _job(config: DictConfig) -> int:
     from exp.console import Display
-    from exp.request import make_request
+    from exp.request import is_completed, make_request
     from exp.run import run
 
-    hydra_config = HydraConfig.get()
+    hydra_config: Any = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
     try:
         request = make_request(config, hydra_config, folder)
         display = Display()
+        if request.resumed and is_completed(request.folder):
+            display.say(f"{request.folder}: this run is completed; nothing is left to do")
+            return 0
         display.config(request.tree)
         return run(request, display, started=STARTED)
     except UserError as error:

@@ -50,5 +50,5 @@ def _keys(conf: Path) -> list[str]:
     for path in sorted(conf.glob("*/*.yaml")):
         node = OmegaConf.load(path)
         if isinstance(node, DictConfig) and path.parent.name != "experiment":
-            keys += [f"{path.parent.name}.{key}" for key in node if key != "_target_"]
+            keys += [f"{path.parent.name}.{key!s}" for key in node if key != "_target_"]
     return keys

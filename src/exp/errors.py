@@ -3,7 +3,3 @@
 
 class UserError(ValueError):
     """A wrong config, path or data set: exit status 2 and this message, without a traceback."""
-
-
-class RunFailed(RuntimeError):
-    """A run that cannot go on for a reason outside the code: exit status 1 and this message."""

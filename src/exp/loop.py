@@ -6,11 +6,10 @@ It knows protocols, not modes: an executor runs calls, and tells `Training.after
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from exp.checkpoint import Checkpoints
 from exp.console import Display
-from exp.exec import Batches, Executor, TestResult
+from exp.exec import Batches, Executor
 from exp.exec.base import Losses
 from exp.signals import StopRequest
 from exp.summary import SummaryWriter
@@ -38,6 +37,7 @@ class Training:
     step: int
     """Steps done so far."""
     last: int
+    batch_size: int
     steps_per_epoch: int
     save_every: int
     log_every: int
@@ -49,6 +49,7 @@ class Training:
     def run(self, batches: Batches) -> None:
         """Train, and leave a checkpoint of the last step; afterwards `status` says how it ended."""
         self.display.begin(done=self.step, total=self.last)
+        self._first, self._first_call_steps = self.step, 0
         self._started = time.perf_counter()
         try:
             if self.stop.signal is not None:
@@ -62,7 +63,8 @@ class Training:
 
     def after_call(self, first: int, losses: Losses) -> bool:
         """Log a call's losses, save if it is time, and say whether to go on."""
-        if self.seconds.first_step == 0.0:
+        if not self._first_call_steps:
+            self._first_call_steps = len(losses)
             self.seconds.first_step = time.perf_counter() - self._started
         for step, loss in enumerate(losses.tolist(), first + 1):
             self.step, self.loss = step, loss
@@ -91,20 +93,12 @@ class Training:
         # The figures go to disk first: a checkpoint must never be ahead of the log of its run.
         self.summary.flush()
         with self.executor.scope():
-            self.checkpoints.save(self.step)
+            self.checkpoints.save(self.step, examples=self.step * self.batch_size)
         self.seconds.checkpoint += time.perf_counter() - started
 
-
-def examples_per_second(training: Training, batch_size: int, first: int, first_call_steps: int) -> float | None:
-    """Examples trained a second, without the first call: that one builds graphs."""
-    steps, seconds = training.step - first, training.seconds.train
-    if steps > first_call_steps:
-        steps, seconds = steps - first_call_steps, seconds - training.seconds.first_step
-    return steps * batch_size / seconds if steps and seconds > 0 else None
-
-
-def test(executor: Executor, dataset: Any, examples: int) -> TestResult:
-    """Test with every example exactly once, and make sure of it."""
-    result = executor.test(dataset)
-    assert result.examples == examples, f"tested {result.examples} examples of {examples}"
-    return result
+    def examples_per_second(self) -> float | None:
+        """Examples trained a second, without the first call: that one builds graphs. None where nothing was trained."""
+        steps, seconds = self.step - self._first, self.seconds.train
+        if steps > self._first_call_steps:
+            steps, seconds = steps - self._first_call_steps, seconds - self.seconds.first_step
+        return steps * self.batch_size / seconds if steps and seconds > 0 else None

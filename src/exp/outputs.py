@@ -13,14 +13,23 @@ from typing import IO, Any
 
 from exp.errors import UserError
 
-PACKAGES = ("tensorflow", "keras", "numpy", "hydra-core", "omegaconf", "tensorboard", "tensorflow-datasets", "pydantic")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "hydra-core",
+    "omegaconf",
+    "tensorboard",
+    "tensorflow-datasets",
+    "pydantic",
+)
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file as a whole: whoever reads it finds the old text or the new one, also after a power cut."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -69,7 +78,7 @@ class RunFolder:
         """Write `.hydra/`: config.yaml, overrides.yaml, hydra.yaml."""
         (self.path / ".hydra").mkdir(exist_ok=True)
         for name, text in files.items():
-            write_atomically(self.path / ".hydra" / name, text.rstrip("\n"))
+            write_atomically(self.path / ".hydra" / name, text)
 
     def write_manifest(self, facts: Mapping[str, Any]) -> None:
         """Write `manifest.json`: the facts given, and those of the code, the packages and the machine.
@@ -88,11 +97,30 @@ class RunFolder:
         if path.exists():
             earlier = json.loads(path.read_text())
             manifest["previous"] = [*earlier.pop("previous", []), earlier]
-        write_atomically(path, json.dumps(manifest, indent=2))
+        write_atomically(path, json.dumps(manifest, indent=2) + "\n")
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Write `results.json`: the last thing that a run does."""
-        write_atomically(self.path / "results.json", json.dumps(results, indent=2, allow_nan=False))
+        write_atomically(self.path / "results.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
+
+
+def empty_results(mode: str) -> dict[str, Any]:
+    """`results.json` of a run that has done nothing yet: every key of the contract is there."""
+    seconds = ("import", "build", "first_step", "train", "data_wait", "checkpoint", "test", "total")
+    return {
+        "status": None,
+        "mode": mode,
+        "step": 0,
+        "examples": 0,
+        "replicas": None,
+        "train": {"loss": None},
+        "test": {"loss": None, "accuracy": None, "examples": None},
+        "weights_sha256": None,
+        "seconds": dict.fromkeys(seconds),
+        "examples_per_second": None,
+        "checkpoint": None,
+        "error": None,
+    }
 
 
 def config_hash(config: Mapping[str, Any]) -> str:

@@ -26,7 +26,10 @@ def native_messages_to(log_file: Path) -> Iterator[None]:
         return
     sys.stderr.flush()
     python_stderr, real = sys.stderr, os.dup(2)
-    with os.fdopen(real, "w", buffering=1, errors="replace") as stream, log_file.open("ab", buffering=0) as target:
+    with (
+        os.fdopen(real, "w", buffering=1, errors="replace") as stream,
+        log_file.open("ab", buffering=0) as target,
+    ):
         os.dup2(target.fileno(), 2)
         if python_stderr is sys.__stderr__:
             sys.stderr = stream

@@ -17,11 +17,16 @@ import tensorflow as tf
 from tensorflow.core.framework.summary_pb2 import Summary
 from tensorflow.core.util.event_pb2 import Event
 
+from exp.outputs import write_atomically
+
 
 class SummaryWriter:
     """Appends to both files. One line and one event a step, steps in rising order."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, done: int) -> None:
+        """Go on after `done` steps: what an earlier, killed process logged of later ones is dropped."""
+        _drop_later_events(folder, done)
+        _drop_later_lines(folder / "metrics.jsonl", done)
         started = time.time()
         name = f"events.out.tfevents.{int(started)}.{socket.gethostname()}.{os.getpid()}.0"
         self._events = tf.io.TFRecordWriter(str(folder / name))
@@ -78,3 +83,41 @@ class SummaryWriter:
 
     def _event(self, step: int, summary: Summary) -> None:
         self._events.write(Event(wall_time=time.time(), step=step, summary=summary).SerializeToString())
+
+
+def _drop_later_events(folder: Path, done: int) -> None:
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        records, torn = _records(path)
+        kept = [record for record in records if Event.FromString(record).step <= done]
+        if torn or len(kept) < len(records):
+            temporary = path.with_name(f".{path.name}.tmp")
+            with tf.io.TFRecordWriter(str(temporary)) as writer:
+                for record in kept:
+                    writer.write(record)
+            temporary.replace(path)
+
+
+def _records(path: Path) -> tuple[list[bytes], bool]:
+    """The whole records of a TFRecord file, and whether it ends within one: a killed process did not finish it."""
+    records: list[bytes] = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path)):
+            records.append(record.numpy())
+    except tf.errors.DataLossError:
+        return records, True
+    return records, False
+
+
+def _drop_later_lines(path: Path, done: int) -> None:
+    if path.exists():
+        lines = path.read_text().splitlines()
+        kept = [line for line in lines if _step_of(line) <= done]
+        if len(kept) < len(lines):
+            write_atomically(path, "".join(f"{line}\n" for line in kept))
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf  # the end of a line that a killed process did not finish

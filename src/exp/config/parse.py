@@ -13,12 +13,13 @@ from exp.config.schema import (
     Config,
     Data,
     Exec,
+    Section,
     SubsetOfDevices,
     Summary,
     Train,
     VirtualDevices,
 )
-from exp.config.targets import Target, argument_errors, check_trusted, nested_targets
+from exp.config.targets import argument_errors, check_trusted, nested_targets
 from exp.errors import UserError
 
 REQUEST_KEYS = ("run", "resume")
@@ -27,8 +28,14 @@ REQUEST_KEYS = ("run", "resume")
 SUPPLIED = {"model": ("input_shape", "classes"), "data.target": (), "optimizer": ()}
 """Parameters of the targets that `exp.run` passes itself: they follow from the data set."""
 
-_DEVICES = {"all": AllDevices, "subset": SubsetOfDevices, "virtual": VirtualDevices}
-_SECTIONS = {"data": Data, "exec": Exec, "train": Train, "checkpoint": Checkpoint, "summary": Summary}
+_DEVICES: dict[str, type[Section]] = {"all": AllDevices, "subset": SubsetOfDevices, "virtual": VirtualDevices}
+_SECTIONS: dict[str, type[Section]] = {
+    "data": Data,
+    "exec": Exec,
+    "train": Train,
+    "checkpoint": Checkpoint,
+    "summary": Summary,
+}
 
 
 def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Config:
@@ -51,8 +58,13 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
     except ValidationError as error:
         errors = error.errors(include_url=False)
         _refuse(errors, [*known_keys(raw), *_argument_keys(raw)])
-    wrong, known = [], known_keys(raw)
-    for path, target in (("model", config.model), ("data", config.data.target), ("optimizer", config.optimizer)):
+    wrong: list[ErrorDetails] = []
+    known = known_keys(raw)
+    for path, target in (
+        ("model", config.model),
+        ("data", config.data.target),
+        ("optimizer", config.optimizer),
+    ):
         errors, arguments = argument_errors(path, target, supplied=SUPPLIED.get(path, ()))
         wrong, known = [*wrong, *errors], [*known, *arguments]
     _refuse(wrong, known)
@@ -96,25 +108,13 @@ def _with_targets(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _check_combinations(config: Config) -> None:
     """Refuse what cannot go together, as far as the configuration alone can tell."""
     steps_per_call, name = config.exec.steps_per_call, config.exec.name
-    replicas = config.device.count if isinstance(config.device, VirtualDevices) else 1
     wrong = []
+    if isinstance(config.device, VirtualDevices):
+        wrong = replica_problems(config, config.device.count)
     if name == "eager" and steps_per_call not in (None, 1):
         wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
     if name == "eager" and config.exec.jit_compile:
         wrong.append("exec.jit_compile=True: eager makes no graph to compile; use exec=function")
-    if config.exec.jit_compile and replicas > 1:
-        wrong.append(
-            f"exec.jit_compile=True: XLA compiles a step for one replica, and device.count={replicas} asks for more"
-        )
-    if config.data.batch_size < replicas:
-        wrong.append(
-            f"data.batch_size={config.data.batch_size}: has no example for each of {replicas} replicas (device.count)"
-        )
-    elif name == "fit" and config.data.batch_size % replicas:
-        wrong.append(
-            f"data.batch_size={config.data.batch_size}: exec=fit needs a multiple of the {replicas} replicas, because "
-            "Keras averages over replicas; the other modes take any batch size"
-        )
     if name == "fit" and steps_per_call and config.checkpoint.every % steps_per_call:
         wrong.append(
             f"checkpoint.every={config.checkpoint.every}: exec=fit can only save between calls; take a multiple of "
@@ -130,6 +130,21 @@ def _check_combinations(config: Config) -> None:
         raise UserError("\n".join(wrong))
 
 
+def replica_problems(config: Config, replicas: int) -> list[str]:
+    """What a configuration asks for that so many replicas cannot do, a sentence for each."""
+    batch, problems = config.data.batch_size, []
+    if batch < replicas:
+        problems.append(f"data.batch_size={batch}: has no example for each of the {replicas} replicas")
+    elif config.exec.name == "fit" and batch % replicas:
+        problems.append(
+            f"data.batch_size={batch}: exec=fit needs a multiple of the {replicas} replicas, because Keras averages "
+            "over replicas; the other modes take any batch size"
+        )
+    if config.exec.jit_compile and replicas > 1:
+        problems.append(f"exec.jit_compile=True: XLA compiles a step for one replica, and there are {replicas}")
+    return problems
+
+
 def _refuse(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
     lines: dict[str, str] = {}
     for error in errors:
@@ -139,15 +154,18 @@ def _refuse(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
         raise UserError("\n".join(lines.values()))
 
 
+_NOT_KEYS = ("target", "arguments", *_DEVICES, "int", "float", "str", "bool")
+"""What pydantic puts into an error's location besides keys: our own nesting, and the members of a union."""
+
+
 def _path(loc: Sequence[int | str]) -> str:
-    """`data.source` for ("data", "target", "arguments", "source"); the tags of unions are left out."""
+    """`data.source` for ("data", "target", "arguments", "source")."""
     parts: list[str] = []
     for part in loc:
         if isinstance(part, int):
             parts[-1] += f"[{part}]"
-        elif part not in ("target", "arguments", *_DEVICES) and not part.startswith(("literal[", "constrained-")):
-            if part not in ("int", "float", "str", "bool"):
-                parts.append(part)
+        elif part not in _NOT_KEYS and not part.startswith(("literal[", "constrained-")):
+            parts.append(part)
     return ".".join(parts)
 
 

@@ -121,13 +121,6 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     trusted_targets: list[str]
 
-    def total_steps(self, examples: int) -> int:
-        """The number of training steps of the run, given the number of examples in the training set."""
-        if self.train.steps is not None:
-            return self.train.steps
-        return self.train.epochs * (examples // self.data.batch_size)
-
     def label(self) -> str:
         """A short readable name: model, data set, execution and device."""
         return "_".join([self.model.short_name, self.data.target.short_name, self.exec.name, self.device.name])
-

@@ -105,6 +105,7 @@ def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
         found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise UserError(f"{path}._target_={name}: cannot be found ({error})") from error
+    home: tuple[str, ...]
     if name.startswith(KERAS_PREFIX):
         home = ("keras.",) if inspect.isclass(found) else ()
     else:

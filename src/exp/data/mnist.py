@@ -69,7 +69,9 @@ def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Split
 
 
 def _read_pair(folder: Any, names: tuple[str, str], *, check: bool) -> Arrays:
-    pictures, labels = (_read_idx(folder, name, dimensions, check) for name, dimensions in zip(names, (3, 1), strict=True))
+    pictures, labels = (
+        _read_idx(folder, name, dimensions, check) for name, dimensions in zip(names, (3, 1), strict=True)
+    )
     if len(pictures) != len(labels) or not len(labels):
         raise UserError(f"{folder}: {names[0]} holds {len(pictures)} pictures, {names[1]} holds {len(labels)} labels")
     return pictures[..., np.newaxis], labels.astype(np.int32)

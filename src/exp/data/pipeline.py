@@ -59,7 +59,13 @@ def test_dataset(part: Part, *, batch_size: int, steps_per_call: int, prefetch: 
         flat = np.arange(number * per_call, (number + 1) * per_call, dtype=np.int64)
         return np.where(flat < part.size, flat, -1).reshape(steps_per_call, batch_size)
 
-    return _dataset(part, test_calls(part.size, batch_size, steps_per_call), indices, (steps_per_call, batch_size), prefetch)
+    return _dataset(
+        part,
+        test_calls(part.size, batch_size, steps_per_call),
+        indices,
+        (steps_per_call, batch_size),
+        prefetch,
+    )
 
 
 def _dataset(part: Part, count: int, indices: Any, shape: tuple[int, int], prefetch: int) -> Any:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -82,6 +82,26 @@ class Executor(Protocol):
 
     def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
         """The values of Keras variables."""
+
+    def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
+        """Assign values to Keras variables, on all replicas."""
+
+
+class EagerVariables:
+    """Variables that live in TensorFlow's eager world: the scope is empty, and values are at hand."""
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Nothing to enter."""
+        return nullcontext()
+
+    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
+        """Values, as they are."""
+        return [np.asarray(variable) for variable in variables]
+
+    def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
+        """Assign, on all replicas."""
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 def replica_rows(batch_size: int, replicas: int, replica: int) -> slice:

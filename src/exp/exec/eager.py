@@ -1,23 +1,25 @@
 """`exec=eager`: every operation runs as Python reaches it."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from exp.exec.base import AfterCall, Batches, Program, TestResult, eval_batch, total, train_batch
+from exp.exec.base import (
+    AfterCall,
+    Batches,
+    EagerVariables,
+    Program,
+    TestResult,
+    eval_batch,
+    total,
+    train_batch,
+)
 
 
-class EagerExecutor:
+class EagerExecutor(EagerVariables):
     """One step a call, without a graph."""
 
     waits_visible = True
-
-    def scope(self) -> AbstractContextManager[Any]:
-        """Nothing to enter."""
-        return nullcontext()
 
     def prepare(self, program: Program) -> None:
         """Keep the program."""
@@ -38,7 +40,3 @@ class EagerExecutor:
                 batch = eval_batch(self._program, pictures[number], labels[number])
                 sums.append([part.numpy() for part in batch])
         return total(sums)
-
-    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
-        """Values, as they are."""
-        return [np.asarray(variable) for variable in variables]

@@ -1,20 +1,17 @@
-"""`exec=fit`: Keras's own `compile`, `fit` and `evaluate`, with Keras's own training step.
+"""`exec=fit`: Keras's own `compile`, `fit` and `evaluate`, with Keras's own training step and loss.
 
-What is ours here: the loss function, the data set, and a metric that notes the loss of every single step, because
-Keras itself reports running means only. See docs/adr/0004-fit-is-keras.md.
+What is ours here: the data set, and a metric that notes the loss of every single step, because Keras itself reports
+running means only. See docs/adr/0004-fit-is-keras.md.
 """
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from exp import step
-from exp.exec.base import AfterCall, Batches, Program, TestResult
+from exp.exec.base import AfterCall, Batches, EagerVariables, Program, TestResult
 
 ACCURACY = "sparse_categorical_accuracy"
 
@@ -29,7 +26,8 @@ class StepLosses(keras.metrics.Metric):  # type: ignore[misc]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Push out the oldest loss."""
-        loss = tf.reduce_mean(step.cross_entropy(tf.reshape(y_true, [-1]), y_pred))
+        labels = tf.cast(tf.reshape(y_true, [-1]), tf.int32)  # Keras casts labels to float
+        loss = tf.reduce_mean(step.cross_entropy(labels, y_pred))
         held = tf.convert_to_tensor(self._losses)
         self._losses.assign(tf.concat([held[1:], loss[tf.newaxis]], axis=0))
 
@@ -54,7 +52,7 @@ class _AfterCall(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
 
-class FitExecutor:
+class FitExecutor(EagerVariables):
     """Keras trains an outer model that scales the pictures and then calls ours.
 
     The outer model is what gets compiled, so that ours holds no metrics or loss trackers and its checkpoints are
@@ -66,10 +64,6 @@ class FitExecutor:
     def __init__(self, *, jit_compile: bool) -> None:
         self._jit_compile = jit_compile
 
-    def scope(self) -> AbstractContextManager[Any]:
-        """Nothing to enter."""
-        return nullcontext()
-
     def prepare(self, program: Program) -> None:
         """Wrap and compile."""
         with program.strategy.scope():
@@ -79,7 +73,7 @@ class FitExecutor:
             self._accuracy = keras.metrics.SparseCategoricalAccuracy(name=ACCURACY)
             self._outer.compile(
                 optimizer=program.optimizer,
-                loss=lambda y_true, y_pred: step.cross_entropy(tf.reshape(y_true, [-1]), y_pred),
+                loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                 metrics=[StepLosses(program.steps_per_call)],
                 weighted_metrics=[
                     self._accuracy,
@@ -108,7 +102,3 @@ class FitExecutor:
         counted = round(float(np.asarray(self._accuracy.count)))
         right = round(float(logs[ACCURACY]) * counted)  # undo the rounding to float32
         return TestResult(float(logs["cross_entropy"]), right / counted, counted)
-
-    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
-        """Values, as they are."""
-        return [np.asarray(variable) for variable in variables]

@@ -1,27 +1,29 @@
 """`exec=function`: the step as a graph, by `tf.function`, many steps a call."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
-from exp.exec.base import AfterCall, Batches, Program, TestResult, element_spec, eval_many, total, train_many
+from exp.exec.base import (
+    AfterCall,
+    Batches,
+    EagerVariables,
+    Program,
+    TestResult,
+    element_spec,
+    eval_many,
+    total,
+    train_many,
+)
 
 
-class FunctionExecutor:
+class FunctionExecutor(EagerVariables):
     """One trace for training and one for testing, whatever the number of steps in a call."""
 
     waits_visible = True
 
     def __init__(self, *, jit_compile: bool) -> None:
         self._jit_compile = jit_compile or None  # None leaves the choice for each operation to TensorFlow
-
-    def scope(self) -> AbstractContextManager[Any]:
-        """Nothing to enter."""
-        return nullcontext()
 
     def prepare(self, program: Program) -> None:
         """Define the functions; they are traced when they are first called."""
@@ -49,7 +51,3 @@ class FunctionExecutor:
     def test(self, dataset: Any) -> TestResult:
         """Call by call."""
         return total([[part.numpy() for part in self._test(*element)] for element in dataset])
-
-    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
-        """Values, as they are."""
-        return [np.asarray(variable) for variable in variables]

@@ -40,6 +40,7 @@ class SessionExecutor:
         The steps are wrapped in `tf.function` here too: inside a plain graph, fetching the loss would run neither the
         optimizer's updates nor anything else that the loss does not depend on.
         """
+        self._program = program
         self._inputs = [v1.placeholder(spec.dtype, spec.shape, spec.name) for spec in element_spec(program)]
         self._steps = v1.placeholder(tf.int32, (), "steps")
         train = tf.function(
@@ -71,6 +72,15 @@ class SessionExecutor:
     def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
         """Values, fetched from the session."""
         return list(self._session.run([variable.value for variable in variables]))
+
+    def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
+        """Assign through the variables' own initialisers, replica by replica, so that the graph does not grow."""
+        initialisers, feed = [], {}
+        for variable, value in zip(variables, values, strict=True):
+            for replica in self._program.strategy.experimental_local_results(variable.value):
+                initialisers.append(replica.initializer)
+                feed[replica.initializer.inputs[1]] = value
+        self._session.run(initialisers, feed_dict=feed)
 
     def _feed(self, pictures: Any, labels: Any) -> dict[Any, Any]:
         return dict(zip(self._inputs, (pictures.numpy(), labels.numpy()), strict=True))

@@ -1,0 +1,139 @@
+"""Making the parts of a run from its configuration: devices, data, model, optimizer, executor.
+
+All that can turn out to be impossible here and now is found out in this module, as a `UserError`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from exp.config import Config, Target
+from exp.config.targets import locate, nested_targets
+from exp.data import Order, Splits
+from exp.errors import UserError
+
+if TYPE_CHECKING:
+    from exp.device import Devices
+    from exp.exec import Executor, Program
+
+MOST_STEPS_PER_CALL = 20
+MOST_BYTES_PER_CALL = 32 * 2**20
+"""Bounds of the default number of steps in a call: beyond 20 nothing more is won, and batches of photographs are
+large."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of."""
+
+    devices: "Devices"
+    splits: Splits
+    order: Order
+    executor: "Executor"
+    program: "Program"
+    total_steps: int
+
+
+def assemble(config: Config) -> Parts:
+    """Make everything; TensorFlow's devices are set up first, and fixed from then on.
+
+    Raises:
+        UserError: the configuration asks for what is not possible here.
+    """
+    import keras
+
+    from exp.device import configure
+    from exp.exec import Program, make_executor
+
+    devices = configure(config.device, session=config.exec.name == "session")
+    _check_replicas(config, devices.replicas)
+    splits: Splits = instantiate("data", config.data.target, config.trusted_targets)
+    order = _order(config, splits)
+    total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
+    executor = make_executor(
+        config.exec.name, jit_compile=config.exec.jit_compile, session_config=devices.session_config
+    )
+    keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
+    keras.utils.set_random_seed(config.seed)
+    with executor.scope():
+        with devices.strategy.scope():
+            model = _model(config, splits)
+            optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
+            optimizer.build(model.trainable_variables)
+        program = Program(
+            model=model,
+            optimizer=optimizer,
+            strategy=devices.strategy,
+            batch_size=config.data.batch_size,
+            steps_per_call=_steps_per_call(config, splits, total_steps),
+            input_shape=splits.input_shape,
+            pixel_type=splits.pixel_type,
+        )
+        executor.prepare(program)
+    return Parts(devices, splits, order, executor, program, total_steps)
+
+
+def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: Any) -> Any:
+    """Call what a target names, nested targets first, after making sure of each that it may be called.
+
+    Raises:
+        UserError: a target is not trusted, does not exist, or does not take these arguments.
+    """
+    import hydra.errors
+    import hydra.utils
+
+    node = {"_target_": target.name, **target.arguments}
+    for where, name in nested_targets(node, path):
+        locate(where.removesuffix("._target_"), name, trusted=trusted)
+    try:
+        return hydra.utils.instantiate(node, **supplied, _convert_="all")
+    except hydra.errors.InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, UserError):
+            raise cause from error
+        if isinstance(cause, TypeError | ValueError):
+            raise UserError(f"{path}._target_={target.name}: {str(cause).splitlines()[0]}") from error
+        raise
+
+
+def _model(config: Config, splits: Splits) -> Any:
+    shape, classes = splits.input_shape, splits.classes
+    model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=classes)
+    try:
+        model.build((None, *shape))
+    except ValueError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"model={config.model.name}: cannot take pictures of shape {shape} ({reason})") from error
+    if tuple(model.output_shape) != (None, classes):
+        raise UserError(
+            f"model={config.model.name}: gives {model.output_shape}, and data={splits.name} has {classes} classes"
+        )
+    return model
+
+
+def _check_replicas(config: Config, replicas: int) -> None:
+    """What the configuration alone could not tell: the number of replicas is known only now."""
+    from exp.config.parse import replica_problems
+
+    problems = replica_problems(config, replicas)
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _order(config: Config, splits: Splits) -> Order:
+    data = config.data
+    size = splits.train.size if data.limit is None else min(data.limit, splits.train.size)
+    if data.batch_size > size:
+        raise UserError(f"data.batch_size={data.batch_size}: must be at most {size}, the training examples there are")
+    return Order(seed=config.seed, size=size, buffer_size=data.buffer_size, batch_size=data.batch_size)
+
+
+def _steps_per_call(config: Config, splits: Splits, total_steps: int) -> int:
+    if config.exec.steps_per_call is not None:
+        return config.exec.steps_per_call
+    if config.exec.name in ("eager", "fit"):
+        return 1
+    pixel_bytes = 1 if splits.pixel_type == "uint8" else 4
+    batch_bytes = config.data.batch_size * math.prod(splits.input_shape) * pixel_bytes
+    return max(1, min(MOST_STEPS_PER_CALL, MOST_BYTES_PER_CALL // batch_bytes, config.checkpoint.every, total_steps))
