@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exp.config import Config, Target
+from exp.config.parse import check_batch_size, replica_problems
 from exp.config.targets import locate, nested_targets
 from exp.data import Order, Splits
 from exp.errors import UserError
@@ -114,8 +115,6 @@ def _model(config: Config, splits: Splits) -> Any:
 
 def _check_replicas(config: Config, replicas: int) -> None:
     """What the configuration alone could not tell: the number of replicas is known only now."""
-    from exp.config.parse import replica_problems
-
     problems = replica_problems(config, replicas)
     if problems:
         raise UserError("\n".join(problems))
@@ -124,8 +123,7 @@ def _check_replicas(config: Config, replicas: int) -> None:
 def _order(config: Config, splits: Splits) -> Order:
     data = config.data
     size = splits.train.size if data.limit is None else min(data.limit, splits.train.size)
-    if data.batch_size > size:
-        raise UserError(f"data.batch_size={data.batch_size}: must be at most {size}, the training examples there are")
+    check_batch_size(data.batch_size, size)
     return Order(seed=config.seed, size=size, buffer_size=data.buffer_size, batch_size=data.batch_size)
 
 

@@ -50,6 +50,11 @@ def main(*, conf: Path) -> int:
         from exp.cli_errors import explain
 
         return _refuse(explain(error, sys.argv[1:], conf))
+    except ValueError as error:
+        # Hydra has no exception of its own for some wrong command lines.
+        if statuses or "hydra" not in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts:
+            raise
+        return _refuse(f"{' '.join(sys.argv[1:])}: {str(error).splitlines()[0]}")
     return max(statuses, default=0)
 
 

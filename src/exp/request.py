@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from exp.config import Config, parse
-from exp.config.parse import REQUEST_KEYS
+from exp.config.parse import REQUEST_KEYS, check_batch_size
+from exp.config.targets import locate
 from exp.errors import UserError
 from exp.outputs import new_folder
 from exp.run import Request
@@ -27,6 +28,7 @@ def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
         UserError: the configuration or the folder is wrong. Nothing was written then.
     """
     config, _ = _effective(composed, hydra)
+    _check_batch(config)
     resume = composed.get("resume")
     if resume is not None:
         return _run_folder("resume", resume)
@@ -85,6 +87,16 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
     if run is not None:
         raise UserError(f"run={run}: goes with mode=test; to go on with a run, use resume={run}")
     return parse(tree), tree
+
+
+def _check_batch(config: Config) -> None:
+    """Refuse a batch larger than the set, where our own data sets can tell their size without TensorFlow."""
+    data = config.data
+    function = locate("data", data.target.name, trusted=()) if data.target.name.startswith("exp.") else None
+    count = getattr(sys.modules[function.__module__], "count", None) if function else None
+    size = count(**data.target.arguments) if count else None
+    if size is not None:
+        check_batch_size(data.batch_size, size if data.limit is None else min(size, data.limit))
 
 
 def _plain(composed: DictConfig) -> dict[str, Any]:

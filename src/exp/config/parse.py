@@ -145,6 +145,12 @@ def replica_problems(config: Config, replicas: int) -> list[str]:
     return problems
 
 
+def check_batch_size(batch_size: int, examples: int) -> None:
+    """Refuse a batch larger than the training set, which would leave nothing to train with."""
+    if batch_size > examples:
+        raise UserError(f"data.batch_size={batch_size}: must be at most {examples}, the training examples there are")
+
+
 def _refuse(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
     lines: dict[str, str] = {}
     for error in errors:
@@ -177,14 +183,14 @@ def _sentence(path: str, error: ErrorDetails, known: Sequence[str]) -> str:
         return f"{path}: is missing; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return f"{path}.name={context.get('tag')}: must be one of {', '.join(_DEVICES)}"
-    return f"{path}={error['input']}: must be {_allowed(path, kind, context, error)}"
+    return f"{path}={_yaml(error['input'])}: must be {_allowed(path, kind, context, error)}"
 
 
 _NUMBERS = {
-    "greater_than": "above {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "below {lt}",
-    "less_than_equal": "at most {le}",
+    "greater_than": "{a_number} above {gt}",
+    "greater_than_equal": "{a_number} of at least {ge}",
+    "less_than": "{a_number} below {lt}",
+    "less_than_equal": "{a_number} of at most {le}",
 }
 _TYPES = {
     "int_type": "a whole number",
@@ -208,19 +214,36 @@ def _allowed(path: str, kind: str, context: Mapping[str, Any], error: ErrorDetai
     if kind == "literal_error":
         return f"one of {context['expected']}".replace("'", "")
     if kind in _NUMBERS:
-        return _NUMBERS[kind].format(**context)
+        whole = all(isinstance(bound, int) for bound in context.values())
+        return _NUMBERS[kind].format(a_number="a whole number" if whole else "a number", **context)
     if kind in _TYPES:
         return _TYPES[kind].format(**context)
     return str(context.get("error", error["msg"]))
 
 
+def _yaml(value: Any) -> str:
+    """A value as it is written in YAML and on the command line."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def unknown_key(path: str, known: Sequence[str]) -> str:
-    """The sentence for a key that does not exist, with the nearest one that does."""
-    candidates = list(dict.fromkeys(known))
-    nearest = difflib.get_close_matches(path, candidates, n=1, cutoff=0.6)
-    if not nearest:
-        same_leaf = [key for key in candidates if key.rpartition(".")[2] == path.rpartition(".")[2]]
-        leaf = difflib.get_close_matches(path.rpartition(".")[2], [k.rpartition(".")[2] for k in candidates], n=1)
-        nearest = same_leaf or [key for key in candidates if leaf and key.endswith(leaf[0])]
-    hint = f"did you mean {nearest[0]}?" if nearest else "`python run.py --help` lists the keys"
-    return f"{path}: there is no such key; {hint}"
+    """The sentence for a key that does not exist, with the nearest one that does.
+
+    The last part of the path is compared first, so that `batchsize` finds `data.batch_size`.
+    """
+    group, _, leaf = path.rpartition(".")
+    inside = [key for key in known if group and key.startswith(f"{group}.")]
+    near = difflib.get_close_matches(path, inside or known, n=1)
+    if not near:
+        leaves = {key.rpartition(".")[2]: key for key in (inside or known)}
+        near = [leaves[name] for name in difflib.get_close_matches(leaf, leaves, n=1)]
+    elsewhere = [layout for layout, model in _DEVICES.items() if group == "device" and leaf in model.model_fields]
+    if elsewhere:
+        return f"{path}: this device layout has no such key; device={' and device='.join(elsewhere)} has"
+    if near:
+        return f"{path}: there is no such key; did you mean {near[0]}?"
+    if inside:
+        return f"{path}: there is no such key; {group} has {', '.join(key.rpartition('.')[2] for key in inside)}"
+    return f"{path}: there is no such key; `python run.py --help` lists them"

@@ -31,6 +31,17 @@ SHA256 = {
 Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
 
 
+def count(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> int | None:
+    """The number of training examples, as far as a glance can tell, without TensorFlow: None for `tfds`.
+
+    Raises:
+        UserError: the data cannot be found.
+    """
+    if source == "tfds":
+        return None
+    return len(_read_idx(_folder(source, dir), TRAIN[1], 1, check=False))
+
+
 def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Splits:
     """Read the whole set into memory: 55 MB for MNIST.
 
@@ -42,17 +53,11 @@ def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Split
     Raises:
         UserError: the data cannot be found, or is not what it should be.
     """
-    if source == "bundled":
-        if dir is not None:
-            raise UserError(f"data.dir={dir}: the bundled set needs no folder; add data.source=idx or data.source=tfds")
-        folder = resources.files("exp.data") / "mnist_idx"
-        train, test = (_read_pair(folder, pair, check=True) for pair in (TRAIN, TEST))
-    elif source == "idx":
-        if dir is None or not Path(dir).is_dir():
-            raise UserError(f"data.dir={dir}: must be the folder of the IDX files ({', '.join(TRAIN + TEST)})")
-        train, test = (_read_pair(Path(dir), pair, check=False) for pair in (TRAIN, TEST))
-    else:
+    if source == "tfds":
         train, test = _read_tfds(dir)
+    else:
+        folder = _folder(source, dir)
+        train, test = (_read_pair(folder, pair, check=source == "bundled") for pair in (TRAIN, TEST))
     if train[0].shape[1:] != test[0].shape[1:]:
         raise UserError(f"data.dir={dir}: training pictures are {train[0].shape[1:]}, test ones {test[0].shape[1:]}")
     classes = int(max(train[1].max(), test[1].max())) + 1
@@ -66,6 +71,16 @@ def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Split
         class_names=tuple(str(label) for label in range(max(classes, 2))),
         fingerprint=fingerprint_of(*train, *test),
     )
+
+
+def _folder(source: str, dir: str | None) -> Any:
+    if source == "bundled":
+        if dir is not None:
+            raise UserError(f"data.dir={dir}: the bundled set needs no folder; add data.source=idx or data.source=tfds")
+        return resources.files("exp.data") / "mnist_idx"
+    if dir is None or not Path(dir).is_dir():
+        raise UserError(f"data.dir={dir}: must be the folder of the IDX files ({', '.join(TRAIN + TEST)})")
+    return Path(dir)
 
 
 def _read_pair(folder: Any, names: tuple[str, str], *, check: bool) -> Arrays:

@@ -1,0 +1,60 @@
+# `make` alone lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all check lint format tensorboard lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
+	$(BIN)/python run.py
+	@echo
+	@echo "Next: $(BIN)/python run.py model=cnn device=virtual"
+	@echo "      $(BIN)/python run.py --help"
+
+test: $(VENV)/.dev ## set everything up and run the tests (about 5 minutes)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.dev ## run all tests, also those that need minutes
+	$(BIN)/python -m pytest
+
+check: lint test ## everything that must hold before a change lands
+
+lint: $(VENV)/.dev ## formatting, lint, types, and the order of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev ## format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+tensorboard: $(VENV)/.run ## look at all runs, on this machine only
+	$(BIN)/tensorboard --logdir outputs --host localhost
+
+lock: ## pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
+	  -o requirements.lock
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
+	  -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove the environment and caches, not the runs
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "exp needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	$(BIN)/python -m pip install -q -r requirements-dev.lock
+	@touch $@
