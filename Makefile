@@ -11,9 +11,8 @@ help: ## list these targets
 
 run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 	$(BIN)/python run.py
-	@echo
-	@echo "Next: $(BIN)/python run.py model=cnn device=virtual"
-	@echo "      $(BIN)/python run.py --help"
+	@echo "next:        $(BIN)/python run.py model=cnn device=virtual"
+	@echo "all keys:    $(BIN)/python run.py --help"
 
 test: $(VENV)/.dev ## set everything up and run the tests (about 5 minutes)
 	$(BIN)/python -m pytest -m "not slow"

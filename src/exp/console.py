@@ -4,8 +4,11 @@ On a terminal a bar is drawn; elsewhere plain lines appear now and then. Everyth
 """
 
 import logging
+import shutil
+import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -105,12 +108,22 @@ def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def _program(name: str) -> str:
+    """How to call a program of this environment from here: by its name alone where the shell finds that one."""
+    path = Path(sys.executable).with_name(name)
+    found = shutil.which(name)
+    if found and Path(found) == path:
+        return name
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def _next_commands(results: Mapping[str, Any], folder: str) -> list[str]:
+    python = f"{_program('python')} run.py"
     lines = [f"run folder: {folder}"]
     if results["status"] == "interrupted":
-        lines.append(f"go on:       python run.py resume={folder}")
+        lines.append(f"go on:       {python} resume={folder}")
     elif results["status"] == "completed" and results["mode"] == "train":
-        lines.append(f"test again:  python run.py mode=test run={folder}")
+        lines.append(f"test again:  {python} mode=test run={folder}")
     if results["mode"] == "train":
-        lines.append("look at it:  tensorboard --logdir outputs")
+        lines.append(f"look at it:  {_program('tensorboard')} --logdir outputs")
     return lines

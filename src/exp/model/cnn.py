@@ -16,12 +16,14 @@ def create(
     """A convolution (same padding, ReLU) with 2x2 max pooling for each of `filters`, a dense layer, the logits."""
     import keras
 
+    from exp.model.layers import Conv2D
+
     smallest = min(input_shape[:2]) // 2 ** len(filters)
     if smallest < 1:
         raise ValueError(f"model.filters={filters}: pooling leaves nothing of {input_shape[0]}x{input_shape[1]} pixels")
     layers: list[Any] = []
     for number, count in enumerate(filters, 1):
-        convolution = keras.layers.Conv2D(count, kernel_size, padding="same", activation="relu", name=f"conv{number}")
+        convolution = Conv2D(count, kernel_size, padding="same", activation="relu", name=f"conv{number}")
         layers += [convolution, keras.layers.MaxPooling2D(2, name=f"pool{number}")]
     layers += [
         keras.layers.Flatten(name="flatten"),

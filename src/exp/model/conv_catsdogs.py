@@ -9,11 +9,13 @@ def create(*, input_shape: tuple[int, ...], classes: int, filters: PositiveInt, 
     """Two convolutions (valid padding, ReLU) of `filters` with 2x2 max pooling, a dense layer, the logits."""
     import keras
 
+    from exp.model.layers import Conv2D
+
     return keras.Sequential(
         [
-            keras.layers.Conv2D(filters, 3, activation="relu", name="conv1"),
+            Conv2D(filters, 3, activation="relu", name="conv1"),
             keras.layers.MaxPooling2D(2, name="pool1"),
-            keras.layers.Conv2D(filters, 5, activation="relu", name="conv2"),
+            Conv2D(filters, 5, activation="relu", name="conv2"),
             keras.layers.MaxPooling2D(2, name="pool2"),
             keras.layers.Flatten(name="flatten"),
             keras.layers.Dense(hidden, activation="relu", name="dense1"),

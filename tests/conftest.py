@@ -1,0 +1,47 @@
+"""Shared fixtures. TensorFlow gets two logical CPUs in this process; whole runs get processes of their own."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import gzip
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from tests.jobs import Jobs
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def tf():
+    """TensorFlow, with two logical CPUs: what one process needs to have two replicas."""
+    import tensorflow
+
+    cpu = tensorflow.config.list_physical_devices("CPU")[0]
+    tensorflow.config.set_logical_device_configuration(cpu, [tensorflow.config.LogicalDeviceConfiguration()] * 2)
+    return tensorflow
+
+
+@pytest.fixture(scope="session")
+def jobs() -> Iterator[Jobs]:
+    """Runs whole command lines, each in a fresh process with TensorFlow already imported."""
+    with Jobs(ROOT) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of IDX files: the first 4,000 training and 1,003 test pictures of MNIST (a number few batches divide)."""
+    folder = tmp_path_factory.mktemp("small_mnist")
+    bundled = resources.files("exp.data") / "mnist_idx"
+    for part, size in (("train", 4000), ("t10k", 1003)):
+        for kind, header, item in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):
+            name = f"{part}-{kind}-ubyte"
+            content = gzip.decompress((bundled / f"{name}.gz").read_bytes())
+            cut = content[:4] + size.to_bytes(4, "big") + content[8:header] + content[header : header + size * item]
+            (folder / name).write_bytes(cut)
+    return folder
