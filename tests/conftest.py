@@ -36,9 +36,18 @@ def jobs() -> Iterator[Jobs]:
 @pytest.fixture(scope="session")
 def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of IDX files: the first 4,000 training and 1,003 test pictures of MNIST (a number few batches divide)."""
-    folder = tmp_path_factory.mktemp("small_mnist")
+    return _cut_mnist(tmp_path_factory.mktemp("small_mnist"), train=4000, test=1003)
+
+
+@pytest.fixture(scope="session")
+def quick_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of IDX files: all training pictures of MNIST, and the first 1,003 test pictures."""
+    return _cut_mnist(tmp_path_factory.mktemp("quick_mnist"), train=60_000, test=1003)
+
+
+def _cut_mnist(folder: Path, *, train: int, test: int) -> Path:
     bundled = resources.files("exp.data") / "mnist_idx"
-    for part, size in (("train", 4000), ("t10k", 1003)):
+    for part, size in (("train", train), ("t10k", test)):
         for kind, header, item in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):
             name = f"{part}-{kind}-ubyte"
             content = gzip.decompress((bundled / f"{name}.gz").read_bytes())

@@ -20,10 +20,10 @@ def name(execution: str, device: str, model: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def runs(jobs: Jobs, small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(jobs: Jobs, quick_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of 50 steps for each of the 24 combinations."""
     folder = tmp_path_factory.mktemp("matrix")
-    data = ["data.source=idx", f"data.dir={small_mnist}"]
+    data = ["data.source=idx", f"data.dir={quick_mnist}"]
     started = [
         jobs.start(
             [

@@ -114,7 +114,7 @@ def _check_combinations(config: Config) -> None:
     if name == "eager" and steps_per_call not in (None, 1):
         wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
     if name == "eager" and config.exec.jit_compile:
-        wrong.append("exec.jit_compile=True: eager makes no graph to compile; use exec=function")
+        wrong.append("exec.jit_compile=true: eager makes no graph to compile; use exec=function")
     if name == "fit" and steps_per_call and config.checkpoint.every % steps_per_call:
         wrong.append(
             f"checkpoint.every={config.checkpoint.every}: exec=fit can only save between calls; take a multiple of "
@@ -141,7 +141,7 @@ def replica_problems(config: Config, replicas: int) -> list[str]:
             "over replicas; the other modes take any batch size"
         )
     if config.exec.jit_compile and replicas > 1:
-        problems.append(f"exec.jit_compile=True: XLA compiles a step for one replica, and there are {replicas}")
+        problems.append(f"exec.jit_compile=true: XLA compiles a step for one replica, and there are {replicas}")
     return problems
 
 

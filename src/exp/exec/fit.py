@@ -90,7 +90,7 @@ class FitExecutor(EagerVariables):
         assert len({call.steps for call in batches.calls[:-1]}) <= 1
         dataset = batches.dataset.unbatch().take(steps)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-        self._outer.fit(dataset, epochs=1, verbose=0, callbacks=[_AfterCall(batches, after_call)])
+        self._outer.fit(dataset, epochs=1, shuffle=False, verbose=0, callbacks=[_AfterCall(batches, after_call)])
 
     def test(self, dataset: Any) -> TestResult:
         """Rows that only fill up a batch get the weight 0."""

@@ -1,0 +1,152 @@
+"""What the modes share: the division of batches, and exact testing with any batch size and any number of replicas."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from exp.data import Order, plan_calls, test_dataset, training_dataset
+from exp.data.base import array_part
+from exp.exec import Batches, Program, make_executor
+from exp.exec.base import replica_rows
+
+MODES = ("eager", "function", "session", "fit")
+
+
+@pytest.mark.parametrize(("batch", "replicas"), [(50, 1), (50, 2), (50, 3), (7, 4), (3, 3)])
+def test_rows_are_shared_evenly_and_completely(batch, replicas):
+    rows = [replica_rows(batch, replicas, number) for number in range(replicas)]
+    sizes = [part.stop - part.start for part in rows]
+    assert [row for part in rows for row in range(batch)[part]] == list(range(batch))
+    assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.fixture(scope="module")
+def part(tf):
+    random = np.random.default_rng(0)
+    return array_part(random.integers(0, 256, (103, 4, 4, 1), np.uint8), random.integers(0, 3, 103).astype(np.int32))
+
+
+def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int):
+    """An executor with a small built model, ready to run."""
+    import keras
+
+    from exp.model.mlp import create
+
+    one_device = tf.distribute.ReductionToOneDevice() if mode == "session" else None
+    names = [f"CPU:{number}" for number in range(replicas)]
+    strategy = (
+        tf.distribute.MirroredStrategy(names, cross_device_ops=one_device)
+        if replicas > 1
+        else tf.distribute.get_strategy()
+    )
+    config = tf.compat.v1.ConfigProto(device_count={"CPU": 2})
+    executor = make_executor(mode, jit_compile=False, session_config=config)
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    with executor.scope():
+        with strategy.scope():
+            model = create(input_shape=(4, 4, 1), classes=3, hidden=5)
+            model.build((None, 4, 4, 1))
+            optimizer = keras.optimizers.Adam()
+            optimizer.build(model.trainable_variables)
+        program = Program(
+            model=model,
+            optimizer=optimizer,
+            strategy=strategy,
+            batch_size=batch_size,
+            steps_per_call=steps_per_call,
+            input_shape=(4, 4, 1),
+            pixel_type="uint8",
+        )
+        executor.prepare(program)
+    return executor, program
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize(("batch_size", "steps_per_call"), [(50, 1), (64, 1), (10, 3), (103, 1), (200, 1)])
+def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, batch_size, steps_per_call):
+    if mode == "fit" and batch_size % replicas:
+        pytest.skip("refused by the configuration: Keras averages over replicas")
+    if mode in ("eager", "fit"):
+        steps_per_call = 1
+    executor, program = make(tf, mode, replicas=replicas, batch_size=batch_size, steps_per_call=steps_per_call)
+    dataset = test_dataset(part, batch_size=batch_size, steps_per_call=steps_per_call, prefetch=1)
+    result = executor.test(dataset)
+
+    pictures, labels = part.load(np.arange(part.size))
+    with executor.scope():
+        kernel1, bias1, kernel2, bias2 = executor.read(program.model.weights)
+    hidden = np.maximum(pictures.numpy().reshape(103, 16) / 255 @ kernel1 + bias1, 0)
+    logits = hidden @ kernel2 + bias2
+    right = int((logits.argmax(axis=1) == labels.numpy()).sum())
+    losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(103), labels.numpy()]
+    assert result.examples == 103
+    assert result.accuracy == right / 103
+    assert result.loss == pytest.approx(losses.mean(), rel=1e-5)
+
+
+def train(tf, part, mode: str, *, steps: int, steps_per_call: int, stop_after: int | None = None):
+    executor, program = make(tf, mode, replicas=1, batch_size=10, steps_per_call=steps_per_call)
+    order = Order(seed=0, size=103, buffer_size=50, batch_size=10)
+    calls = plan_calls(first=0, last=steps, steps_per_call=steps_per_call, every=12)
+    dataset = training_dataset(part, order, calls, steps_per_call=steps_per_call, prefetch=1)
+    heard: list[tuple[int, np.ndarray]] = []
+
+    def after_call(first, losses):
+        heard.append((first, losses))
+        return stop_after is None or first + len(losses) < stop_after
+
+    executor.train(Batches(calls, dataset), after_call)
+    with executor.scope():
+        weights = executor.read(program.model.weights)
+    return heard, weights
+
+
+@pytest.mark.parametrize(("mode", "steps_per_call"), [("function", 5), ("session", 5), ("fit", 4)])
+def test_many_steps_a_call_are_the_same_steps(tf, part, mode, steps_per_call):
+    one, one_weights = train(tf, part, mode, steps=25, steps_per_call=1)
+    many, many_weights = train(tf, part, mode, steps=25, steps_per_call=steps_per_call)
+    assert [first for first, _ in one] == list(range(25))
+    assert len(many) < 9
+    losses = [np.concatenate([losses for _, losses in heard]) for heard in (one, many)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
+    for single, several in zip(one_weights, many_weights, strict=True):
+        np.testing.assert_array_equal(several, single)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_stops_when_told(tf, part, mode):
+    heard, _ = train(tf, part, mode, steps=25, steps_per_call=1, stop_after=7)
+    assert [first for first, _ in heard] == list(range(7))
+
+
+@pytest.mark.parametrize("mode", ["function", "session", "fit"])
+def test_xla_gives_the_same_losses(tf, part, mode, monkeypatch):
+    plain, _ = train(tf, part, mode, steps=25, steps_per_call=1)
+    compiling = partial(make_executor, jit_compile=True)
+    monkeypatch.setitem(globals(), "make_executor", lambda mode, *, jit_compile, session_config: compiling(
+        mode, session_config=session_config
+    ))
+    compiled, _ = train(tf, part, mode, steps=25, steps_per_call=1)
+    for (_, one), (_, other) in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_variables_are_written_and_read_back(tf, mode, replicas):
+    executor, program = make(tf, mode, replicas=replicas, batch_size=10, steps_per_call=1)
+    with executor.scope():
+        values = [np.full(weight.shape, number, np.float32) for number, weight in enumerate(program.model.weights)]
+        executor.write(program.model.weights, values)
+        for got, value in zip(executor.read(program.model.weights), values, strict=True):
+            np.testing.assert_array_equal(got, value)
+        if mode != "session":
+            for weight, value in zip(program.model.weights, values, strict=True):
+                for copy in program.strategy.experimental_local_results(weight.value):
+                    np.testing.assert_array_equal(copy, value)
+
+
+test_dataset.__test__ = False  # the function under test is not a test
