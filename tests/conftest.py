@@ -35,7 +35,7 @@ def jobs() -> Iterator[Jobs]:
 
 @pytest.fixture(scope="session")
 def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of IDX files: the first 4,000 training and 1,003 test pictures of MNIST (a number few batches divide)."""
+    """A folder of IDX files: MNIST's first 4,000 training and 1,003 test pictures (which few batch sizes divide)."""
     return _cut_mnist(tmp_path_factory.mktemp("small_mnist"), train=4000, test=1003)
 
 

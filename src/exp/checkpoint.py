@@ -1,8 +1,8 @@
 """Checkpoints: what is saved, under which name, and a restore that checks what it got.
 
 A checkpoint of step 100 is `ckpt-100.index`, `ckpt-100.data-*` (a `tf.train.Checkpoint` of the model and the optimizer)
-and `ckpt-100.json` (what the weights' bytes must be). The JSON file is written last, whole or not at all: without it,
-a checkpoint is not finished and does not count.
+and `ckpt-100.json` (what the bytes of those files and of the weights must be). The JSON file is written last, whole or
+not at all: without it, a checkpoint is not finished and does not count.
 """
 
 import hashlib
@@ -89,6 +89,7 @@ class Checkpoints:
             "examples": examples,
             "weights_sha256": weights_digest(self._access.read(self._model.weights)),
             "model": self._model_outline(),
+            "files": {path.name: _file_digest(path) for path in _files(prefix)},
         }
         write_atomically(prefix.with_name(f"{prefix.name}.json"), json.dumps(record, indent=1) + "\n")
         self._saved.append(step)
@@ -111,29 +112,28 @@ class Checkpoints:
             UserError: the file is not a checkpoint of this model, or does not hold what was saved.
         """
         record = _record(prefix)
-        if record["model"] != self._model_outline():
-            stored, here = ({tuple(map(str, row)) for row in rows} for rows in (record["model"], self._model_outline()))
-            different = ", ".join(" ".join(row) for row in sorted(stored ^ here)) or "the order of the variables"
-            raise UserError(f"{prefix}: is a checkpoint of another model; only one of the two has {different}")
-        try:
-            reader = tf.train.load_checkpoint(str(prefix))
-            shapes = reader.get_variable_to_shape_map()
-            shapes.pop("_CHECKPOINTABLE_OBJECT_GRAPH", None)
-            expected = {key: list(variable.shape) for key, variable in self._variables.items()}
-            if shapes != expected:
-                different = ", ".join(sorted(k for k in shapes | expected if shapes.get(k) != expected.get(k)))
-                raise UserError(f"{prefix}: does not have the variables of this run: {different}")
-            weights = {id(weight) for weight in self._model.weights}
-            wanted = {k: v for k, v in self._variables.items() if with_optimizer or id(v) in weights}
-            self._access.write(list(wanted.values()), [reader.get_tensor(key) for key in wanted])
-        except (tf.errors.OpError, ValueError) as error:
-            if isinstance(error, UserError):
-                raise
-            line = str(error).strip().splitlines()[0]
-            raise UserError(f"{prefix}: cannot be restored ({line})") from error
+        self._check_model(prefix, record)
+        reader = tf.train.load_checkpoint(str(prefix))
+        weights = {id(weight) for weight in self._model.weights}
+        wanted = {key: v for key, v in self._variables.items() if with_optimizer or id(v) in weights}
+        self._access.write(list(wanted.values()), [reader.get_tensor(key) for key in wanted])
         if weights_digest(self._access.read(self._model.weights)) != record["weights_sha256"]:
             raise UserError(f"{prefix}: does not give the weights that were saved (SHA-256 differs)")
         return Restored(record["step"], record["examples"])
+
+    def _check_model(self, prefix: Path, record: dict[str, Any]) -> None:
+        """Refuse a checkpoint of other variables than those that are here, and name the difference."""
+        here = self._model_outline()
+        if record["model"] != here:
+            rows, others = ({" ".join(map(str, row)) for row in outline} for outline in (record["model"], here))
+            different = ", ".join(sorted(rows ^ others)) or "the order of the variables"
+            raise UserError(f"{prefix}: is a checkpoint of another model; only one of the two has {different}")
+        stored = tf.train.load_checkpoint(str(prefix)).get_variable_to_shape_map()
+        stored.pop("_CHECKPOINTABLE_OBJECT_GRAPH", None)
+        expected = {key: list(variable.shape) for key, variable in self._variables.items()}
+        if stored != expected:
+            different = ", ".join(sorted(k for k in stored | expected if stored.get(k) != expected.get(k)))
+            raise UserError(f"{prefix}: does not have the variables of this run: {different}")
 
     def _model_outline(self) -> list[list[Any]]:
         return [[weight.path, list(weight.shape), str(weight.dtype)] for weight in self._model.weights]
@@ -145,10 +145,7 @@ class Checkpoints:
         prefix = self._prefix(step)
         # The record goes first: a checkpoint half removed does not count.
         prefix.with_name(f"{prefix.name}.json").unlink(missing_ok=True)
-        for path in [
-            *self._directory.glob(f"{prefix.name}.data-*"),
-            prefix.with_name(f"{prefix.name}.index"),
-        ]:
+        for path in _files(prefix):
             path.unlink(missing_ok=True)
 
 
@@ -191,12 +188,27 @@ def finished_steps(directory: Path, name: str) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(prefix: Path) -> list[Path]:
+    return sorted([*prefix.parent.glob(f"{prefix.name}.index"), *prefix.parent.glob(f"{prefix.name}.data-*")])
+
+
 def _record(prefix: Path) -> dict[str, Any]:
+    """The record of a checkpoint, once its files have been compared with it."""
     path = prefix.with_name(f"{prefix.name}.json")
     try:
         record: dict[str, Any] = json.loads(path.read_text())
-        if all(isinstance(record[key], int) for key in ("step", "examples")) and record["model"]:
-            return record
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise UserError(f"{path}: is not the record of a finished checkpoint")
+        missing = {"step", "examples", "model", "weights_sha256", "files"} - set(record)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: is not the record of a finished checkpoint") from error
+    if missing:
+        raise UserError(f"{path}: is not the record of a finished checkpoint; it lacks {', '.join(sorted(missing))}")
+    found = {file.name: _file_digest(file) for file in _files(prefix)}
+    for name in sorted(found | record["files"]):
+        if found.get(name) != record["files"].get(name):
+            raise UserError(f"{prefix.with_name(name)}: is not the file that was saved (gone, added or changed)")
+    return record

@@ -93,8 +93,15 @@ def _grow(branch: Tree, node: Mapping[str, Any]) -> None:
             branch.add(f"{key}: {value}")
 
 
+def _replicas(results: Mapping[str, Any]) -> str:
+    return f"{results['replicas']} replica{'' if results['replicas'] == 1 else 's'}"
+
+
 def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = [("steps", f"{results['step']} ({results['examples']} examples, {results['replicas']} replica(s))")]
+    rows = [("steps", f"{results['step']} ({results['examples']} examples, {_replicas(results)})")]
+    if results["error"] is not None:
+        rows.append(("error", results["error"]))
+        rows.append(("last good checkpoint", results["checkpoint"] or "none"))
     if results["train"]["loss"] is not None:
         rows.append(("training loss, last step", f"{results['train']['loss']:.4f}"))
     if results["test"]["accuracy"] is not None:

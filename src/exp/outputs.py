@@ -1,5 +1,6 @@
 """The run folder: its name, its lock, and the files that say what the run was and what came out of it."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -42,17 +43,16 @@ def new_folder(wanted: Path) -> Path:
         UserError: no folder can be made there.
     """
     number = 1
-    while True:
-        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir()  # fails if it is there: that makes the name ours alone, without a lock
-        except FileExistsError:
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()  # fails if it is there: that makes the name ours alone, without a lock
+                return path
             number += 1
-        except OSError as error:
-            raise UserError(f"hydra.run.dir={wanted}: cannot be made ({error.strerror})") from error
-        else:
-            return path
+    except OSError as error:
+        raise UserError(f"hydra.run.dir={wanted}: cannot be made ({error.strerror})") from error
 
 
 class RunFolder:

@@ -1,6 +1,7 @@
 """The composition root: a run from its request to `results.json`, in the order in which things depend on each other."""
 
 import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,9 +69,8 @@ def run(request: Request, display: Display, *, started: float) -> int:
             raise
         except Exception as error:
             log.exception("the run failed")
-            first_line = (str(error).strip() or "no message").splitlines()[0]
-            results |= {"status": "failed", "error": f"{type(error).__name__}: {first_line}"}
-            display.say(f"the run failed: {results['error']}; the traceback is in {log_file}")
+            results |= {"status": "failed", "error": _one_line(error)}
+            display.say(f"the run failed; the traceback is in {log_file}")
         results["seconds"]["total"] = time.perf_counter() - started
         folder.write_results(results)
         folder.close()
@@ -255,6 +255,13 @@ def _facts(request: Request, parts: Parts) -> dict[str, Any]:
         },
         "steps_per_call": parts.program.steps_per_call,
     }
+
+
+def _one_line(error: BaseException) -> str:
+    """An error's kind and message on one line, without the colours that Keras puts in."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines[:2]) or 'no message'}"
 
 
 class _Clock:

@@ -4,6 +4,7 @@ An event file is a TFRecord file of `Event` messages, which TensorFlow's own wri
 costs a tenth of `tf.summary.scalar`, and works the same in every execution mode.
 """
 
+import itertools
 import json
 import math
 import os
@@ -28,8 +29,9 @@ class SummaryWriter:
         _drop_later_events(folder, done)
         _drop_later_lines(folder / "metrics.jsonl", done)
         started = time.time()
-        name = f"events.out.tfevents.{int(started)}.{socket.gethostname()}.{os.getpid()}.0"
-        self._events = tf.io.TFRecordWriter(str(folder / name))
+        stem = f"events.out.tfevents.{int(started)}.{socket.gethostname()}.{os.getpid()}"
+        names = (folder / f"{stem}.{number}" for number in itertools.count())
+        self._events = tf.io.TFRecordWriter(str(next(path for path in names if not path.exists())))
         self._events.write(Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
         self._lines = (folder / "metrics.jsonl").open("ab")
         self._row: dict[str, Any] = {}

@@ -135,9 +135,8 @@ def test_a_missing_key_is_named(defaults):
 def test_impossible_combinations_are_refused(defaults, changes, key):
     tree = defaults
     for path, value in changes.items():
-        if path == "device":
-            value = {"memory_limit_mb": None, "threads": None, **value}
-        tree = changed(tree, path, value)
+        whole = {"memory_limit_mb": None, "threads": None, **value} if path == "device" else value
+        tree = changed(tree, path, whole)
     with pytest.raises(UserError) as error:
         parse(tree)
     assert str(error.value).startswith(f"{key}: ")

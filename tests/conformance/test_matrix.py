@@ -45,7 +45,12 @@ def tests(jobs: Jobs, runs: Path) -> Path:
     """A folder with a test of each of those runs, in the mode and on the devices that it trained with."""
     started = [
         jobs.start(
-            ["mode=test", f"run={runs / name(*c)}", "data.batch_size=200", f"hydra.run.dir={runs / 'tests' / name(*c)}"],
+            [
+                "mode=test",
+                f"run={runs / name(*c)}",
+                "data.batch_size=200",
+                f"hydra.run.dir={runs / 'tests' / name(*c)}",
+            ],
             runs,
         )
         for c in COMBINATIONS

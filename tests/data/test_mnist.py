@@ -87,7 +87,7 @@ def test_broken_files_are_named(folder, damage, message):
 
 def test_pictures_and_labels_must_be_as_many(folder):
     shutil.copy(folder / "t10k-labels-idx1-ubyte", folder / "train-labels-idx1-ubyte")
-    with pytest.raises(UserError, match="4000 pictures.* 1003 labels"):
+    with pytest.raises(UserError, match=r"4000 pictures.* 1003 labels"):
         mnist.load(source="idx", dir=str(folder))
 
 
@@ -134,7 +134,9 @@ def test_tfds_gives_the_same_pictures_in_its_own_order(tf, tfds_folder, bundled)
         rows = []
         for part in (ours, other):
             pictures, labels = content(part)
-            rows.append(sorted(bytes([label]) + picture.tobytes() for picture, label in zip(pictures, labels, strict=True)))
+            rows.append(
+                sorted(bytes([label]) + picture.tobytes() for picture, label in zip(pictures, labels, strict=True))
+            )
         assert rows[0] == rows[1]
 
 

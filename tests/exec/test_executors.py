@@ -65,8 +65,9 @@ def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("replicas", [1, 2])
-@pytest.mark.parametrize(("batch_size", "steps_per_call"), [(50, 1), (64, 1), (10, 3), (103, 1), (200, 1)])
-def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, batch_size, steps_per_call):
+@pytest.mark.parametrize("shape", [(50, 1), (64, 1), (10, 3), (103, 1), (200, 1)])
+def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, shape):
+    batch_size, steps_per_call = shape
     if mode == "fit" and batch_size % replicas:
         pytest.skip("refused by the configuration: Keras averages over replicas")
     if mode in ("eager", "fit"):
@@ -126,9 +127,11 @@ def test_stops_when_told(tf, part, mode):
 def test_xla_gives_the_same_losses(tf, part, mode, monkeypatch):
     plain, _ = train(tf, part, mode, steps=25, steps_per_call=1)
     compiling = partial(make_executor, jit_compile=True)
-    monkeypatch.setitem(globals(), "make_executor", lambda mode, *, jit_compile, session_config: compiling(
-        mode, session_config=session_config
-    ))
+    monkeypatch.setitem(
+        globals(),
+        "make_executor",
+        lambda mode, *, jit_compile, session_config: compiling(mode, session_config=session_config),
+    )
     compiled, _ = train(tf, part, mode, steps=25, steps_per_call=1)
     for (_, one), (_, other) in zip(plain, compiled, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4)

@@ -1,0 +1,138 @@
+"""The order of things: what is logged, when it is saved, and how a run stops."""
+
+import math
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from exp.data.pipeline import plan_calls
+from exp.exec import Batches
+from exp.loop import Training
+from exp.signals import StopRequest
+
+
+class Recorder:
+    """Executor, checkpoints, summary and display in one: notes what happens, in order."""
+
+    waits_visible = True
+
+    def __init__(self, losses: list[float]) -> None:
+        self.happened: list[tuple] = []
+        self._losses = losses
+        self.newest = None
+        self.before_call = lambda first: None
+
+    def train(self, batches, after_call):
+        for call, _, _ in batches:
+            self.before_call(call.first)
+            losses = np.array(self._losses[call.first : call.first + call.steps], np.float32)
+            if not after_call(call.first, losses):
+                return
+
+    @contextmanager
+    def scope(self):
+        yield
+
+    def save(self, step, *, examples):
+        self.happened.append(("save", step, examples))
+        self.newest = f"ckpt-{step}"
+
+    def loss(self, step, loss, epoch):
+        self.happened.append(("loss", step, epoch))
+
+    def flush(self):
+        self.happened.append(("flush",))
+
+    def begin(self, *, done, total): ...
+    def advance(self, *, done, loss): ...
+    def end(self): ...
+    def say(self, text): ...
+
+
+def run(losses, *, first=0, per_call=4, save_every=5, log_every=2, stop=None, before_call=None):
+    recorder = Recorder(losses)
+    if before_call:
+        recorder.before_call = before_call
+    training = Training(
+        executor=recorder,
+        checkpoints=recorder,
+        summary=recorder,
+        display=recorder,
+        stop=stop or StopRequest(),
+        step=first,
+        last=len(losses),
+        batch_size=10,
+        steps_per_epoch=4,
+        save_every=save_every,
+        log_every=log_every,
+    )
+    calls = plan_calls(first=first, last=len(losses), steps_per_call=per_call, every=save_every)
+    training.run(Batches(calls, [(None, None)] * len(calls)))
+    return training, recorder.happened
+
+
+@pytest.mark.parametrize("per_call", [1, 3, 4, 20])
+def test_everything_falls_where_it_should_whatever_a_call_holds(per_call):
+    training, happened = run([1.0] * 13, per_call=per_call)
+    assert training.status == "completed"
+    assert training.step == 13
+    assert [entry[1:] for entry in happened if entry[0] == "loss"] == [
+        (2, 0),
+        (4, 0),
+        (6, 1),
+        (8, 1),
+        (10, 2),
+        (12, 2),
+        (13, 3),
+    ]
+    assert [entry[1:] for entry in happened if entry[0] == "save"] == [(5, 50), (10, 100), (13, 130)]
+
+
+def test_figures_are_written_before_a_checkpoint():
+    _, happened = run([1.0] * 10)
+    for position, entry in enumerate(happened):
+        if entry[0] == "save":
+            assert happened[position - 1] == ("flush",)
+
+
+def test_goes_on_from_a_step():
+    training, happened = run([1.0] * 10, first=7)
+    assert [entry[1] for entry in happened if entry[0] == "loss"] == [8, 10]
+    assert training.step == 10
+
+
+def test_nothing_left_to_do():
+    training, happened = run([1.0] * 5, first=5)
+    assert (training.status, training.step, happened) == ("completed", 5, [])
+    assert training.examples_per_second() is None
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_divergence_stops_at_once_and_saves_nothing(bad):
+    training, happened = run([1.0] * 6 + [bad] + [1.0] * 5)
+    assert training.status == "diverged"
+    assert training.step == 7
+    assert training.error == f"the loss of step 7 is {bad}"
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5]
+    assert ("loss", 7, 1) in happened
+
+
+def test_a_signal_ends_the_call_and_saves():
+    stop = StopRequest()
+
+    def before_call(first):
+        if first == 5:
+            stop.signal = 15
+
+    training, happened = run([1.0] * 20, stop=stop, before_call=before_call)
+    assert (training.status, training.step) == ("interrupted", 9)
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5, 9]
+
+
+def test_a_signal_before_the_first_step_saves_too():
+    stop = StopRequest()
+    stop.signal = 2
+    training, happened = run([1.0] * 20, stop=stop)
+    assert (training.status, training.step) == ("interrupted", 0)
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [0]
