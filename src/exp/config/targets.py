@@ -80,8 +80,11 @@ def argument_errors(path: str, target: Target, *, supplied: Sequence[str]) -> tu
         return [], [f"{path}.{name}" for name in target.arguments]
     function = locate(path, target.name, trusted=())
     hints = get_type_hints(function, include_extras=True)
-    parameters = [name for name in inspect.signature(function).parameters if name not in supplied]
-    fields: dict[str, Any] = {name: (hints[name], ...) for name in parameters}
+    parameters = {n: p for n, p in inspect.signature(function).parameters.items() if n not in supplied}
+    fields: dict[str, Any] = {
+        name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in parameters.items()
+    }
     strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     errors: list[ErrorDetails] = []
     try:
