@@ -35,6 +35,25 @@ class Parts:
     program: "Program"
     total_steps: int
 
+    def facts(self) -> dict[str, Any]:
+        """The devices and the data, for the manifest."""
+        devices, splits = self.devices, self.splits
+        return {
+            "devices": {
+                "physical": devices.physical,
+                "used": devices.names,
+                "replicas": devices.replicas,
+                "threads": devices.threads,
+            },
+            "data": {
+                "name": splits.name,
+                "source": splits.source,
+                "examples": {"train": self.order.size, "test": splits.test.size},
+                "fingerprint": splits.fingerprint,
+            },
+            "steps_per_call": self.program.steps_per_call,
+        }
+
 
 def assemble(config: Config) -> Parts:
     """Make everything; TensorFlow's devices are set up first, and fixed from then on.

@@ -1,6 +1,7 @@
 """The composition root: a run from its request to `results.json`, in the order in which things depend on each other."""
 
 import logging
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -118,7 +119,7 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
             results["weights_sha256"] = weights_digest(executor.read(parts.program.model.weights))
         clock.lap()
         if status == "completed":
-            _test(config, parts, summary, results)
+            status = _test(config, parts, summary, results)
             results["seconds"]["test"] = clock.lap()
         results["status"] = status
     finally:
@@ -218,42 +219,32 @@ def _note(training: "Training", checkpoints: "Checkpoints", results: dict[str, A
     results["seconds"] |= vars(training.seconds)
 
 
-def _test(config: Config, parts: Parts, summary: "SummaryWriter", results: dict[str, Any]) -> None:
+def _test(config: Config, parts: Parts, summary: "SummaryWriter", results: dict[str, Any]) -> str:
+    """Test with every example exactly once; return the status."""
     part, program = parts.splits.test, parts.program
     dataset = test_dataset(
-        part,
-        batch_size=program.batch_size,
-        steps_per_call=program.steps_per_call,
-        prefetch=config.data.prefetch,
+        part, batch_size=program.batch_size, steps_per_call=program.steps_per_call, prefetch=config.data.prefetch
     )
     test = parts.executor.test(dataset)
     assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
-    results["test"] = test._asdict()
     summary.test(results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
+    results["test"] = test._asdict()
+    if math.isfinite(test.loss):
+        return "completed"
+    results["test"]["loss"] = None
+    results["error"] = f"the test loss is {test.loss}"
+    return "diverged"
 
 
 def _facts(request: Request, parts: Parts) -> dict[str, Any]:
     """What the manifest says about this run; the folder adds what it knows itself."""
-    splits, devices = parts.splits, parts.devices
     return {
         "command": list(request.command),
         "mode": request.config.mode,
         "tested_run": str(request.tested) if request.tested else None,
         "config_hash": config_hash(request.tree),
         "seed": request.config.seed,
-        "devices": {
-            "physical": devices.physical,
-            "used": devices.names,
-            "replicas": devices.replicas,
-            "threads": devices.threads,
-        },
-        "data": {
-            "name": splits.name,
-            "source": splits.source,
-            "examples": {"train": parts.order.size, "test": splits.test.size},
-            "fingerprint": splits.fingerprint,
-        },
-        "steps_per_call": parts.program.steps_per_call,
+        **parts.facts(),
     }
 
 
