@@ -1,7 +1,11 @@
 """Train and test networks: `python run.py --help` tells how. The program itself is `exp.cli`."""
 
+import signal
 import sys
 from pathlib import Path
+
+# Until a run has begun, and can save, Ctrl-C just ends the program.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 try:
     from exp.cli import main

@@ -177,7 +177,7 @@ def newest_checkpoint(directory: Path, name: str) -> Path:
     """
     steps = finished_steps(directory, name)
     if not steps:
-        raise UserError(f"{directory}: holds no finished checkpoint named {name}-STEP")
+        raise UserError(f"{directory}: holds no finished checkpoint named {name}-STEP; start that run anew")
     return directory / f"{name}-{steps[-1]}"
 
 

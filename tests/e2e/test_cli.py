@@ -228,6 +228,19 @@ def test_a_signal_saves_and_says_so(tmp_path, long_run, number, status):
     assert "run.py resume=run" in output
 
 
+def test_ctrl_c_before_a_run_has_begun_just_ends_it(tmp_path):
+    """No handler of Python's is left that would print a traceback."""
+    code = (
+        "import os, runpy, signal, sys\n"
+        "sys.argv = [sys.argv[1], '--help']\n"
+        "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    command = [sys.executable, "-c", code, str(ROOT / "run.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
 def test_an_interrupted_run_goes_on_in_its_folder_to_the_same_end(tmp_path):
     """Resumed, the weights are those of a run that was never stopped."""
     data = ("train.steps=1000", "data.limit=5000", "summary.every=1", "checkpoint.every=70")
