@@ -19,7 +19,7 @@ from exp.summary import SummaryWriter
 class Seconds:
     """Where the time of a training went, in seconds."""
 
-    first_step: float = 0.0
+    first_step: float | None = None
     train: float = 0.0
     data_wait: float | None = None
     checkpoint: float = 0.0
@@ -100,5 +100,5 @@ class Training:
         """Examples trained a second, without the first call: that one builds graphs. None where nothing was trained."""
         steps, seconds = self.step - self._first, self.seconds.train
         if steps > self._first_call_steps:
-            steps, seconds = steps - self._first_call_steps, seconds - self.seconds.first_step
+            steps, seconds = steps - self._first_call_steps, seconds - (self.seconds.first_step or 0.0)
         return steps * self.batch_size / seconds if steps and seconds > 0 else None
