@@ -2,6 +2,6 @@
 
 from exp.data.base import Part, Splits
 from exp.data.order import Order
-from exp.data.pipeline import Call, plan_calls, test_calls, test_dataset, training_dataset
+from exp.data.pipeline import Call, plan_calls, test_dataset, training_dataset
 
-__all__ = ["Call", "Order", "Part", "Splits", "plan_calls", "test_calls", "test_dataset", "training_dataset"]
+__all__ = ["Call", "Order", "Part", "Splits", "plan_calls", "test_dataset", "training_dataset"]

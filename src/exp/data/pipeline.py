@@ -46,26 +46,16 @@ def training_dataset(part: Part, order: Order, calls: list[Call], *, steps_per_c
     return _dataset(part, len(calls), indices, (steps_per_call, order.batch_size), prefetch)
 
 
-def test_calls(size: int, batch_size: int, steps_per_call: int) -> int:
-    """The number of calls that test `size` examples."""
-    return -(-size // (batch_size * steps_per_call))
-
-
 def test_dataset(part: Part, *, batch_size: int, steps_per_call: int, prefetch: int) -> Any:
     """Every example exactly once, in order; the rows that fill up the last element have the label -1."""
     per_call = steps_per_call * batch_size
+    count = -(-part.size // per_call)
 
     def indices(number: int) -> Indices:
         flat = np.arange(number * per_call, (number + 1) * per_call, dtype=np.int64)
         return np.where(flat < part.size, flat, -1).reshape(steps_per_call, batch_size)
 
-    return _dataset(
-        part,
-        test_calls(part.size, batch_size, steps_per_call),
-        indices,
-        (steps_per_call, batch_size),
-        prefetch,
-    )
+    return _dataset(part, count, indices, (steps_per_call, batch_size), prefetch)
 
 
 def _dataset(part: Part, count: int, indices: Any, shape: tuple[int, int], prefetch: int) -> Any:
