@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from exp.errors import UserError
-from exp.outputs import RunFolder, config_hash, empty_results, git_state, new_folder, package_versions, write_atomically
+from exp.files import write_atomically
+from exp.outputs import RunFolder, config_hash, empty_results, git_state, new_folder, package_versions
 
 
 def test_each_gets_a_folder_of_its_own(tmp_path):

@@ -3,15 +3,15 @@
 All that can turn out to be impossible here and now is found out in this module, as a `UserError`.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exp.config import Config, Target
 from exp.config.parse import check_batch_size, replica_problems
 from exp.config.targets import locate, nested_targets
-from exp.data import Order, Splits
+from exp.data import Feed, Order, Splits, Transforms
+from exp.data.transforms import pixel_bytes
 from exp.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exp.exec import Executor, Program
 
 MOST_STEPS_PER_CALL = 20
-MOST_BYTES_PER_CALL = 32 * 2**20
+MOST_BYTES_PER_CALL = 8 * 2**20
 """Bounds of the default number of steps in a call: beyond 20 nothing more is won, and batches of photographs are
 large."""
 
@@ -31,9 +31,21 @@ class Parts:
     devices: "Devices"
     splits: Splits
     order: Order
+    feed: Feed
     executor: "Executor"
     program: "Program"
     total_steps: int
+
+    def notes(self) -> list[str]:
+        """What the person should know about the data, a sentence each."""
+        splits, order = self.splits, self.order
+        absent = [
+            name for label, name in enumerate(splits.class_names) if label not in splits.train.labels[: order.size]
+        ]
+        notes = [*splits.notes]
+        if absent:
+            notes.append(f"data.limit={order.size}: the first examples hold none of {', '.join(absent)}")
+        return notes
 
     def facts(self) -> dict[str, Any]:
         """The devices and the data, for the manifest."""
@@ -50,6 +62,7 @@ class Parts:
                 "source": splits.source,
                 "examples": {"train": self.order.size, "test": splits.test.size},
                 "fingerprint": splits.fingerprint,
+                "skipped": {"count": len(splits.skipped), "files": [asdict(skipped) for skipped in splits.skipped]},
             },
             "steps_per_call": self.program.steps_per_call,
         }
@@ -68,9 +81,15 @@ def assemble(config: Config) -> Parts:
 
     devices = configure(config.device, session=config.exec.name == "session")
     _check_replicas(config, devices.replicas)
-    splits: Splits = instantiate("data", config.data.target, config.trusted_targets)
-    order = _order(config, splits)
+    splits, order, transforms = load_data(config)
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
+    feed = Feed(
+        batch_size=config.data.batch_size,
+        steps_per_call=_steps_per_call(config, transforms, total_steps),
+        transforms=transforms,
+        threads=devices.threads,
+        prefetch=config.data.prefetch,
+    )
     executor = make_executor(
         config.exec.name, jit_compile=config.exec.jit_compile, session_config=devices.session_config
     )
@@ -78,20 +97,31 @@ def assemble(config: Config) -> Parts:
     keras.utils.set_random_seed(config.seed)
     with executor.scope():
         with devices.strategy.scope():
-            model = _model(config, splits)
+            model = _model(config, splits, transforms.input_shape)
             optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
             optimizer.build(model.trainable_variables)
         program = Program(
             model=model,
             optimizer=optimizer,
             strategy=devices.strategy,
-            batch_size=config.data.batch_size,
-            steps_per_call=_steps_per_call(config, splits, total_steps),
-            input_shape=splits.input_shape,
-            pixel_type=splits.pixel_type,
+            batch_size=feed.batch_size,
+            steps_per_call=feed.steps_per_call,
+            input_shape=transforms.input_shape,
+            pixel_type=transforms.pixel_type,
         )
         executor.prepare(program)
-    return Parts(devices, splits, order, executor, program, total_steps)
+    return Parts(devices, splits, order, feed, executor, program, total_steps)
+
+
+def load_data(config: Config) -> tuple[Splits, Order, Transforms]:
+    """The data set, the order of its training examples, and what is done to pictures.
+
+    Raises:
+        UserError: the data cannot be found, or cannot be used like this.
+    """
+    splits: Splits = instantiate("data", config.data.target, config.trusted_targets)
+    transforms = Transforms(config.data.transforms, input_shape=splits.input_shape, pixel_type=splits.pixel_type)
+    return splits, _order(config, splits), transforms
 
 
 def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: Any) -> Any:
@@ -117,8 +147,8 @@ def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: A
         raise
 
 
-def _model(config: Config, splits: Splits) -> Any:
-    shape, classes = splits.input_shape, splits.classes
+def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
+    classes = splits.classes
     model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=classes)
     try:
         model.build((None, *shape))
@@ -146,11 +176,10 @@ def _order(config: Config, splits: Splits) -> Order:
     return Order(seed=config.seed, size=size, buffer_size=data.buffer_size, batch_size=data.batch_size)
 
 
-def _steps_per_call(config: Config, splits: Splits, total_steps: int) -> int:
+def _steps_per_call(config: Config, transforms: Transforms, total_steps: int) -> int:
     if config.exec.steps_per_call is not None:
         return config.exec.steps_per_call
     if config.exec.name in ("eager", "fit"):
         return 1
-    pixel_bytes = 1 if splits.pixel_type == "uint8" else 4
-    batch_bytes = config.data.batch_size * math.prod(splits.input_shape) * pixel_bytes
+    batch_bytes = config.data.batch_size * pixel_bytes(transforms)
     return max(1, min(MOST_STEPS_PER_CALL, MOST_BYTES_PER_CALL // batch_bytes, config.checkpoint.every, total_steps))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from exp.errors import UserError
-from exp.outputs import write_atomically
+from exp.files import write_atomically
 
 
 class VariableAccess(Protocol):

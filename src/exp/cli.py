@@ -39,22 +39,22 @@ def main(*, conf: Path) -> int:
         return statuses[-1]
 
     if any(argument.startswith("--experimental-rerun") for argument in sys.argv[1:]):
-        return _refuse("--experimental-rerun: reads a pickle, which can run any code; use resume=RUN_DIR")
+        return refuse("--experimental-rerun: reads a pickle, which can run any code; use resume=RUN_DIR")
     # Hydra would print its own errors, and end with status 1; with this it lets them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)()
     except UserError as error:
-        return _refuse(str(error))
+        return refuse(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         from exp.cli_errors import explain
 
-        return _refuse(explain(error, sys.argv[1:], conf))
+        return refuse(explain(error, sys.argv[1:], conf))
     except ValueError as error:
         # Hydra has no exception of its own for some wrong command lines.
         if statuses or "hydra" not in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts:
             raise
-        return _refuse(f"{' '.join(sys.argv[1:])}: {str(error).splitlines()[0]}")
+        return refuse(f"{' '.join(sys.argv[1:])}: {str(error).splitlines()[0]}")
     return max(statuses, default=0)
 
 
@@ -70,7 +70,7 @@ class Preflight(Callback):
             HydraConfig.instance().set_config(config)
             folder = choose_folder(config, config.hydra)
         except UserError as error:
-            raise SystemExit(_refuse(str(error))) from None
+            raise SystemExit(refuse(str(error))) from None
         except Exception:
             traceback.print_exc()
             raise SystemExit(1) from None
@@ -94,9 +94,10 @@ def _job(config: DictConfig) -> int:
         display.config(request.tree)
         return run(request, display, started=STARTED)
     except UserError as error:
-        return _refuse(str(error))
+        return refuse(str(error))
 
 
-def _refuse(message: str) -> int:
+def refuse(message: str) -> int:
+    """Say what is wrong on stderr; the exit status of a user's mistake."""
     print(message, file=sys.stderr)
     return 2

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from exp.errors import UserError
+from exp.files import write_atomically
 
 PACKAGES = (
     "tensorflow",
@@ -24,16 +25,6 @@ PACKAGES = (
     "tensorflow-datasets",
     "pydantic",
 )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file as a whole: whoever reads it finds the old text or the new one, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def new_folder(wanted: Path) -> Path:

@@ -18,7 +18,7 @@ from exp.run import Request
 
 TEST_GROUPS = ("exec", "device", "summary")
 """Groups that a test may be given anew, as a whole; of `data` only where it is and how it is batched."""
-TEST_DATA_KEYS = ("data.batch_size", "data.dir", "data.source", "data.prefetch")
+TEST_DATA_KEYS = ("data.batch_size", "data.dir", "data.source", "data.prefetch", "data.cache", "data.cache_dir")
 
 
 def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
@@ -70,7 +70,7 @@ def make_request(composed: DictConfig, hydra: DictConfig, folder: Path) -> Reque
 
 def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, Any]]:
     """The configuration that counts, checked: the composed one, or that of the run which is tested or resumed."""
-    tree = _plain(composed)
+    tree = plain(composed)
     given = [str(override) for override in hydra.overrides.task]
     mode, run, resume = tree.get("mode"), tree.pop("run", None), tree.pop("resume", None)
     if resume is not None:
@@ -99,7 +99,12 @@ def _check_batch(config: Config) -> None:
         check_batch_size(data.batch_size, size if data.limit is None else min(size, data.limit))
 
 
-def _plain(composed: DictConfig) -> dict[str, Any]:
+def plain(composed: DictConfig) -> dict[str, Any]:
+    """A composed configuration as plain dicts, lists and scalars, interpolations resolved.
+
+    Raises:
+        UserError: an interpolation leads nowhere.
+    """
     try:
         own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
         tree = OmegaConf.to_container(own, resolve=True)
@@ -114,7 +119,8 @@ def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], given: list[s
     for override in given:
         key = override.split("=")[0].lstrip("+~")
         group = key.split(".")[0]
-        if key in ("mode", "run", "trusted_targets"):
+        same_data = key == "data" and composed["data"].get("_target_") == stored["data"].get("_target_")
+        if key in ("mode", "run", "trusted_targets") or same_data:
             continue
         if group in TEST_GROUPS:
             stored[group] = composed[group]

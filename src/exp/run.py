@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("exp")
 
-MOST_PICTURES = 16
-"""How many pictures of the first batch `summary.images` shows."""
-
 
 @dataclass(frozen=True)
 class Request:
@@ -94,6 +91,8 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
     devices, executor = parts.devices, parts.executor
     display.say(f"Number of devices: {devices.replicas} ({', '.join(devices.names)})")
     checkpoints = _checkpoints(config, folder, parts)
+    for note in parts.notes():
+        display.say(note)
     _restore(request, checkpoints, parts, display, results)
     results["replicas"] = devices.replicas
     results["seconds"]["build"] = clock.lap()
@@ -177,16 +176,11 @@ def _train(
         steps_per_call=program.steps_per_call,
         every=config.checkpoint.every,
     )
-    dataset = training_dataset(
-        parts.splits.train,
-        parts.order,
-        calls,
-        steps_per_call=program.steps_per_call,
-        prefetch=config.data.prefetch,
-    )
+    dataset = training_dataset(parts.splits.train, parts.order, calls, parts.feed)
     if config.summary.images and calls:
-        pictures, _ = next(iter(dataset.take(1)))
-        summary.pictures(first, "train/pictures", pictures[0][:MOST_PICTURES])
+        from exp.show.batches import batches_grid
+
+        summary.picture(first, "train/batches", batches_grid(parts.splits, parts.order, parts.feed, first=first))
     training = Training(
         executor=parts.executor,
         checkpoints=checkpoints,
@@ -221,19 +215,28 @@ def _note(training: "Training", checkpoints: "Checkpoints", results: dict[str, A
 
 def _test(config: Config, parts: Parts, summary: "SummaryWriter", results: dict[str, Any]) -> str:
     """Test with every example exactly once; return the status."""
-    part, program = parts.splits.test, parts.program
-    dataset = test_dataset(
-        part, batch_size=program.batch_size, steps_per_call=program.steps_per_call, prefetch=config.data.prefetch
-    )
+    part = parts.splits.test
+    dataset = test_dataset(part, parts.feed)
     test = parts.executor.test(dataset)
     assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
     summary.test(results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
     results["test"] = test._asdict()
+    if config.summary.images:
+        _show_predictions(parts, dataset, summary, results["step"])
     if math.isfinite(test.loss):
         return "completed"
     results["test"]["loss"] = None
     results["error"] = f"the test loss is {test.loss}"
     return "diverged"
+
+
+def _show_predictions(parts: Parts, dataset: Any, summary: "SummaryWriter", step: int) -> None:
+    from exp.show.charts import confusion_chart
+    from exp.show.predictions import predict, predictions_grid
+
+    predictions = predict(dataset, lambda pictures: parts.executor.predict(parts.program.model, pictures))
+    summary.picture(step, "test/worst", predictions_grid(parts.splits, predictions))
+    summary.picture(step, "test/confusion", confusion_chart(predictions.confusion(), parts.splits.class_names))
 
 
 def _facts(request: Request, parts: Parts) -> dict[str, Any]:

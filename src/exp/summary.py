@@ -18,7 +18,7 @@ import tensorflow as tf
 from tensorflow.core.framework.summary_pb2 import Summary
 from tensorflow.core.util.event_pb2 import Event
 
-from exp.outputs import write_atomically
+from exp.files import write_atomically
 
 
 class SummaryWriter:
@@ -47,15 +47,12 @@ class SummaryWriter:
         self._line(step, figures)
         self._scalars(step, figures)
 
-    def pictures(self, step: int, tag: str, pictures: Any) -> None:
-        """Pictures for TensorBoard's Images tab: (n, height, width, 1 or 3) uint8 or float32 in 0..1."""
-        summary = Summary()
-        for number, picture in enumerate(tf.image.convert_image_dtype(pictures, tf.uint8)):
-            height, width, channels = picture.shape
-            image = Summary.Image(height=height, width=width, colorspace=channels)
-            image.encoded_image_string = tf.io.encode_png(picture).numpy()
-            summary.value.add(tag=f"{tag}/{number}", image=image)
-        self._event(step, summary)
+    def picture(self, step: int, tag: str, picture: Any) -> None:
+        """A picture for TensorBoard's Images tab: (height, width, 1 or 3) uint8."""
+        height, width, channels = picture.shape
+        image = Summary.Image(height=height, width=width, colorspace=channels)
+        image.encoded_image_string = tf.io.encode_png(picture).numpy()
+        self._event(step, Summary(value=[Summary.Value(tag=tag, image=image)]))
 
     def flush(self) -> None:
         """Hand everything to the operating system."""

@@ -10,6 +10,7 @@ import pytest
 
 from exp.data import mnist
 from exp.errors import UserError
+from tests.parts import read
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,7 @@ def folder(small_mnist: Path, tmp_path: Path) -> Path:
 
 
 def content(part):
-    pictures, labels = part.load(np.arange(part.size))
-    return pictures.numpy(), labels.numpy()
+    return read(part, np.arange(part.size))
 
 
 def test_bundled_is_the_full_set(tf, bundled):
@@ -39,8 +39,8 @@ def test_bundled_is_the_full_set(tf, bundled):
 
 
 def test_an_index_of_minus_one_only_fills_up(tf, bundled):
-    _, labels = bundled.train.load(np.array([[3, -1], [-1, 0]]))
-    assert labels.numpy().tolist() == [[1, -1], [-1, 5]]
+    _, labels = read(bundled.train, [[3, -1], [-1, 0]])
+    assert labels.tolist() == [[1, -1], [-1, 5]]
 
 
 def test_idx_reads_plain_and_gzipped_files(tf, folder, small_mnist):

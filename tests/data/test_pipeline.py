@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from exp.data import Order, plan_calls, test_dataset, training_dataset
+from exp.config.transforms import RandomFlip
+from exp.data import Feed, Order, Transforms, plan_calls, test_dataset, training_dataset
 from exp.data.base import array_part
 from exp.data.pipeline import Call
 
@@ -11,6 +12,11 @@ from exp.data.pipeline import Call
 def part(size: int):
     pictures = np.arange(size, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
     return array_part(pictures, np.arange(size, dtype=np.int32))
+
+
+def feed(batch_size: int, steps_per_call: int, *transforms) -> Feed:
+    made = Transforms(transforms, input_shape=(2, 2, 1), pixel_type="uint8")
+    return Feed(batch_size=batch_size, steps_per_call=steps_per_call, transforms=made, threads=2, prefetch=1)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ def test_calls_stop_at_checkpoints_and_at_the_end(first, last, steps_per_call, e
 def test_training_elements_hold_the_steps_of_their_call(tf):
     order = Order(seed=0, size=20, buffer_size=20, batch_size=6)
     calls = plan_calls(first=1, last=8, steps_per_call=3, every=5)
-    elements = list(training_dataset(part(20), order, calls, steps_per_call=3, prefetch=1))
+    elements = list(training_dataset(part(20), order, calls, feed(6, 3)))
     assert len(elements) == len(calls) == 3
     for call, (pictures, labels) in zip(calls, elements, strict=True):
         assert pictures.shape == (3, 6, 2, 2, 1)
@@ -46,10 +52,47 @@ def test_training_elements_hold_the_steps_of_their_call(tf):
 @pytest.mark.parametrize("batch_size", [1, 7, 10, 64, 100])
 @pytest.mark.parametrize("steps_per_call", [1, 3])
 def test_testing_takes_every_example_once_in_order(tf, batch_size, steps_per_call):
-    dataset = test_dataset(part(50), batch_size=batch_size, steps_per_call=steps_per_call, prefetch=0)
+    dataset = test_dataset(part(50), feed(batch_size, steps_per_call))
     labels = np.concatenate([labels.numpy().ravel() for _, labels in dataset])
     assert labels[labels >= 0].tolist() == list(range(50))
     assert {tuple(labels.shape) for _, labels in dataset} == {(steps_per_call, batch_size)}
+
+
+def slanted_part(size: int):
+    """Pictures whose left column is 0 and whose right column is 9: a mirrored one can be told."""
+    pictures = np.zeros((size, 2, 2, 1), np.uint8)
+    pictures[:, :, 1] = 9
+    return array_part(pictures, np.arange(size, dtype=np.int32))
+
+
+def mirrored(first: int, last: int, steps_per_call: int, *, seed: int = 0) -> dict[tuple[int, int], bool]:
+    """For each (epoch, example) of these steps whether its picture was mirrored."""
+    order = Order(seed=seed, size=20, buffer_size=20, batch_size=5)
+    calls = plan_calls(first=first, last=last, steps_per_call=steps_per_call, every=1000)
+    dataset = training_dataset(slanted_part(20), order, calls, feed(5, steps_per_call, RandomFlip(name="random_flip")))
+    found = {}
+    for call, (pictures, labels) in zip(calls, dataset, strict=True):
+        for number in range(call.steps):
+            epoch = (call.first + number) // order.steps_per_epoch
+            for label, picture in zip(labels[number].numpy(), pictures[number].numpy(), strict=True):
+                found[epoch, int(label)] = picture[0, 0, 0] == 9
+    return found
+
+
+def test_random_transforms_depend_on_seed_epoch_and_example_alone(tf):
+    whole = mirrored(0, 40, 1)
+    assert len(whole) == 200
+    assert 60 < sum(whole.values()) < 140
+    assert any(whole[0, example] != whole[1, example] for example in range(20))
+    assert mirrored(0, 40, 7) == whole
+    assert mirrored(0, 40, 1, seed=1) != whole
+    resumed = mirrored(13, 40, 4)
+    assert resumed == {key: whole[key] for key in resumed}
+
+
+def test_a_test_sees_no_random_transform(tf):
+    dataset = test_dataset(slanted_part(7), feed(4, 1, RandomFlip(name="random_flip")))
+    assert all((pictures.numpy()[..., 0, 0] == 0).all() for pictures, _ in dataset)
 
 
 test_dataset.__test__ = False  # the function under test is not a test

@@ -20,6 +20,7 @@ from exp.config.schema import (
     VirtualDevices,
 )
 from exp.config.targets import argument_errors, check_trusted, nested_targets
+from exp.config.transforms import TRANSFORMS
 from exp.errors import UserError
 
 REQUEST_KEYS = ("run", "resume")
@@ -160,7 +161,7 @@ def _refuse(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
         raise UserError("\n".join(lines.values()))
 
 
-_NOT_KEYS = ("target", "arguments", *_DEVICES, "int", "float", "str", "bool")
+_NOT_KEYS = ("target", "arguments", *_DEVICES, *TRANSFORMS, "int", "float", "str", "bool")
 """What pydantic puts into an error's location besides keys: our own nesting, and the members of a union."""
 
 
@@ -170,7 +171,7 @@ def _path(loc: Sequence[int | str]) -> str:
     for part in loc:
         if isinstance(part, int):
             parts[-1] += f"[{part}]"
-        elif part not in _NOT_KEYS and not part.startswith(("literal[", "constrained-")):
+        elif part not in _NOT_KEYS and not part.startswith(("literal[", "constrained-", "list[")):
             parts.append(part)
     return ".".join(parts)
 
@@ -179,11 +180,24 @@ def _sentence(path: str, error: ErrorDetails, known: Sequence[str]) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_key(path, known)
+    if path.startswith("data.transforms["):
+        return _transform_sentence(path, error)
     if kind == "missing":
         return f"{path}: is missing; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return f"{path}.name={context.get('tag')}: must be one of {', '.join(_DEVICES)}"
     return f"{path}={_yaml(error['input'])}: must be {_allowed(path, kind, context, error)}"
+
+
+def _transform_sentence(path: str, error: ErrorDetails) -> str:
+    kind, given = error["type"], error["input"]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        given = error.get("ctx", {}).get("tag", given)
+        return f"{path}={given}: must be one of {', '.join(TRANSFORMS)}; with parameters, {{name: NAME, KEY: VALUE}}"
+    if kind == "missing":
+        key = path.rpartition(".")[2]
+        return f"{path}: is missing; write {{name: {given.get('name')}, {key}: VALUE}}"
+    return f"{path}={_yaml(given)}: must be {_allowed(path, kind, error.get('ctx', {}), error)}"
 
 
 _NUMBERS = {

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag
 
 from exp.config.targets import Target
+from exp.config.transforms import AnyTransform
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MemoryLimit = Annotated[int, Field(ge=64)]
@@ -28,6 +29,7 @@ class Data(Section):
     buffer_size: PositiveInt
     limit: PositiveInt | None
     prefetch: Annotated[int, Field(ge=0, le=64)]
+    transforms: list[AnyTransform]
 
 
 class Exec(Section):

@@ -16,6 +16,8 @@ from pydantic_core import ErrorDetails
 from exp.errors import UserError
 
 OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.")
+OWN_NAMES = {"exp.model.": "create", "exp.data.": "load"}
+"""What a function must be called to be a target: the helpers beside it are no targets."""
 KERAS_PREFIX = "keras.optimizers."
 
 
@@ -56,10 +58,12 @@ def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
     prefixes = (*OWN_PREFIXES, KERAS_PREFIX, *trusted)
     if isinstance(name, str) and name.startswith(prefixes):
         parts = name.split(".")
-        if all(part.isidentifier() and not part.startswith("_") for part in parts):
+        wanted = next((function for prefix, function in OWN_NAMES.items() if name.startswith(prefix)), parts[-1])
+        if parts[-1] == wanted and all(part.isidentifier() and not part.startswith("_") for part in parts):
             return
     raise UserError(
-        f"{path}={name}: not trusted to run; a target starts with one of {', '.join(prefixes)} "
+        f"{path}={name}: not trusted to run; a target is exp.model.NAME.create, exp.data.NAME.load, or starts with "
+        f"one of {', '.join(prefixes[2:])} "
         "(add a prefix of your own code with trusted_targets=[PREFIX])"
     )
 

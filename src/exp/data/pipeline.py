@@ -4,12 +4,15 @@ A call is one trip from Python into TensorFlow: one or more training steps. Ever
 nothing is ever retraced; what is not needed of it is filled with -1.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from exp.data.base import Part
 from exp.data.order import Indices, Order
+from exp.data.transforms import Transforms, uniform
 
 
 class Call(NamedTuple):
@@ -18,6 +21,24 @@ class Call(NamedTuple):
     first: int
     """The number of steps already done when the call begins."""
     steps: int
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How batches are made, the same for training and testing."""
+
+    batch_size: int
+    steps_per_call: int
+    transforms: Transforms
+    threads: int
+    """That read, decode and transform pictures."""
+    prefetch: int
+    """Calls whose batches are made ready ahead."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the labels of a call."""
+        return self.steps_per_call, self.batch_size
 
 
 def plan_calls(*, first: int, last: int, steps_per_call: int, every: int) -> list[Call]:
@@ -30,39 +51,67 @@ def plan_calls(*, first: int, last: int, steps_per_call: int, every: int) -> lis
     return calls
 
 
-def training_dataset(part: Part, order: Order, calls: list[Call], *, steps_per_call: int, prefetch: int) -> Any:
+def training_dataset(part: Part, order: Order, calls: list[Call], feed: Feed) -> Any:
     """A data set with an element for each call.
 
     Each element is (pictures, labels) with the shape (steps_per_call, batch_size, ...); only the first `call.steps`
     rows are meant.
     """
+    import tensorflow as tf
 
     def indices(number: int) -> Indices:
         call = calls[number]
-        rows = np.full((steps_per_call, order.batch_size), -1, np.int64)
+        rows = np.full(feed.shape, -1, np.int64)
         rows[: call.steps] = order.steps(call.first, call.steps)
         return rows
 
-    return _dataset(part, len(calls), indices, (steps_per_call, order.batch_size), prefetch)
+    def draws(number: int) -> Any:
+        call = calls[number]
+        epochs = np.arange(call.first, call.first + feed.steps_per_call) // order.steps_per_epoch
+        rows = indices(number)
+        return uniform(
+            seed=order.seed,
+            epoch=np.broadcast_to(epochs[:, np.newaxis], rows.shape),
+            index=rows,
+            draws=feed.transforms.draws,
+        )
+
+    dataset = part.read(_numbered(len(calls), indices, tf.int64, feed.shape), feed.threads)
+    if feed.transforms:
+        numbers = _numbered(len(calls), draws, tf.float64, (*feed.shape, feed.transforms.draws))
+        dataset = tf.data.Dataset.zip((dataset, numbers)).map(
+            lambda batch, numbers: (feed.transforms.train(batch[0], numbers), batch[1]),
+            num_parallel_calls=feed.threads,
+            deterministic=True,
+        )
+    return dataset.prefetch(feed.prefetch)
 
 
-def test_dataset(part: Part, *, batch_size: int, steps_per_call: int, prefetch: int) -> Any:
+def test_dataset(part: Part, feed: Feed) -> Any:
     """Every example exactly once, in order; the rows that fill up the last element have the label -1."""
-    per_call = steps_per_call * batch_size
-    count = -(-part.size // per_call)
+    import tensorflow as tf
+
+    per_call = feed.steps_per_call * feed.batch_size
 
     def indices(number: int) -> Indices:
         flat = np.arange(number * per_call, (number + 1) * per_call, dtype=np.int64)
-        return np.where(flat < part.size, flat, -1).reshape(steps_per_call, batch_size)
+        return np.where(flat < part.size, flat, -1).reshape(feed.shape)
 
-    return _dataset(part, count, indices, (steps_per_call, batch_size), prefetch)
+    dataset = part.read(_numbered(-(-part.size // per_call), indices, tf.int64, feed.shape), feed.threads)
+    if feed.transforms:
+        dataset = dataset.map(
+            lambda pictures, labels: (feed.transforms.test(pictures), labels),
+            num_parallel_calls=feed.threads,
+            deterministic=True,
+        )
+    return dataset.prefetch(feed.prefetch)
 
 
-def _dataset(part: Part, count: int, indices: Any, shape: tuple[int, int], prefetch: int) -> Any:
+def _numbered(count: int, function: Callable[[int], Any], kind: Any, shape: tuple[int, ...]) -> Any:
+    """A data set of what a function gives for 0, 1, ... `count`-1."""
     import tensorflow as tf
 
-    def load(number: Any) -> tuple[Any, Any]:
-        rows = tf.numpy_function(indices, [number], tf.int64, stateful=False)
-        return part.load(tf.ensure_shape(rows, shape))
+    def element(number: Any) -> Any:
+        return tf.ensure_shape(tf.numpy_function(function, [number], kind, stateful=False), shape)
 
-    return tf.data.Dataset.range(count).map(load).prefetch(prefetch)
+    return tf.data.Dataset.range(count).map(element)

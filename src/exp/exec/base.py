@@ -80,6 +80,9 @@ class Executor(Protocol):
     def test(self, dataset: Any) -> TestResult:
         """Evaluate every example of a test data set exactly once."""
 
+    def predict(self, model: Any, pictures: Any) -> npt.NDArray[Any]:
+        """The (n, classes) logits that the model gives for n pictures."""
+
     def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
         """The values of Keras variables."""
 
@@ -93,6 +96,10 @@ class EagerVariables:
     def scope(self) -> AbstractContextManager[Any]:
         """Nothing to enter."""
         return nullcontext()
+
+    def predict(self, model: Any, pictures: Any) -> npt.NDArray[Any]:
+        """Logits, on one device."""
+        return np.asarray(model(step.scaled(pictures), training=False))
 
     def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
         """Values, as they are."""

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from exp import step
 from exp.exec.base import AfterCall, Batches, Program, TestResult, element_spec, eval_many, total, train_many
 
 v1 = tf.compat.v1
@@ -24,6 +26,7 @@ class SessionExecutor:
         self._jit_compile = jit_compile or None
         self._graph = tf.Graph()
         self._session = v1.Session(graph=self._graph, config=config)
+        self._predicted: tuple[Any, Any] | None = None
 
     def scope(self) -> AbstractContextManager[Any]:
         """The private graph, with its session as the default one: saving and restoring need it too."""
@@ -68,6 +71,16 @@ class SessionExecutor:
     def test(self, dataset: Any) -> TestResult:
         """Call by call."""
         return total([self._session.run(self._sums, feed_dict=self._feed(*element)) for element in dataset])
+
+    def predict(self, model: Any, pictures: Any) -> npt.NDArray[Any]:
+        """Logits, by a graph that is built the first time."""
+        if self._predicted is None:
+            with self.scope():
+                pixels = v1.placeholder(pictures.dtype, (None, *pictures.shape[1:]), "predicted_pictures")
+                logits = tf.function(lambda x: model(step.scaled(x), training=False), autograph=False)(pixels)
+            self._predicted = pixels, logits
+        pixels, logits = self._predicted
+        return np.asarray(self._session.run(logits, feed_dict={pixels: pictures.numpy()}))
 
     def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
         """Values, fetched from the session."""

@@ -1,0 +1,1 @@
+"""Pictures in files: found, checked, decoded and cached; what any folder-per-class data set is made of."""

@@ -1,0 +1,200 @@
+"""Checking pictures before training: every file's header and end, in parallel, once for each version of a file.
+
+A verdict is kept with the size and modification time of its file, and looked up there the next time.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import os
+import stat
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from exp.files import write_atomically
+from exp.progress import track
+
+log = logging.getLogger("exp")
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+MOST_BYTES = 2**29
+"""A file larger than this is no picture that anyone trains with."""
+KEPT_VERSION = 1
+"""Of the kept verdicts; raised when what is checked changes."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found out about a file."""
+
+    problem: str | None
+    """Why it cannot be used; None where it can."""
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    odd: bool = False
+    """Whether TensorFlow would decode it wrongly, or not at all: Pillow decodes it then."""
+
+
+def check(paths: Sequence[Path], *, kept_in: Path, max_pixels: int) -> list[Verdict]:
+    """The verdict on each file, in order.
+
+    Args:
+        paths: the files.
+        kept_in: the file where verdicts are kept; one that cannot be read or written is done without.
+        max_pixels: more than this is a problem.
+    """
+    kept = _read_kept(kept_in)
+    keys = [_key(path) for path in paths]
+    known: list[Verdict | None] = [_as_verdict(kept.get(str(path)), key) for path, key in zip(paths, keys, strict=True)]
+    missing = [number for number, verdict in enumerate(known) if verdict is None]
+    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as pool:
+        warnings.simplefilter("ignore")  # Pillow's warnings about odd headers; the verdict says what counts
+        verdicts = pool.map(examine, [paths[number] for number in missing])
+        for number, verdict in zip(missing, track(verdicts, total=len(missing), what="checking pictures"), strict=True):
+            known[number] = verdict
+    found = [verdict for verdict in known if verdict is not None]
+    if missing:
+        # What could not be read may be readable next time, without any change to the file.
+        lasting = [(p, k, v) for p, k, v in zip(paths, keys, found, strict=True) if k and v.sha256]
+        _write_kept(kept_in, kept | {str(path): [*key, asdict(verdict)] for path, key, verdict in lasting})
+    return [_capped(verdict, max_pixels) for verdict in found]
+
+
+class _UnusableError(Exception):
+    """Why a file cannot be used."""
+
+
+def examine(path: Path) -> Verdict:
+    """Read a file, and say what is wrong with it.
+
+    A JPEG's header and end are looked at; the other formats are decoded. What Pillow calls dangerously large is not
+    decoded at all.
+    """
+    digest = ""
+    try:
+        content = _content(path)
+        digest = hashlib.sha256(content).hexdigest()
+        width, height, odd = _examined(content)
+    except _UnusableError as reason:
+        return Verdict(str(reason), digest)
+    return Verdict(None, digest, width, height, odd)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _UnusableError("is a folder" if stat.S_ISDIR(status.st_mode) else "is not a file")
+        if status.st_size > MOST_BYTES:
+            raise _UnusableError(f"is too large: {status.st_size / 1e6:.0f} MB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise _UnusableError(f"cannot be read ({error.strerror})") from error
+    if not content:
+        raise _UnusableError("is empty (0 bytes)")
+    return content
+
+
+def _examined(content: bytes) -> tuple[int, int, bool]:
+    """Width, height, and whether TensorFlow would decode it wrongly."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            _require_whole(picture, content)
+            # TensorFlow 2.21 shows the palette's indices of a BMP as grey, and refuses a moving WebP.
+            odd = picture.format == "BMP" or (picture.format == "WEBP" and getattr(picture, "n_frames", 1) > 1)
+            return picture.width, picture.height, odd
+    except Image.DecompressionBombError as error:
+        raise _UnusableError("is too large: Pillow takes it for a decompression bomb") from error
+    except UnidentifiedImageError as error:
+        raise _UnusableError(f"is not a picture ({_listed(FORMATS)})") from error
+    except _UnusableError:
+        raise
+    except Exception as error:  # a damaged file can raise anything, even SyntaxError
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _UnusableError(f"is cut off or damaged ({reason})") from error
+
+
+def _require_whole(picture: Any, content: bytes) -> None:
+    from PIL import Image
+
+    # An MPO is several JPEGs in one file, as some cameras write them; decoders take the first.
+    if picture.format in ("JPEG", "MPO"):
+        if not _jpeg_ends(content):
+            raise _UnusableError("is cut off: a JPEG without its end")
+    elif picture.format not in FORMATS:
+        raise _UnusableError(f"is in the format {picture.format}; it should be {_listed(FORMATS)}")
+    elif picture.width * picture.height <= (Image.MAX_IMAGE_PIXELS or 0):
+        picture.load()
+
+
+def _jpeg_ends(content: bytes) -> bool:
+    """Whether an end-of-image marker follows the first scan; one of an embedded thumbnail comes before."""
+    place = 2
+    while place + 4 <= len(content):
+        if content[place] != 0xFF:
+            return False
+        marker = content[place + 1]
+        if marker == 0xFF:  # filling
+            place += 1
+            continue
+        if marker == 0xDA:  # start of scan
+            return content.rfind(b"\xff\xd9") > place
+        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # without a length
+            place += 2
+        else:
+            place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return False
+
+
+def _capped(verdict: Verdict, max_pixels: int) -> Verdict:
+    if verdict.width * verdict.height <= max_pixels:
+        return verdict
+    return Verdict(
+        f"has {verdict.width}x{verdict.height} pixels, more than data.max_pixels={max_pixels}", verdict.sha256
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _key(path: Path) -> tuple[int, int] | None:
+    """Size in bytes and modification time in nanoseconds; None where even that cannot be read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _as_verdict(kept: Any, key: tuple[int, int] | None) -> Verdict | None:
+    try:
+        size, changed, fields = kept
+        return Verdict(**fields) if (size, changed) == key else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _read_kept(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        kept = content["files"] if content["version"] == KEPT_VERSION else {}
+        return kept if isinstance(kept, dict) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _write_kept(path: Path, files: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps({"version": KEPT_VERSION, "files": files}))
+    except OSError as error:
+        log.warning("%s: cannot be written (%s); every file is checked again the next time", path, error.strerror)

@@ -1,0 +1,40 @@
+"""Progress of long work before training begins: a bar on a terminal, a line now and then elsewhere."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+log = logging.getLogger("exp")
+
+Item = TypeVar("Item")
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def track(items: Iterable[Item], *, total: int, what: str, console: Console | None = None) -> Iterator[Item]:
+    """Hand items on, and show how many of `total` are through.
+
+    Work that is over within `SECONDS_BETWEEN_LINES` says nothing where there is no terminal.
+    """
+    console = console or Console(highlight=False, soft_wrap=True)
+    if console.is_terminal:
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True, refresh_per_second=5) as progress:
+            task = progress.add_task(what, total=total)
+            for item in items:
+                yield item
+                progress.advance(task)
+        return
+    started = last_line = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - last_line >= SECONDS_BETWEEN_LINES:
+            last_line = now
+            line = f"{what}: {done} of {total}, {(total - done) * (now - started) / done:.0f} s left"
+            log.info(line)
+            console.print(line, markup=False)

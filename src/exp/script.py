@@ -1,0 +1,43 @@
+"""What the programs in `scripts/` share: a configuration from overrides, and errors as `run.py` says them."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from exp.cli import refuse
+from exp.config import Config, parse
+from exp.errors import UserError
+from exp.request import plain
+from exp.startup import native_messages_to
+
+
+def composed(overrides: list[str], *, conf: Path) -> Config:
+    """The configuration that `python run.py OVERRIDES` would have.
+
+    Raises:
+        UserError: an override is wrong.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str(conf), version_base="1.3"):
+            return parse(plain(compose("config", overrides)))
+    except (HydraException, OmegaConfBaseException) as error:
+        from exp.cli_errors import explain
+
+        raise UserError(explain(error, overrides, conf)) from error
+
+
+def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:
+    """Parse the command line, do the work, and return the exit status: 0, or 2 for a user's mistake."""
+    arguments = parser.parse_args(sys.argv[1:])
+    try:
+        with native_messages_to(Path(os.devnull)):
+            main(arguments)
+    except UserError as error:
+        return refuse(str(error))
+    return 0

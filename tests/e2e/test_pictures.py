@@ -1,0 +1,264 @@
+"""Photographs through `python run.py` and the scripts, in every mode, on folders drawn for the purpose."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tests.data.pictures import odd
+from tests.jobs import Done, Jobs, losses, results
+from tests.pictures import picture_folder
+
+EXECS = ("eager", "function", "session", "fit")
+TRANSFORMS = "data.transforms=[random_flip,{name:random_crop,size:28},normalize]"
+PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "cats_vs_dogs"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return picture_folder(tmp_path_factory.mktemp("pets"), train=40, valid=9)
+
+
+@pytest.fixture(scope="module")
+def cats(folder, tmp_path_factory) -> list[str]:
+    """The arguments that train the small network on the small folder."""
+    cache = tmp_path_factory.mktemp("cache")
+    return [
+        *("model=conv-catsdogs", "model.filters=4", "model.hidden=8", "data=cats_vs_dogs", f"data.dir={folder}"),
+        *(f"data.cache_dir={cache}", "data.image_size=32", "data.batch_size=8", "summary.every=1"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def runs(jobs: Jobs, cats, tmp_path_factory) -> Path:
+    """A run with transforms for each mode and one or two replicas: more than an epoch, in steps of 8 pictures."""
+    place = tmp_path_factory.mktemp("runs")
+    started = [
+        jobs.start(
+            [
+                *cats,
+                TRANSFORMS,
+                f"exec={e}",
+                f"device={d}",
+                "train.steps=13",
+                "summary.images=true",
+                f"hydra.run.dir={e}-{d}",
+            ],
+            place,
+        )
+        for e, d in itertools.product(EXECS, ("all", "virtual"))
+    ]
+    for job in started:
+        job.result().check()
+    return place
+
+
+@pytest.mark.parametrize("device", ["all", "virtual"])
+@pytest.mark.parametrize("execution", EXECS)
+def test_every_mode_trains_on_the_same_pictures(runs, execution, device):
+    run = runs / f"{execution}-{device}"
+    found = results(run)
+    assert found["status"] == "completed"
+    assert found["test"]["examples"] == 18
+    np.testing.assert_allclose(losses(run), losses(runs / "function-all"), rtol=1e-4)
+    if device == "all":
+        assert found["weights_sha256"] == results(runs / "function-all")["weights_sha256"]
+    data = json.loads((run / "manifest.json").read_text())["data"]
+    assert (data["name"], data["source"]) == ("cats_vs_dogs", "directory")
+    assert data["examples"] == {"train": 80, "test": 18}
+    assert data["skipped"] == {"count": 0, "files": []}
+
+
+@pytest.mark.parametrize("execution", EXECS)
+def test_pictures_go_to_tensorboard_in_every_mode(runs, execution):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    shown = {}
+    for run in (runs / f"{execution}-all", runs / "function-all"):
+        accumulator = EventAccumulator(str(run))
+        accumulator.Reload()
+        assert accumulator.Tags()["images"] == ["train/batches", "test/worst", "test/confusion"]
+        shown[run] = [accumulator.Images(tag)[0].encoded_image_string for tag in accumulator.Tags()["images"]]
+        assert all(picture.startswith(b"\x89PNG") for picture in shown[run])
+    assert len({pictures[0] for pictures in shown.values()}) == 1, "the same batches are shown, whatever the mode"
+    assert len({pictures[2] for pictures in shown.values()}) == 1, "the same confusion"
+
+
+@pytest.mark.parametrize("execution", EXECS)
+def test_a_test_restores_and_agrees(jobs, runs, tmp_path, execution):
+    done = jobs.run(
+        "mode=test", f"run={runs / 'function-virtual'}", f"exec={execution}", "hydra.run.dir=t", cwd=tmp_path
+    )
+    done.check()
+    trained, tested = results(runs / "function-virtual"), results(tmp_path / "t")
+    assert tested["weights_sha256"] == trained["weights_sha256"]
+    assert tested["test"]["accuracy"] == trained["test"]["accuracy"]
+
+
+def test_caches_change_nothing_but_the_speed(jobs, cats, runs, tmp_path):
+    options = [TRANSFORMS, "train.steps=13"]
+    started = {
+        cache: jobs.start([*cats, *options, f"data.cache={cache}", f"hydra.run.dir={cache}"], tmp_path)
+        for cache in ("memory", "disk")
+    }
+    for cache, job in started.items():
+        job.result().check()
+        assert results(tmp_path / cache)["weights_sha256"] == results(runs / "function-all")["weights_sha256"]
+    again = jobs.run(
+        *("mode=test", f"run={tmp_path / 'disk'}", "data=cats_vs_dogs", "data.cache=none", "hydra.run.dir=t"),
+        cwd=tmp_path,
+    )
+    again.check()
+    assert results(tmp_path / "t")["test"] == pytest.approx(results(tmp_path / "disk")["test"])
+
+
+def test_a_killed_run_goes_on_with_the_same_augmentation(cats, runs, tmp_path):
+    options = [*cats, TRANSFORMS, "train.steps=13", "checkpoint.every=7", "hydra.run.dir=run"]
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "import exp.loop\n"
+        "save = exp.loop.Training._save\n"
+        "def save_and_die(self):\n"
+        "    save(self)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "exp.loop.Training._save = save_and_die\n"
+        "from exp.cli import main\n"
+        f"sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, *options], cwd=tmp_path, capture_output=True, check=False)
+    assert killed.returncode == -9
+    resumed = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "resume=run"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert "ckpt-7" in resumed.stdout
+    assert losses(tmp_path / "run") == losses(runs / "function-all")
+    assert results(tmp_path / "run")["weights_sha256"] == results(runs / "function-all")["weights_sha256"]
+
+
+def test_bad_files_stop_with_a_list_and_can_be_skipped(jobs, cats, folder, tmp_path):
+    import shutil
+
+    own = Path(shutil.copytree(folder, tmp_path / "own"))
+    names = [name for name in odd.BAD if name != "large.png"]
+    odd.write(own / "train" / "dogs", {name: odd.BAD[name][0] for name in names})
+    odd.write(own / "train" / "cats", odd.GOOD)
+    options = [argument for argument in cats if not argument.startswith("data.dir=")] + [f"data.dir={own}"]
+    stopped = jobs.run(*options, "hydra.run.dir=stopped", cwd=tmp_path)
+    assert stopped.status == 2
+    assert len(stopped.errors.splitlines()) == len(names) + 1
+    assert all(name in stopped.errors for name in names)
+    assert "data.on_bad=skip" in stopped.errors
+    assert [path.name for path in (tmp_path / "stopped").iterdir()] == ["run.log"]
+    skipped = jobs.run(*options, "data.on_bad=skip", "train.steps=14", "hydra.run.dir=run", cwd=tmp_path).check()
+    assert f"skipped {len(names)} files that cannot be used" in skipped.output
+    data = json.loads((tmp_path / "run" / "manifest.json").read_text())["data"]
+    assert data["skipped"]["count"] == len(names)
+    assert sorted(Path(entry["file"]).name for entry in data["skipped"]["files"]) == sorted(names)
+    assert data["examples"]["train"] == 80 + len(odd.GOOD)
+
+
+def test_neither_a_folder_nor_a_network_names_both_ways_out(tmp_path):
+    """In a network of its own, so that there is none."""
+    code = (
+        "import socket, sys\n"
+        "from pathlib import Path\n"
+        "def refuse(*args, **kwargs): raise socket.gaierror(-2, 'Name or service not known')\n"
+        "socket.create_connection = refuse\n"
+        "from exp.cli import main\n"
+        f"sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
+    )
+    command = [sys.executable, "-c", code, "data=cats_vs_dogs", "model=conv-catsdogs"]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("data.source=tfds: cats_vs_dogs is not prepared, and ")
+    assert "data.dir=FOLDER" in line
+    assert "data.source=synthetic" in line
+
+
+def test_drawn_cats_and_dogs_can_be_learned(jobs, tmp_path):
+    done = jobs.run(
+        *("model=conv-catsdogs", "data=cats_vs_dogs", "data.source=synthetic", f"data.cache_dir={tmp_path / 'cache'}"),
+        *("data.image_size=64", "train.epochs=4", "hydra.run.dir=run"),
+        cwd=tmp_path,
+    )
+    done.check()
+    found = results(tmp_path / "run")
+    assert found["test"]["accuracy"] > 0.9
+    assert found["test"]["examples"] == 200
+
+
+@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the photographs of ../shared are not here")
+def test_real_photographs(jobs, tmp_path):
+    done = jobs.run(
+        *(
+            "model=conv-catsdogs",
+            "data=cats_vs_dogs",
+            f"data.dir={PHOTOGRAPHS}",
+            f"data.cache_dir={tmp_path / 'cache'}",
+        ),
+        *("data.image_size=48", "train.epochs=2", "hydra.run.dir=run"),
+        cwd=tmp_path,
+    )
+    done.check()
+    found = results(tmp_path / "run")
+    assert found["examples"] == 4096
+    assert found["test"]["examples"] == 832
+    assert found["test"]["accuracy"] > 0.52
+
+
+def script(name: str, *arguments: str, cwd: Path) -> Done:
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments]
+    clean = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=clean)
+    return Done(arguments, done.returncode, done.stdout, done.stderr)
+
+
+def test_show_data_writes_the_batches_of_training(cats, tmp_path):
+    from PIL import Image
+
+    options = [argument for argument in cats if argument.startswith("data")]
+    plain = script("show_data", *options, cwd=tmp_path).check()
+    changed = script("show_data", *options, TRANSFORMS, cwd=tmp_path).check()
+    assert plain.errors == changed.errors == ""
+    sizes = [Image.open(tmp_path / done.output.split()[-1]).size for done in (plain, changed)]
+    assert sizes[1][1] > 1.8 * sizes[0][1]
+
+
+def test_show_data_compares_buffers(tmp_path):
+    done = script("show_data", "data.limit=6000", "--shuffle", "1,1000", cwd=tmp_path).check()
+    assert "6000 examples; the first 100 batches of 50" in done.output
+    assert (tmp_path / done.output.split()[-1]).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data.btch_size=3"], "data.btch_size: there is no such key; did you mean data.batch_size?"),
+        (["--shuffle", "0"], "must be whole numbers of at least 1"),
+        (["data=cats_vs_dogs", "data.dir=absent"], "data.dir=absent: is not a folder"),
+    ],
+)
+def test_mistakes_of_scripts_get_status_2(tmp_path, arguments, message):
+    done = script("show_data", *arguments, cwd=tmp_path)
+    assert done.status == 2
+    assert message in done.errors
+    assert "Traceback" not in done.errors
+    assert not any(tmp_path.iterdir())
+
+
+def test_bench_data_measures_every_case(cats, tmp_path):
+    options = [argument for argument in cats if argument.startswith("data.")]
+    done = script("bench_data", *options, "--rounds", "1", "--markdown", cwd=tmp_path).check()
+    rows = [line.split("|")[1:-1] for line in done.output.splitlines() if line.startswith("|")]
+    assert len(rows) == 9
+    assert all(float(cell) > 0 for row in rows[2:] for cell in row[1:])
