@@ -11,6 +11,8 @@ from tests.data.pictures import odd
 from tests.parts import read
 from tests.pictures import picture_folder
 
+pytestmark = pytest.mark.usefixtures("tf")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -20,7 +20,7 @@ from exp.errors import UserError
 
 Source = Literal["auto", "directory", "tfds", "synthetic"]
 ImageSize = Annotated[int, Field(ge=1, le=4096)]
-MaxPixels = Annotated[int, Field(ge=1, le=150_000_000)]
+MaxPixels = Annotated[int, Field(ge=1, le=80_000_000)]
 MOST_NAMED = 50
 """Bad files that a message names."""
 

@@ -72,5 +72,5 @@ def predictions_grid(splits: Splits, predictions: Predictions) -> Image:
         captions.append(f"{names[label]} {share}" if guess == label else f"{names[label]} as {names[guess]} {share}")
         colours.append(RIGHT if guess == label else WRONG)
     wrong = int((predictions.predicted != predictions.labels).sum())
-    title = f"{wrong} mistakes in {len(predictions.labels)} test pictures, the worst first (class, prediction, its probability)"
+    title = f"{wrong} mistakes in {len(predictions.labels)} test pictures, the worst first"
     return draw_grid([Row(title, pictures.numpy(), captions, colours)], columns=8, side=128)

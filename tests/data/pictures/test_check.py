@@ -9,6 +9,7 @@ from exp.data.pictures.check import check
 from tests.data.pictures import odd
 
 CAP = 1_000_000
+pytestmark = pytest.mark.usefixtures("tf")
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_every_format_shows_the_picture(tf, part, paths):
         source = next((s for word, s in sources.items() if path.name.startswith(word)), odd.PICTURE)
         expected = tf.image.resize(np.asarray(source.convert("RGB")), (60, 60)).numpy()
         likeness = np.corrcoef(picture.ravel(), expected.ravel())[0, 1]
-        assert likeness > 0.95, f"{path.name}: {likeness}"
+        assert likeness > 0.9, f"{path.name}: {likeness}"
 
 
 def test_the_order_is_the_one_asked_for_on_any_number_of_threads(tf, part):

@@ -1,4 +1,6 @@
-"""Checking pictures before training: every file's header and end, in parallel, once for each version of a file.
+"""Checking pictures before training: every file is decoded, in parallel, once for each version of it.
+
+A header alone does not tell: of JPEGs with three wrong bytes in front, a third has a good header and cannot be decoded.
 
 A verdict is kept with the size and modification time of its file, and looked up there the next time.
 """
@@ -53,7 +55,7 @@ def check(paths: Sequence[Path], *, kept_in: Path, max_pixels: int) -> list[Verd
     keys = [_key(path) for path in paths]
     known: list[Verdict | None] = [_as_verdict(kept.get(str(path)), key) for path, key in zip(paths, keys, strict=True)]
     missing = [number for number, verdict in enumerate(known) if verdict is None]
-    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         warnings.simplefilter("ignore")  # Pillow's warnings about odd headers; the verdict says what counts
         verdicts = pool.map(examine, [paths[number] for number in missing])
         for number, verdict in zip(missing, track(verdicts, total=len(missing), what="checking pictures"), strict=True):
@@ -73,8 +75,7 @@ class _UnusableError(Exception):
 def examine(path: Path) -> Verdict:
     """Read a file, and say what is wrong with it.
 
-    A JPEG's header and end are looked at; the other formats are decoded. What Pillow calls dangerously large is not
-    decoded at all.
+    What Pillow calls dangerously large, after a look at its header, is not decoded.
     """
     digest = ""
     try:
@@ -107,9 +108,9 @@ def _examined(content: bytes) -> tuple[int, int, bool]:
 
     try:
         with Image.open(io.BytesIO(content)) as picture:
-            _require_whole(picture, content)
             # TensorFlow 2.21 shows the palette's indices of a BMP as grey, and refuses a moving WebP.
             odd = picture.format == "BMP" or (picture.format == "WEBP" and getattr(picture, "n_frames", 1) > 1)
+            _require_whole(picture, content, odd=odd)
             return picture.width, picture.height, odd
     except Image.DecompressionBombError as error:
         raise _UnusableError("is too large: Pillow takes it for a decompression bomb") from error
@@ -122,36 +123,24 @@ def _examined(content: bytes) -> tuple[int, int, bool]:
         raise _UnusableError(f"is cut off or damaged ({reason})") from error
 
 
-def _require_whole(picture: Any, content: bytes) -> None:
+def _require_whole(picture: Any, content: bytes, *, odd: bool) -> None:
+    """Decode as training will, and what is not a JPEG by Pillow too: TensorFlow takes half a GIF for a whole one."""
+    import tensorflow as tf
     from PIL import Image
 
     # An MPO is several JPEGs in one file, as some cameras write them; decoders take the first.
-    if picture.format in ("JPEG", "MPO"):
-        if not _jpeg_ends(content):
-            raise _UnusableError("is cut off: a JPEG without its end")
-    elif picture.format not in FORMATS:
+    if picture.format not in (*FORMATS, "MPO"):
         raise _UnusableError(f"is in the format {picture.format}; it should be {_listed(FORMATS)}")
-    elif picture.width * picture.height <= (Image.MAX_IMAGE_PIXELS or 0):
+    if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or 0):
+        return  # more than data.max_pixels can be
+    if picture.format not in ("JPEG", "MPO"):
         picture.load()
-
-
-def _jpeg_ends(content: bytes) -> bool:
-    """Whether an end-of-image marker follows the first scan; one of an embedded thumbnail comes before."""
-    place = 2
-    while place + 4 <= len(content):
-        if content[place] != 0xFF:
-            return False
-        marker = content[place + 1]
-        if marker == 0xFF:  # filling
-            place += 1
-            continue
-        if marker == 0xDA:  # start of scan
-            return content.rfind(b"\xff\xd9") > place
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # without a length
-            place += 2
-        else:
-            place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-    return False
+    if not odd:
+        try:
+            with tf.device("CPU:0"):
+                tf.io.decode_image(content, channels=3, expand_animations=False)
+        except tf.errors.InvalidArgumentError as error:
+            raise _UnusableError("is cut off or damaged") from error
 
 
 def _capped(verdict: Verdict, max_pixels: int) -> Verdict:
