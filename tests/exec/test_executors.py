@@ -5,10 +5,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from exp.data import Order, plan_calls, test_dataset, training_dataset
+from exp.data import Feed, Order, plan_calls, test_dataset, training_dataset
 from exp.data.base import array_part
+from exp.data.transforms import Transforms
 from exp.exec import Batches, Program, make_executor
 from exp.exec.base import replica_rows
+from tests.parts import read
 
 MODES = ("eager", "function", "session", "fit")
 
@@ -25,6 +27,11 @@ def test_rows_are_shared_evenly_and_completely(batch, replicas):
 def part(tf):
     random = np.random.default_rng(0)
     return array_part(random.integers(0, 256, (103, 4, 4, 1), np.uint8), random.integers(0, 3, 103).astype(np.int32))
+
+
+def feed(batch_size: int, steps_per_call: int) -> Feed:
+    """Batches without transforms."""
+    return Feed(batch_size, steps_per_call, Transforms(()), threads=2, prefetch=1)
 
 
 def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int):
@@ -73,16 +80,16 @@ def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, shape):
     if mode in ("eager", "fit"):
         steps_per_call = 1
     executor, program = make(tf, mode, replicas=replicas, batch_size=batch_size, steps_per_call=steps_per_call)
-    dataset = test_dataset(part, batch_size=batch_size, steps_per_call=steps_per_call, prefetch=1)
+    dataset = test_dataset(part, feed(batch_size, steps_per_call))
     result = executor.test(dataset)
 
-    pictures, labels = part.load(np.arange(part.size))
+    pictures, labels = read(part, np.arange(part.size))
     with executor.scope():
         kernel1, bias1, kernel2, bias2 = executor.read(program.model.weights)
-    hidden = np.maximum(pictures.numpy().reshape(103, 16) / 255 @ kernel1 + bias1, 0)
+    hidden = np.maximum(pictures.reshape(103, 16) / 255 @ kernel1 + bias1, 0)
     logits = hidden @ kernel2 + bias2
-    right = int((logits.argmax(axis=1) == labels.numpy()).sum())
-    losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(103), labels.numpy()]
+    right = int((logits.argmax(axis=1) == labels).sum())
+    losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(103), labels]
     assert result.examples == 103
     assert result.accuracy == right / 103
     assert result.loss == pytest.approx(losses.mean(), rel=1e-5)
@@ -92,7 +99,7 @@ def train(tf, part, mode: str, *, steps: int, steps_per_call: int, stop_after: i
     executor, program = make(tf, mode, replicas=1, batch_size=10, steps_per_call=steps_per_call)
     order = Order(seed=0, size=103, buffer_size=50, batch_size=10)
     calls = plan_calls(first=0, last=steps, steps_per_call=steps_per_call, every=12)
-    dataset = training_dataset(part, order, calls, steps_per_call=steps_per_call, prefetch=1)
+    dataset = training_dataset(part, order, calls, feed(10, steps_per_call))
     heard: list[tuple[int, np.ndarray]] = []
 
     def after_call(first, losses):
