@@ -31,7 +31,8 @@ def part(tf):
 
 def feed(batch_size: int, steps_per_call: int) -> Feed:
     """Batches without transforms."""
-    return Feed(batch_size, steps_per_call, Transforms(()), threads=2, prefetch=1)
+    transforms = Transforms([], input_shape=(4, 4, 1), pixel_type="uint8")
+    return Feed(batch_size, steps_per_call, transforms, threads=2, prefetch=1)
 
 
 def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int):
