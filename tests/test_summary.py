@@ -82,13 +82,12 @@ def test_half_written_ends_are_dropped(write, tmp_path):
 def test_pictures_are_shown_as_they_are(tf, write, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 1), np.uint8)
+    picture = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
     writer = write([])
-    writer.pictures(0, "train/pictures", pictures)
+    writer.picture(0, "train/batches", picture)
     writer.close()
     accumulator = EventAccumulator(str(tmp_path))
     accumulator.Reload()
-    for number in range(2):
-        (event,) = accumulator.Images(f"train/pictures/{number}")
-        assert (event.width, event.height) == (4, 5)
-        np.testing.assert_array_equal(tf.io.decode_png(event.encoded_image_string), pictures[number])
+    (event,) = accumulator.Images("train/batches")
+    assert (event.width, event.height) == (4, 5)
+    np.testing.assert_array_equal(tf.io.decode_png(event.encoded_image_string), picture)

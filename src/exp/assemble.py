@@ -152,12 +152,13 @@ def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
     model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=classes)
     try:
         model.build((None, *shape))
+        output = tuple(model.compute_output_shape((None, *shape)))
     except ValueError as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"model={config.model.name}: cannot take pictures of shape {shape} ({reason})") from error
-    if tuple(model.output_shape) != (None, classes):
+    if output != (None, classes):
         raise UserError(
-            f"model={config.model.name}: gives {model.output_shape}, and data={splits.name} has {classes} classes"
+            f"model={config.model.name}: gives {output}, and data={splits.name} has {classes} classes"
         )
     return model
 

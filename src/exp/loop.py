@@ -5,12 +5,13 @@ It knows protocols, not modes: an executor runs calls, and tells `Training.after
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from exp.checkpoint import Checkpoints
+from exp.checkpoint import Checkpoints, NotFiniteError
 from exp.console import Display
 from exp.exec import Batches, Executor
-from exp.exec.base import Losses
+from exp.exec.base import Losses, TestResult
 from exp.signals import StopRequest
 from exp.summary import SummaryWriter
 
@@ -41,6 +42,10 @@ class Training:
     steps_per_epoch: int
     save_every: int
     log_every: int
+    test: Callable[[], TestResult] | None = None
+    """Tests the model as it is, where every checkpoint is to be tested."""
+    tested: tuple[int, TestResult] | None = None
+    """The last test, and the step after which it was made."""
     status: str = "completed"
     loss: float | None = None
     error: str | None = None
@@ -56,13 +61,19 @@ class Training:
                 self._interrupt()
             elif batches.calls:
                 self.executor.train(batches, self.after_call)
+            self._wait_for_saves()
         finally:
             self.display.end()
             self.seconds.train = time.perf_counter() - self._started
             self.seconds.data_wait = batches.wait_seconds if self.executor.waits_visible else None
 
     def after_call(self, first: int, losses: Losses) -> bool:
-        """Log a call's losses, save if it is time, and say whether to go on."""
+        """Log a call's losses, save if it is time, and say whether to go on.
+
+        Raises:
+            SaveError: an earlier save failed in the background.
+        """
+        self.checkpoints.check()
         if not self._first_call_steps:
             self._first_call_steps = len(losses)
             self.seconds.first_step = time.perf_counter() - self._started
@@ -72,28 +83,47 @@ class Training:
             if step % self.log_every == 0 or step == self.last or not finite:
                 self.summary.loss(step, loss, (step - 1) // self.steps_per_epoch)
             if not finite:
-                self.status, self.error = "diverged", f"the loss of step {step} is {loss}"
-                self.summary.flush()
-                return False
+                return self._diverged(f"the loss of step {step} is {loss}")
         self.display.advance(done=self.step, loss=losses[-1].item())
-        if self.step % self.save_every == 0 or self.step == self.last:
-            self._save()
-        if self.stop.signal is not None and self.step < self.last:
-            self._interrupt()
-            return False
-        return True
+        try:
+            if self.step % self.save_every == 0 or self.step == self.last:
+                self._save(test=self.test is not None)
+            if self.stop.signal is not None and self.step < self.last:
+                self._interrupt()
+        except NotFiniteError as error:
+            return self._diverged(str(error))
+        return self.status == "completed"
+
+    def _diverged(self, what: str) -> bool:
+        epoch, batch = divmod(self.step - 1, self.steps_per_epoch)
+        self.status, self.error = "diverged", f"{what} (epoch {epoch}, batch {batch} of {self.steps_per_epoch})"
+        self.summary.flush()
+        return False
 
     def _interrupt(self) -> None:
-        self._save()
+        self._save(test=False)
+        self._wait_for_saves()
         self.status = "interrupted"
         self.display.say(f"stopped by a signal after step {self.step}; saved {self.checkpoints.newest}")
 
-    def _save(self) -> None:
+    def _save(self, *, test: bool) -> None:
+        metrics = {} if self.loss is None else {"train/loss": self.loss}
+        if test and self.test is not None:
+            result = self.test()
+            self.tested = self.step, result
+            metrics |= {"test/loss": result.loss, "test/accuracy": result.accuracy}
+            self.summary.test(self.step, {"test/loss": result.loss, "test/accuracy": result.accuracy})
         started = time.perf_counter()
         # The figures go to disk first: a checkpoint must never be ahead of the log of its run.
         self.summary.flush()
         with self.executor.scope():
-            self.checkpoints.save(self.step, examples=self.step * self.batch_size)
+            finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+            self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite)
+        self.seconds.checkpoint += time.perf_counter() - started
+
+    def _wait_for_saves(self) -> None:
+        started = time.perf_counter()
+        self.checkpoints.wait()
         self.seconds.checkpoint += time.perf_counter() - started
 
     def examples_per_second(self) -> float | None:

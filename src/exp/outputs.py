@@ -62,7 +62,8 @@ class RunFolder:
 
     def close(self) -> None:
         """Give the lock back, and remove its file."""
-        (self.path / ".lock").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a disk that cannot be written to any more
+            (self.path / ".lock").unlink(missing_ok=True)
         self._lock.close()
 
     def write_config(self, files: Mapping[str, str]) -> None:

@@ -17,8 +17,16 @@ from exp.outputs import new_folder
 from exp.run import Request
 
 TEST_GROUPS = ("exec", "device", "summary")
-"""Groups that a test may be given anew, as a whole; of `data` only where it is and how it is batched."""
-TEST_DATA_KEYS = ("data.batch_size", "data.dir", "data.source", "data.prefetch", "data.cache", "data.cache_dir")
+"""Groups that a test may be given anew, as a whole; of others only which checkpoint, where the data is, and batches."""
+TEST_KEYS = (
+    "checkpoint.restore",
+    "data.batch_size",
+    "data.dir",
+    "data.source",
+    "data.prefetch",
+    "data.cache",
+    "data.cache_dir",
+)
 
 
 def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
@@ -124,10 +132,10 @@ def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], given: list[s
             continue
         if group in TEST_GROUPS:
             stored[group] = composed[group]
-        elif key in TEST_DATA_KEYS:
-            stored["data"][key.split(".")[1]] = composed["data"][key.split(".")[1]]
+        elif key in TEST_KEYS:
+            stored[group][key.split(".")[1]] = composed[group][key.split(".")[1]]
         else:
-            allowed = ", ".join((*TEST_GROUPS, *TEST_DATA_KEYS))
+            allowed = ", ".join((*TEST_GROUPS, *TEST_KEYS))
             raise UserError(f"{override}: a test has the config of its run; only these can be given anew: {allowed}")
     return {**stored, "mode": "test"}
 

@@ -14,12 +14,15 @@ from exp.config import Config
 from exp.console import Display
 from exp.data import plan_calls, test_dataset, training_dataset
 from exp.errors import UserError
+from exp.files import storage_problem
 from exp.outputs import RunFolder, config_hash, empty_results
 from exp.signals import StopRequest
 from exp.startup import import_tensorflow, native_messages_to
 
 if TYPE_CHECKING:
+    from exp.beginning import Beginning
     from exp.checkpoint import Checkpoints
+    from exp.exec.base import TestResult
     from exp.loop import Training
     from exp.summary import SummaryWriter
 
@@ -67,10 +70,14 @@ def run(request: Request, display: Display, *, started: float) -> int:
             raise
         except Exception as error:
             log.exception("the run failed")
-            results |= {"status": "failed", "error": _one_line(error)}
-            display.say(f"the run failed; the traceback is in {log_file}")
+            results |= {"status": "failed", "error": storage_problem(error) or _one_line(error)}
+            display.say(_last_words(results, error, log_file))
         results["seconds"]["total"] = time.perf_counter() - started
-        folder.write_results(results)
+        try:
+            folder.write_results(results)
+        except OSError as error:
+            results |= {"status": "failed", "error": results["error"] or storage_problem(error)}
+            display.say(f"{request.folder}/results.json: cannot be written ({error.strerror})")
         folder.close()
         display.closing(results, str(request.folder))
     if results["status"] == "interrupted":
@@ -90,25 +97,25 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
     parts = assemble(config)
     devices, executor = parts.devices, parts.executor
     display.say(f"Number of devices: {devices.replicas} ({', '.join(devices.names)})")
-    checkpoints = _checkpoints(config, folder, parts)
     for note in parts.notes():
         display.say(note)
-    _restore(request, checkpoints, parts, display, results)
-    results["replicas"] = devices.replicas
+    beginning = _begin(request, parts, display)
+    results |= {"step": beginning.step, "examples": beginning.examples, "replicas": devices.replicas}
+    results["checkpoint"] = str(beginning.checkpoint) if beginning.checkpoint and beginning.step else None
     results["seconds"]["build"] = clock.lap()
 
     # From here on the request is known to be possible, and the folder becomes a run's.
     if request.config_files:
         folder.write_config(request.config_files)
-    folder.write_manifest(_facts(request, parts))
+    folder.write_manifest({**_facts(request, parts), "restored": beginning.facts()})
     summary = SummaryWriter(request.folder, done=results["step"])
     try:
-        status = "completed"
+        status, tested = "completed", None
         if config.mode == "train":
-            status = _train(
+            status, tested = _train(
                 config,
                 parts,
-                checkpoints=checkpoints,
+                checkpoints=_checkpoints(config, folder, parts, beginning),
                 summary=summary,
                 display=display,
                 stop=stop,
@@ -118,41 +125,39 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
             results["weights_sha256"] = weights_digest(executor.read(parts.program.model.weights))
         clock.lap()
         if status == "completed":
-            status = _test(config, parts, summary, results)
+            status = _test(config, parts, summary, results, tested)
             results["seconds"]["test"] = clock.lap()
         results["status"] = status
     finally:
         summary.close()
 
 
-def _checkpoints(config: Config, folder: RunFolder, parts: Parts) -> "Checkpoints":
-    from exp.checkpoint import Checkpoints
+def _begin(request: Request, parts: Parts, display: Display) -> "Beginning":
+    from exp.beginning import begin_resumed, begin_test, begin_warm
 
+    if request.tested:
+        return begin_test(request.config, parts, request.tested, display)
+    if request.resumed:
+        return begin_resumed(request.config, parts, request.folder, display)
+    return begin_warm(request.config, parts, display)
+
+
+def _checkpoints(config: Config, folder: RunFolder, parts: Parts, beginning: "Beginning") -> "Checkpoints":
+    from exp.beginning import keep_rule
+    from exp.checkpoint import Checkpoints, Origin, set_aside
+
+    set_aside(folder.checkpoints, config.checkpoint.name, beginning.passed_over)
     with parts.executor.scope():
-        return Checkpoints(
+        checkpoints = Checkpoints(
             folder.checkpoints,
             name=config.checkpoint.name,
-            max_to_keep=config.checkpoint.max_to_keep,
-            model=parts.program.model,
-            optimizer=parts.program.optimizer,
+            keep=keep_rule(config),
+            roots={"model": parts.program.model, "optimizer": parts.program.optimizer},
             access=parts.executor,
+            origin=Origin(run=beginning.run, seed=config.seed, data=parts.splits.fingerprint),
         )
-
-
-def _restore(
-    request: Request, checkpoints: "Checkpoints", parts: Parts, display: Display, results: dict[str, Any]
-) -> None:
-    """Where a run is tested or resumed: take its newest checkpoint."""
-    from exp.checkpoint import newest_checkpoint
-
-    if not request.tested and not request.resumed:
-        return
-    source = (request.tested or request.folder) / "checkpoints"
-    prefix = newest_checkpoint(source, request.config.checkpoint.name)
-    with parts.executor.scope():
-        restored = checkpoints.restore(prefix, with_optimizer=request.resumed)
-    results |= {"step": restored.step, "examples": restored.examples, "checkpoint": str(prefix)}
-    display.say(f"restored {prefix}")
+    checkpoints.adopt(beginning.earlier)
+    return checkpoints
 
 
 def _train(
@@ -164,8 +169,8 @@ def _train(
     display: Display,
     stop: StopRequest,
     results: dict[str, Any],
-) -> str:
-    """Train to the last step, or to where it stops; return the status."""
+) -> tuple[str, "TestResult | None"]:
+    """Train to the last step, or to where it stops; return the status, and the last step's test if there was one."""
     from exp.exec import Batches
     from exp.loop import Training
 
@@ -181,6 +186,7 @@ def _train(
         from exp.show.batches import batches_grid
 
         summary.picture(first, "train/batches", batches_grid(parts.splits, parts.order, parts.feed, first=first))
+    tests = test_dataset(parts.splits.test, parts.feed)
     training = Training(
         executor=parts.executor,
         checkpoints=checkpoints,
@@ -193,12 +199,18 @@ def _train(
         steps_per_epoch=parts.order.steps_per_epoch,
         save_every=config.checkpoint.every,
         log_every=config.summary.every,
+        test=(lambda: parts.executor.test(tests)) if _tests_on_the_way(config) else None,
     )
     try:
         training.run(Batches(calls, dataset))
     finally:
         _note(training, checkpoints, results)
-    return training.status
+    tested_step, test = training.tested or (None, None)
+    return training.status, test if tested_step == training.step else None
+
+
+def _tests_on_the_way(config: Config) -> bool:
+    return (config.checkpoint.best or "").startswith("test/")
 
 
 def _note(training: "Training", checkpoints: "Checkpoints", results: dict[str, Any]) -> None:
@@ -213,13 +225,16 @@ def _note(training: "Training", checkpoints: "Checkpoints", results: dict[str, A
     results["seconds"] |= vars(training.seconds)
 
 
-def _test(config: Config, parts: Parts, summary: "SummaryWriter", results: dict[str, Any]) -> str:
-    """Test with every example exactly once; return the status."""
+def _test(
+    config: Config, parts: Parts, summary: "SummaryWriter", results: dict[str, Any], tested: "TestResult | None"
+) -> str:
+    """Test with every example exactly once, unless that is done already; return the status."""
     part = parts.splits.test
     dataset = test_dataset(part, parts.feed)
-    test = parts.executor.test(dataset)
+    test = tested or parts.executor.test(dataset)
     assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
-    summary.test(results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
+    if tested is None:
+        summary.test(results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
     results["test"] = test._asdict()
     if config.summary.images:
         _show_predictions(parts, dataset, summary, results["step"])
@@ -249,6 +264,13 @@ def _facts(request: Request, parts: Parts) -> dict[str, Any]:
         "seed": request.config.seed,
         **parts.facts(),
     }
+
+
+def _last_words(results: Mapping[str, Any], error: Exception, log_file: Path) -> str:
+    good = f"the last good checkpoint is {results['checkpoint']}" if results["checkpoint"] else "there is no checkpoint"
+    if storage_problem(error):
+        return f"the run failed: {results['error']}; {good}"
+    return f"the run failed; {good}; the traceback is in {log_file}"
 
 
 def _one_line(error: BaseException) -> str:

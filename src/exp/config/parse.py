@@ -127,6 +127,14 @@ def _check_combinations(config: Config) -> None:
             f"device.memory={memory}: only exec=session can take a fraction of a GPU's memory; use growth, full, or a "
             "limit in MB"
         )
+    keep = config.checkpoint
+    if keep.keep_every and keep.keep_every % keep.every:
+        wrong.append(
+            f"checkpoint.keep_every={keep.keep_every}: must be a multiple of checkpoint.every={keep.every}, the steps "
+            "at which there are checkpoints"
+        )
+    if keep.restore is None and (keep.scope != "all" or keep.exclude):
+        wrong.append("checkpoint.restore=null: checkpoint.scope and checkpoint.exclude go with a checkpoint to restore")
     if wrong:
         raise UserError("\n".join(wrong))
 

@@ -94,11 +94,16 @@ class Train(Section):
 
 
 class Checkpoint(Section):
-    """What a run saves, and when."""
+    """What a run saves, and when; and what it begins with."""
 
     every: PositiveInt
     max_to_keep: PositiveInt
+    keep_every: PositiveInt | None
+    best: Literal["test/accuracy", "test/loss", "train/loss"] | None
     name: FileName
+    restore: Annotated[str, Field(min_length=1)] | None
+    scope: Literal["all", "model"]
+    exclude: list[str]
 
 
 class Summary(Section):

@@ -1,0 +1,148 @@
+"""Where a run's variables begin: anew, with the values of another run, or where this run was interrupted."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from exp.assemble import Parts
+from exp.checkpoint import (
+    CheckpointError,
+    Keep,
+    Record,
+    Restored,
+    Wanted,
+    differing_versions,
+    newest_to_resume,
+    newest_to_test,
+    restore,
+    survey,
+)
+from exp.config import Config
+from exp.console import Display
+
+BEST = "best"
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The point from which a run goes on."""
+
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Names the run in its checkpoints, also after it was resumed."""
+    step: int = 0
+    examples: int = 0
+    checkpoint: Path | None = None
+    """What was restored."""
+    record: Record | None = None
+    earlier: Mapping[int, Record] = field(default_factory=dict)
+    """This run's checkpoints that are there already."""
+    passed_over: Mapping[int, str] = field(default_factory=dict)
+    """And those that do not count, with the reason."""
+
+    def facts(self) -> dict[str, Any] | None:
+        """For the manifest."""
+        if self.record is None:
+            return None
+        return {"checkpoint": str(self.checkpoint), "weights_sha256": self.record.weights_sha256}
+
+
+def begin_test(config: Config, parts: Parts, run: Path, display: Display) -> Beginning:
+    """Restore the model of a run that is tested: the newest checkpoint, or the one asked for.
+
+    Raises:
+        CheckpointError: it cannot be believed, or is not one of this model.
+    """
+    prefix = _to_test(config, run)
+    try:
+        restored = _restore(parts, prefix, Wanted(roots=("model",)), display)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{_other(config, prefix)}") from error
+    record = restored.record
+    return Beginning(step=record.step, examples=record.examples, checkpoint=prefix, record=record)
+
+
+def begin_resumed(config: Config, parts: Parts, folder: Path, display: Display) -> Beginning:
+    """Restore everything from the newest checkpoint that can be believed, and say which ones cannot.
+
+    Raises:
+        CheckpointError: there is none, or it is not one of this run.
+    """
+    directory = folder / "checkpoints"
+    found = newest_to_resume(directory, config.checkpoint.name)
+    for problem in found.problems.values():
+        display.say(f"passed over {problem}")
+    step, record = next(iter(found.verified.items()))
+    prefix = directory / f"{config.checkpoint.name}-{step}"
+    if record.seed != config.seed:
+        raise CheckpointError(f"seed={config.seed}: {prefix} was saved with seed={record.seed}")
+    if record.data != parts.splits.fingerprint:
+        raise CheckpointError(f"data: is not the data set that {prefix} was trained on (its fingerprint differs)")
+    _restore(parts, prefix, Wanted(), display)
+    return Beginning(record.run, record.step, record.examples, prefix, record, found.verified, found.problems)
+
+
+def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
+    """Take what `checkpoint.restore` asks for into a new run, and say what was left.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be believed, or does not have what is asked for.
+    """
+    keep = config.checkpoint
+    if keep.restore is None:
+        return Beginning()
+    given = Path(keep.restore)
+    directory = given / "checkpoints"
+    prefix = newest_to_test(directory, keep.name) if directory.is_dir() else given
+    roots = ("model", "optimizer") if keep.scope == "all" else ("model",)
+    try:
+        restored = _restore(parts, prefix, Wanted(roots=roots, exclude=keep.exclude), display)
+    except CheckpointError as error:
+        raise CheckpointError(f"checkpoint.restore={keep.restore}: {error}") from error
+    for what, names in (
+        ("left in the checkpoint", restored.left_in_checkpoint),
+        ("left as they were", restored.left_as_they_were),
+    ):
+        if names:
+            display.say(f"{what}: {', '.join(names)}")
+    return Beginning(checkpoint=prefix, record=restored.record)
+
+
+def keep_rule(config: Config) -> Keep:
+    """Which checkpoints of a run stay."""
+    keep = config.checkpoint
+    return Keep(max_to_keep=keep.max_to_keep, every=keep.keep_every, best=keep.best)
+
+
+def _restore(parts: Parts, prefix: Path, wanted: Wanted, display: Display) -> Restored:
+    roots = {"model": parts.program.model, "optimizer": parts.program.optimizer}
+    with parts.executor.scope():
+        restored = restore(prefix, roots, parts.executor, wanted=wanted)
+    display.say(f"restored {prefix}: {len(restored.taken)} variables, each compared with its SHA-256")
+    note = differing_versions(restored.record)
+    if note:
+        display.say(f"{prefix}: {note}")
+    return restored
+
+
+def _to_test(config: Config, run: Path) -> Path:
+    keep, directory = config.checkpoint, run / "checkpoints"
+    if keep.restore is None:
+        return newest_to_test(directory, keep.name)
+    if keep.restore != BEST:
+        return Path(keep.restore)
+    found = survey(directory, keep.name)
+    best = keep_rule(config).best_of({step: record.metrics for step, record in found.verified.items()})
+    if best is None:
+        raise CheckpointError(f"checkpoint.restore=best: {run} was not asked to keep a best one (checkpoint.best)")
+    return directory / f"{keep.name}-{best}"
+
+
+def _other(config: Config, prefix: Path) -> str:
+    """What to do about a checkpoint that cannot be tested."""
+    found = survey(prefix.parent, config.checkpoint.name)
+    if not found.verified:
+        return ""
+    other = prefix.parent / f"{config.checkpoint.name}-{next(iter(found.verified))}"
+    return f"; the newest one that can be tested: checkpoint.restore={other}"

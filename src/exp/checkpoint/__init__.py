@@ -1,0 +1,35 @@
+"""Checkpoints that prove themselves: `Checkpoints` saves, `restore` and `restore_deferred` restore, `survey` looks.
+
+The files are those of `tf.train.Checkpoint`, with a record beside them. The package needs nothing else of this project
+but `exp.errors` and `exp.files`.
+"""
+
+from exp.checkpoint.deferred import Deferred, restore_deferred
+from exp.checkpoint.keep import Keep
+from exp.checkpoint.record import CheckpointError, Record, differing_versions, read_record, weights_digest
+from exp.checkpoint.restore import Restored, VariableAccess, Wanted, restore
+from exp.checkpoint.store import Checkpoints, NotFiniteError, Origin, SaveError
+from exp.checkpoint.survey import newest_to_resume, newest_to_test, set_aside, survey
+
+__all__ = [
+    "CheckpointError",
+    "Checkpoints",
+    "Deferred",
+    "Keep",
+    "NotFiniteError",
+    "Origin",
+    "Record",
+    "Restored",
+    "SaveError",
+    "VariableAccess",
+    "Wanted",
+    "differing_versions",
+    "newest_to_resume",
+    "newest_to_test",
+    "read_record",
+    "restore",
+    "restore_deferred",
+    "set_aside",
+    "survey",
+    "weights_digest",
+]

@@ -1,0 +1,58 @@
+"""Writing and reading the files of `tf.train.Checkpoint`, from and to plain arrays.
+
+Because the values are arrays, saving needs neither the variables nor a session, and can happen in another thread.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import tensorflow as tf
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+from exp.checkpoint.variables import is_variable, tracked_objects
+
+GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+def object_graph(roots: Mapping[str, Any]) -> bytes:
+    """What `tf.train.Checkpoint(**roots).restore` needs to find the values: the objects and their names."""
+    objects = list(tracked_objects(tf.train.Checkpoint(**roots)))
+    numbers = {id(owner): number for number, (_, owner) in enumerate(objects)}
+    graph = TrackableObjectGraph()
+    for path, owner in objects:
+        node = graph.nodes.add()
+        if is_variable(owner):
+            key = f"{path}/.ATTRIBUTES/VARIABLE_VALUE"
+            node.attributes.add(name="VARIABLE_VALUE", full_name=str(owner.name), checkpoint_key=key)
+        for name, child in tf.train.TrackableView.children(owner).items():
+            node.children.add(node_id=numbers[id(child)], local_name=name)
+    return bytes(graph.SerializeToString())
+
+
+def write(prefix: Path, values: Mapping[str, npt.NDArray[Any]], graph: bytes) -> list[Path]:
+    """Write `prefix.index` and `prefix.data-00000-of-00001`; returns their paths.
+
+    Raises:
+        tf.errors.OpError: the files cannot be written.
+    """
+    keys = [*values, GRAPH_KEY]
+    with tf.device("CPU:0"):
+        tensors = [*(tf.constant(value) for value in values.values()), tf.constant(graph)]
+        tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=tensors)
+    return files_of(prefix)
+
+
+def read(prefix: Path, keys: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
+    """Some of the values, by their names in the file."""
+    reader = tf.train.load_checkpoint(str(prefix))
+    return {key: reader.get_tensor(key) for key in keys}
+
+
+def files_of(prefix: Path) -> list[Path]:
+    """The files with values that belong to a prefix and are there: data first, then the index."""
+    folder = prefix.parent
+    found = [p for p in folder.iterdir() if p.name.startswith(f"{prefix.name}.")] if folder.is_dir() else []
+    data = sorted(path for path in found if path.name.startswith(f"{prefix.name}.data-"))
+    return [*data, *(path for path in found if path.name == f"{prefix.name}.index")]

@@ -1,0 +1,166 @@
+"""The record beside a checkpoint, `ckpt-100.json`: what every byte of it must be, and what it is a checkpoint of."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from exp.checkpoint.bundle import files_of
+from exp.errors import UserError
+
+FORMAT = 2
+"""Of the record; 1 was before the first release."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot be believed, or is not one of this model."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class VariableEntry(_Entry):
+    """What a variable was when it was saved."""
+
+    path: str
+    title: str
+    key: str
+    """Its name in the file."""
+    shape: list[int]
+    dtype: str
+    sha256: str
+    """Over the bytes of the value, in row-major order."""
+
+
+class FileEntry(_Entry):
+    """What a file was when it was saved."""
+
+    size: int
+    sha256: str
+
+
+class Record(_Entry):
+    """Everything that a restore compares."""
+
+    format: int
+    step: int
+    examples: int
+    run: str
+    """Whose checkpoint it is: only the run that wrote it removes it."""
+    seed: int | None
+    data: str | None
+    """The data set's fingerprint."""
+    metrics: dict[str, float]
+    versions: dict[str, str]
+    structure: dict[str, str]
+    structure_sha256: str
+    weights_sha256: str
+    variables: list[VariableEntry]
+    files: dict[str, FileEntry]
+
+    def text(self) -> str:
+        """As it stands in the file, with a SHA-256 of itself."""
+        body = self.model_dump()
+        return json.dumps({**body, "record_sha256": _body_digest(body)}, indent=1) + "\n"
+
+
+def record_path(prefix: Path) -> Path:
+    """Where the record of a checkpoint lies."""
+    return prefix.with_name(f"{prefix.name}.json")
+
+
+def read_record(prefix: Path) -> Record:
+    """The record of a checkpoint whose files are, byte for byte, those that were saved.
+
+    Raises:
+        CheckpointError: they are not, or there is no record; the message names the file and what is wrong with it.
+    """
+    path = record_path(prefix)
+    try:
+        raw = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: is missing, so the save was never finished") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: is damaged, it cannot be read as JSON") from error
+    if isinstance(raw, dict) and raw.get("format", 1) == 1:
+        raise CheckpointError(f"{path}: is the record of an earlier version of exp, which cannot be verified")
+    if not isinstance(raw, dict) or raw.pop("record_sha256", None) != _body_digest(raw):
+        raise CheckpointError(f"{path}: is damaged, its SHA-256 is not the one it names")
+    try:
+        record = Record.model_validate(raw)
+    except ValidationError as error:
+        raise CheckpointError(f"{path}: is damaged, it is not the record of a checkpoint") from error
+    _compare_files(prefix, record)
+    return record
+
+
+def _compare_files(prefix: Path, record: Record) -> None:
+    found = {path.name: path for path in files_of(prefix)}
+    for name in sorted(found.keys() | record.files.keys()):
+        path = prefix.with_name(name)
+        if name not in found:
+            raise CheckpointError(f"{path}: is missing")
+        if name not in record.files:
+            raise CheckpointError(f"{path}: is not a file of this checkpoint")
+        size, expected = path.stat().st_size, record.files[name]
+        if size != expected.size:
+            raise CheckpointError(f"{path}: is damaged, it has {size} bytes instead of {expected.size}")
+        if file_digest(path) != expected.sha256:
+            raise CheckpointError(f"{path}: is damaged, its SHA-256 is not that of the file that was saved")
+
+
+def _body_digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def value_digests(values: Sequence[npt.NDArray[Any]]) -> list[str]:
+    """SHA-256 of the bytes of each array, on all cores."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_value_digest, values))
+
+
+def _value_digest(value: npt.NDArray[Any]) -> str:
+    return hashlib.sha256(_bytes(value)).hexdigest()
+
+
+def weights_digest(values: Sequence[npt.NDArray[Any]]) -> str:
+    """SHA-256 over the bytes of arrays, in order: equal digests mean equal weights, bit for bit."""
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(_bytes(value))
+    return digest.hexdigest()
+
+
+def _bytes(value: npt.NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
+
+
+def versions() -> dict[str, str]:
+    """Of what computes; a difference is no error, but can change last bits."""
+    import keras
+    import tensorflow as tf
+
+    return {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+
+
+def differing_versions(record: Record) -> str:
+    """A sentence on versions that are other than those that saved, or nothing."""
+    here: Mapping[str, str] = versions()
+    other = [f"{k} {v} (here {here.get(k)})" for k, v in record.versions.items() if here.get(k) != v]
+    return f"saved with {', '.join(other)}: results may differ in their last bits" if other else ""

@@ -1,0 +1,226 @@
+"""The checkpoints in a run's folder: saved whole or not at all, in the background, and kept by rule.
+
+A save writes everything into `checkpoints/.saving/` first. Then the files move to their places one by one, the record
+`ckpt-100.json` last: without it a checkpoint is not finished. So a kill at any moment leaves the earlier checkpoints as
+they were, and of the new one either all or nothing that counts.
+"""
+
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from exp.checkpoint import bundle
+from exp.checkpoint.keep import Keep
+from exp.checkpoint.record import (
+    FORMAT,
+    FileEntry,
+    Record,
+    VariableEntry,
+    file_digest,
+    record_path,
+    value_digests,
+    versions,
+    weights_digest,
+)
+from exp.checkpoint.restore import VariableAccess
+from exp.checkpoint.structure import structure_digest, structure_of
+from exp.checkpoint.survey import SAVING, prefix_of
+from exp.checkpoint.variables import named_variables
+from exp.files import sync, write_atomically
+
+
+class SaveError(OSError):
+    """A checkpoint could not be written; the earlier ones are as they were."""
+
+
+class NotFiniteError(ArithmeticError):
+    """The weights are not finite any more, and were not saved."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the checkpoints of a run come from; the same for all of them."""
+
+    run: str
+    seed: int | None = None
+    data: str | None = None
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    `save` must be called where variables can be read (in the executor's scope); files are written by a thread.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        name: str,
+        keep: Keep,
+        roots: Mapping[str, Any],
+        access: VariableAccess,
+        origin: Origin,
+    ) -> None:
+        """Take over what is in the directory.
+
+        Args:
+            directory: made when the first checkpoint is saved.
+            name: checkpoints are named NAME-STEP.
+            keep: which of them stay.
+            roots: {"model": model, "optimizer": optimizer}, built.
+            access: how variables are read.
+            origin: goes into every record.
+        """
+        self._directory, self._name, self._keep, self._access = directory, name, keep, access
+        self._named = list(named_variables(roots).values())
+        self._model_weights = [id(weight) for weight in roots["model"].weights]
+        self._graph = bundle.object_graph(roots)
+        self._structure = structure_of(roots["model"])
+        self._origin = origin
+        self._saved: dict[int, dict[str, float]] = {}
+        """The metrics of each checkpoint of this run that is finished or on its way."""
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._running: Future[None] | None = None
+        self.written: int | None = None
+        """The newest step whose checkpoint is on disk, whole."""
+
+    def adopt(self, records: Mapping[int, Record]) -> None:
+        """Count earlier checkpoints of this run as ours: they are kept and removed by the same rule."""
+        ours = {step: record.metrics for step, record in records.items() if record.run == self._origin.run}
+        self._saved.update(ours)
+        self.written = max(records, default=None)
+
+    @property
+    def newest(self) -> Path | None:
+        """The prefix of the newest checkpoint on disk, such as `checkpoints/ckpt-100`."""
+        return None if self.written is None else prefix_of(self._directory, self._name, self.written)
+
+    def save(self, step: int, *, examples: int, metrics: Mapping[str, float] | None = None) -> None:
+        """Take the values of all variables now, and write them in the background.
+
+        Raises:
+            NotFiniteError: a weight is not finite; nothing is saved.
+            SaveError: an earlier save failed, or this number is taken.
+        """
+        self.check()
+        if step in self._saved:
+            return
+        # One save at a time: a slow disk slows the training rather than filling the memory.
+        self.wait()
+        values = [np.asarray(value) for value in self._access.read([named.variable for named in self._named])]
+        wrong = [str(n) for n, value in zip(self._named, values, strict=True) if not _finite(value)]
+        if wrong:
+            raise NotFiniteError(f"after step {step}, {wrong[0]} is not finite")
+        self._saved[step] = dict(metrics or {})
+        self._running = self._pool.submit(self._write, step, examples, dict(metrics or {}), values)
+
+    def check(self) -> None:
+        """Raise what went wrong in the background, if that is known already.
+
+        Raises:
+            SaveError: the last save failed.
+        """
+        if self._running is not None and self._running.done():
+            running, self._running = self._running, None
+            running.result()
+
+    def wait(self) -> None:
+        """Wait until everything is on disk.
+
+        Raises:
+            SaveError: the last save failed.
+        """
+        if self._running is not None:
+            running, self._running = self._running, None
+            running.result()
+
+    def _write(self, step: int, examples: int, metrics: dict[str, float], values: list[npt.NDArray[Any]]) -> None:
+        try:
+            self._write_files(step, examples, metrics, values)
+        except Exception as error:
+            raise SaveError(
+                f"{prefix_of(self._directory, self._name, step)}: cannot be saved ({_reason(error)})"
+            ) from error
+
+    def _write_files(self, step: int, examples: int, metrics: dict[str, float], values: list[npt.NDArray[Any]]) -> None:
+        prefix = prefix_of(self._directory, self._name, step)
+        if record_path(prefix).exists() or bundle.files_of(prefix):
+            raise FileExistsError("there is a checkpoint with this number, and a number is never written again")
+        saving = self._directory / SAVING / prefix.name
+        saving.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            keyed = {n.key: value for n, value in zip(self._named, values, strict=True)}
+            files = bundle.write(saving, keyed, self._graph)
+            for path in files:
+                sync(path)
+            write_atomically(record_path(saving), self._record(step, examples, metrics, values, files).text())
+        except BaseException:
+            shutil.rmtree(saving.parent, ignore_errors=True)  # a full disk needs the room
+            raise
+        for path in [*files, record_path(saving)]:
+            path.rename(self._directory / path.name)
+        saving.parent.rmdir()
+        sync(self._directory)
+        self.written = step
+        self._tidy()
+
+    def _record(
+        self, step: int, examples: int, metrics: dict[str, float], values: list[npt.NDArray[Any]], files: list[Path]
+    ) -> Record:
+        by_variable = {id(n.variable): value for n, value in zip(self._named, values, strict=True)}
+        return Record(
+            format=FORMAT,
+            step=step,
+            examples=examples,
+            run=self._origin.run,
+            seed=self._origin.seed,
+            data=self._origin.data,
+            metrics=metrics,
+            versions=versions(),
+            structure=self._structure,
+            structure_sha256=structure_digest(self._structure),
+            weights_sha256=weights_digest([by_variable[identity] for identity in self._model_weights]),
+            variables=[
+                VariableEntry(
+                    path=n.path,
+                    title=n.title,
+                    key=n.key,
+                    shape=list(value.shape),
+                    dtype=value.dtype.name,
+                    sha256=digest,
+                )
+                for n, value, digest in zip(self._named, values, value_digests(values), strict=True)
+            ],
+            files={path.name: FileEntry(size=path.stat().st_size, sha256=file_digest(path)) for path in files},
+        )
+
+    def _tidy(self) -> None:
+        """Remove what need not stay, of what this run wrote, and tell TensorFlow what is there."""
+        stay = self._keep.kept(self._saved)
+        for step in sorted(self._saved.keys() - stay):
+            prefix = prefix_of(self._directory, self._name, step)
+            # The record goes first: a checkpoint half removed does not count.
+            for path in [record_path(prefix), *bundle.files_of(prefix)]:
+                path.unlink(missing_ok=True)
+            del self._saved[step]
+        # For programs that call tf.train.latest_checkpoint; nothing here believes this file.
+        names = [prefix_of(self._directory, self._name, step).name for step in sorted(stay)]
+        lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{n}"' for n in names)]
+        write_atomically(self._directory / "checkpoint", "".join(f"{line}\n" for line in lines))
+
+
+def _finite(value: npt.NDArray[Any]) -> bool:
+    return value.dtype.kind != "f" or bool(np.isfinite(value).all())
+
+
+def _reason(error: BaseException) -> str:
+    """Why a file could not be written, without TensorFlow's own preamble."""
+    text = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+    return str(text).splitlines()[0] if str(text) else type(error).__name__

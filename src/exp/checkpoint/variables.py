@@ -1,0 +1,140 @@
+"""Every variable of a model and its optimizer, under a name that does not depend on the process that made it.
+
+TensorFlow's own walk over objects misses layers that lie in lists and dicts, and the state of Keras's random seeds. The
+walk here goes through the attributes of the objects themselves, and then makes sure that it met all that the model
+knows of.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+_TENSOR_KEY = "/.ATTRIBUTES/VARIABLE_VALUE"
+_NOT_CHILDREN = frozenset(
+    {"_tracker", "_inbound_nodes", "_outbound_nodes", "_distribute_strategy", "_functional", "_parent", "optimizer"}
+)
+"""Attributes that lead to other objects without owning them, or to the same layers once more."""
+_LAST = frozenset({"_variables", "_trainable_variables", "_non_trainable_variables"})
+"""Attributes that hold what mostly has a better name elsewhere."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A variable and what it is called."""
+
+    path: str
+    """From the root by attributes, such as `model/layers/1/kernel`: what identifies it."""
+    key: str
+    """Its name in the file, the one that `tf.train.Checkpoint` looks for where that finds the variable at all."""
+    title: str
+    """What its owner calls it, such as `mlp/dense1/kernel`; other layers may use the same."""
+    variable: Any
+
+    def __str__(self) -> str:
+        """For messages."""
+        return self.title if self.title.count("/") > 1 else self.path
+
+
+def is_variable(value: Any) -> bool:
+    """Whether this holds a value of its own."""
+    return isinstance(value, keras.Variable | tf.Variable)
+
+
+def named_variables(roots: Mapping[str, Any]) -> dict[str, Named]:
+    """All variables of some root objects, by path, those of an earlier root first.
+
+    Args:
+        roots: such as {"model": model, "optimizer": optimizer}.
+    """
+    keys = {id(variable): key for key, variable in _tracked(tf.train.Checkpoint(**roots)).items()}
+    found: dict[str, Named] = {}
+    seen: set[int] = set()
+    for root_name, root in roots.items():
+        variables = [pair for pair in walk(root_name, root, seen) if is_variable(pair[1])]
+        missed = (v for v in getattr(root, "variables", ()) if id(v) not in seen)
+        variables += [(f"{root_name}/variables/{number}", variable) for number, variable in enumerate(missed)]
+        for path, variable in variables:
+            seen.add(id(variable))
+            key = keys.get(id(variable), f"untracked/{path}{_TENSOR_KEY}")
+            title = getattr(variable, "path", None) or str(variable.name).removesuffix(":0")
+            found[path] = Named(path, key, title, variable)
+    return found
+
+
+def walk(name: str, root: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """An object and all that it owns, nearest first: layers, modules, optimizers, variables; each once.
+
+    Args:
+        name: of the root; paths begin with it.
+        root: a Keras or TensorFlow object.
+        seen: the `id` of what was met before and is left out; grows.
+    """
+    waiting: deque[tuple[str, Any]] = deque([(name, root)])
+    seen.add(id(root))
+    while waiting:
+        path, owner = waiting.popleft()
+        yield path, owner
+        if is_variable(owner):
+            continue
+        for child_name, child in _children(owner):
+            if id(child) not in seen:
+                seen.add(id(child))
+                waiting.append((f"{path}/{child_name}", child))
+
+
+def _children(owner: Any) -> Iterator[tuple[str, Any]]:
+    """What the attributes of an object hold, also inside of lists and dicts; public attributes first."""
+    attributes = vars(owner) if hasattr(owner, "__dict__") else {}
+    usable = [name for name in attributes if name not in _NOT_CHILDREN and not name.startswith("_self_")]
+    taken: set[str] = set()
+    for name in sorted(usable, key=lambda name: (name in _LAST, name.startswith("_"), name)):
+        for path, child in _contents(name.lstrip("_"), attributes[name]):
+            if path in taken:  # `_kernel` beside `kernel`: both keep a name of their own
+                yield f"_{path}", child
+            else:
+                taken.add(path)
+                yield path, child
+
+
+def _contents(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if is_variable(value) or isinstance(value, _OWNERS):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _contents(f"{path}/{key}", item)
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _contents(f"{path}/{number}", item)
+
+
+_OWNERS = (keras.Layer, keras.Optimizer, keras.random.SeedGenerator, keras.Metric, tf.Module)
+
+
+def _tracked(root: Any) -> dict[str, Any]:
+    """The variables that `tf.train.Checkpoint` saves, by the names they have in its files.
+
+    Such a name is the shortest path through the objects that TensorFlow tracks (`tf.train.TrackableView`), the first
+    one found where there are several.
+    """
+    found: dict[str, Any] = {}
+    for path, owner in tracked_objects(root):
+        if is_variable(owner):
+            found[f"{path}{_TENSOR_KEY}"] = owner
+    return found
+
+
+def tracked_objects(root: Any) -> Iterator[tuple[str, Any]]:
+    """What TensorFlow tracks, nearest first, with its path; the root's is empty."""
+    seen, waiting = {id(root)}, deque([("", root)])
+    while waiting:
+        path, owner = waiting.popleft()
+        yield path, owner
+        for name, child in tf.train.TrackableView.children(owner).items():
+            if id(child) not in seen:
+                seen.add(id(child))
+                escaped = name.replace(".", "..").replace("/", ".S")
+                waiting.append((f"{path}/{escaped}" if path else escaped, child))
