@@ -7,6 +7,7 @@ set up anew. What the job does is `exp.cli.main`, as in `python run.py`.
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -35,9 +36,9 @@ class Jobs:
     """A pool of two workers; every job has a process of its own."""
 
     def __init__(self, root: Path) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tensorflow", "keras"])
-        self._pool = ProcessPoolExecutor(max_workers=2, mp_context=context, max_tasks_per_child=1)
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["tensorflow", "keras"])
+        self._pool = ProcessPoolExecutor(max_workers=2, mp_context=self._context, max_tasks_per_child=1)
         self._root = root
 
     def __enter__(self) -> "Jobs":
@@ -54,6 +55,14 @@ class Jobs:
         """Begin several command lines, one after the other in one process; their devices must be the same."""
         return self._pool.submit(_work, str(self._root), [list(line) for line in lines], str(cwd), first_only=False)
 
+    def start_alone(self, arguments: Sequence[str], cwd: Path, *, die_at: int | None = None) -> Any:
+        """Begin `python run.py ARGUMENTS` in a process that may be killed; or that kills itself in a step's call."""
+        target = _work_and_die if die_at is not None else _work
+        more = {"die_at": die_at} if die_at is not None else {"first_only": True}
+        process = self._context.Process(target=target, args=(str(self._root), [list(arguments)], str(cwd)), kwargs=more)
+        process.start()
+        return process
+
     def run(self, *arguments: str, cwd: Path) -> Done:
         """`python run.py ARGUMENTS` in a folder, to its end."""
         return self.start(arguments, cwd).result()
@@ -63,6 +72,21 @@ def _work(root: str, lines: list[list[str]], cwd: str, *, first_only: bool) -> A
     os.chdir(cwd)
     done = [_one(Path(root), arguments) for arguments in lines]
     return done[0] if first_only else done
+
+
+def _work_and_die(root: str, lines: list[list[str]], cwd: str, *, die_at: int) -> None:
+    """Like `_work`, but nothing of the process is left after the call of a step, before anyone hears of it."""
+    from exp.loop import Training
+
+    after_call = Training.after_call
+
+    def die(self: Any, first: int, losses: Any) -> bool:
+        if first + len(losses) >= die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return after_call(self, first, losses)
+
+    Training.after_call = die  # type: ignore[method-assign]
+    _work(root, lines, cwd, first_only=True)
 
 
 def _one(root: Path, arguments: list[str]) -> Done:

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from exp.checkpoint import NotFiniteError
 from exp.data.pipeline import plan_calls
 from exp.exec import Batches
+from exp.exec.base import TestResult as Tested
 from exp.loop import Training
 from exp.signals import StopRequest
 
@@ -21,6 +23,8 @@ class Recorder:
         self.happened: list[tuple] = []
         self._losses = losses
         self.newest = None
+        self.metrics: dict[int, dict[str, float]] = {}
+        self.not_finite_at: set[int] = set()
         self.before_call = lambda first: None
 
     def train(self, batches, after_call):
@@ -34,9 +38,21 @@ class Recorder:
     def scope(self):
         yield
 
-    def save(self, step, *, examples):
+    def save(self, step, *, examples, metrics):
+        if step in self.not_finite_at:
+            raise NotFiniteError(f"after step {step}, dense/kernel is not finite")
         self.happened.append(("save", step, examples))
+        self.metrics[step] = metrics
         self.newest = f"ckpt-{step}"
+
+    def check(self):
+        self.happened.append(("check",))
+
+    def wait(self):
+        self.happened.append(("wait",))
+
+    def test(self, step, figures):
+        self.happened.append(("test", step, figures["test/accuracy"]))
 
     def loss(self, step, loss, epoch):
         self.happened.append(("loss", step, epoch))
@@ -50,11 +66,15 @@ class Recorder:
     def say(self, text): ...
 
 
-def run(losses, *, first=0, per_call=4, save_every=5, log_every=2, stop=None, before_call=None):
+def run(
+    losses, *, first=0, per_call=4, save_every=5, log_every=2, stop=None, before_call=None, not_finite_at=(), test=None
+):
     recorder = Recorder(losses)
     if before_call:
         recorder.before_call = before_call
+    recorder.not_finite_at = set(not_finite_at)
     training = Training(
+        test=test,
         executor=recorder,
         checkpoints=recorder,
         summary=recorder,
@@ -104,7 +124,7 @@ def test_goes_on_from_a_step():
 
 def test_nothing_left_to_do():
     training, happened = run([1.0] * 5, first=5)
-    assert (training.status, training.step, happened) == ("completed", 5, [])
+    assert (training.status, training.step, happened) == ("completed", 5, [("wait",)])
     assert training.examples_per_second() is None
 
 
@@ -113,9 +133,30 @@ def test_divergence_stops_at_once_and_saves_nothing(bad):
     training, happened = run([1.0] * 6 + [bad] + [1.0] * 5)
     assert training.status == "diverged"
     assert training.step == 7
-    assert training.error == f"the loss of step 7 is {bad}"
+    assert training.error == f"the loss of step 7 is {bad} (epoch 1, batch 2 of 4)"
     assert [entry[1] for entry in happened if entry[0] == "save"] == [5]
     assert ("loss", 7, 1) in happened
+
+
+def test_weights_that_are_not_finite_end_the_run_too():
+    training, happened = run([1.0] * 12, not_finite_at=[10])
+    assert (training.status, training.step) == ("diverged", 10)
+    assert training.error == "after step 10, dense/kernel is not finite (epoch 2, batch 1 of 4)"
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5]
+
+
+def test_every_checkpoint_is_tested_where_the_best_one_is_kept():
+    results = iter([Tested(0.5, 0.8, 10), Tested(0.4, 0.9, 10), Tested(0.3, 0.7, 10)])
+    training, happened = run([1.0] * 12, test=lambda: next(results))
+    assert [entry[1:] for entry in happened if entry[0] == "test"] == [(5, 0.8), (10, 0.9), (12, 0.7)]
+    assert training.checkpoints.metrics[10] == {"train/loss": 1.0, "test/loss": 0.4, "test/accuracy": 0.9}
+    assert training.tested == (12, Tested(0.3, 0.7, 10))
+
+
+def test_saves_are_watched_at_every_call_and_finished_at_the_end():
+    _, happened = run([1.0] * 12, per_call=3)
+    assert happened.count(("check",)) == 6
+    assert happened[-1] == ("wait",)
 
 
 def test_a_signal_ends_the_call_and_saves():

@@ -148,18 +148,20 @@ def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: A
 
 
 def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
+    import keras
+
     classes = splits.classes
     model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=classes)
     try:
-        model.build((None, *shape))
-        output = tuple(model.compute_output_shape((None, *shape)))
+        if type(model).build is not keras.Model.build:
+            model.build((None, *shape))
+        # A class without a `build` of its own makes its variables when it is called.
+        output = tuple(model(keras.KerasTensor((None, *shape))).shape)
     except ValueError as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"model={config.model.name}: cannot take pictures of shape {shape} ({reason})") from error
     if output != (None, classes):
-        raise UserError(
-            f"model={config.model.name}: gives {output}, and data={splits.name} has {classes} classes"
-        )
+        raise UserError(f"model={config.model.name}: gives {output}, and data={splits.name} has {classes} classes")
     return model
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -118,22 +119,11 @@ def test_caches_change_nothing_but_the_speed(jobs, cats, runs, tmp_path):
     assert results(tmp_path / "t")["test"] == pytest.approx(results(tmp_path / "disk")["test"])
 
 
-def test_a_killed_run_goes_on_with_the_same_augmentation(cats, runs, tmp_path):
+def test_a_killed_run_goes_on_with_the_same_augmentation(jobs, cats, runs, tmp_path):
     options = [*cats, TRANSFORMS, "train.steps=13", "checkpoint.every=7", "hydra.run.dir=run"]
-    code = (
-        "import os, signal, sys\n"
-        "from pathlib import Path\n"
-        "import exp.loop\n"
-        "save = exp.loop.Training._save\n"
-        "def save_and_die(self):\n"
-        "    save(self)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "exp.loop.Training._save = save_and_die\n"
-        "from exp.cli import main\n"
-        f"sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", code, *options], cwd=tmp_path, capture_output=True, check=False)
-    assert killed.returncode == -9
+    killed = jobs.start_alone(options, tmp_path, die_at=12)
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     resumed = subprocess.run(
         [sys.executable, str(ROOT / "run.py"), "resume=run"], cwd=tmp_path, capture_output=True, text=True, check=False
     )

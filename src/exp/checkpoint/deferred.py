@@ -1,10 +1,11 @@
 """A restore that can be asked for before there are variables: the values arrive when the variables are made.
 
 A model is given a class of its own that differs in `__call__` alone: before the first call computes anything, the call
-is traced, or run, for the variables it makes; they get their values; and the call begins anew. An optimizer's variables
+is traced for the variables that it makes; they get their values; and the call begins anew. An optimizer's variables
 get theirs at the end of `build`.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,10 @@ class Deferred:
             if path in here and here[path].variable is not variable:
                 differences.append(f"{here[path]} was another variable when its value arrived")
         if "model" in self._roots:
-            differences += compare_structure(structure_of(self._roots["model"]), self._record.structure, self._wanted)
+            left = [path for path in self._record.paths() if path not in self._saved]
+            differences += compare_structure(
+                structure_of(self._roots["model"]), self._record.structure, self._wanted, left
+            )
         refuse(self._prefix, differences)
         left = [e.title for e in self._record.variables if e.path not in self._saved]
         return Restored(self._record, taken=[str(n) for n in here.values()], left_in_checkpoint=left)
@@ -111,11 +115,8 @@ class Deferred:
 
     def _call_made(self, call: Callable[[], Any]) -> None:
         """Make the variables of a call, without leaving a trace of it, and give them their values."""
-        if tf.executing_eagerly():
-            call()  # what it changed (moving averages, random seeds) gets the saved values right now
-        else:
-            # Traced into a function that nobody calls: nothing of it ends up in the graph that is being built.
-            tf.function(call, autograph=False).get_concrete_function()
+        # Traced into a function that nobody calls: it computes nothing, and changes neither moving averages nor seeds.
+        tf.function(call, autograph=False).get_concrete_function()
         self._arrive()
 
 
@@ -141,6 +142,7 @@ def _after_build(root: Any, then: Callable[[], None]) -> Callable[[], None]:
     """Have something happen after an object has built itself; returns how to undo that."""
     own, had_one = root.build, "build" in vars(root)
 
+    @functools.wraps(own)  # Keras reads the names of its parameters
     def build(*args: Any, **kwargs: Any) -> None:
         own(*args, **kwargs)
         then()

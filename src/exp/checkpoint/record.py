@@ -65,6 +65,10 @@ class Record(_Entry):
     variables: list[VariableEntry]
     files: dict[str, FileEntry]
 
+    def paths(self) -> set[str]:
+        """Of all variables."""
+        return {entry.path for entry in self.variables}
+
     def text(self) -> str:
         """As it stands in the file, with a SHA-256 of itself."""
         body = self.model_dump()

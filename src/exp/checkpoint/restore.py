@@ -76,7 +76,10 @@ def restore(
     there = {entry.path: entry for entry in record.variables if wanted.takes(entry.path, entry.title)}
     differences = compare_variables(here, there)
     if "model" in roots:
-        differences += compare_structure(structure_of(roots["model"]), record.structure, wanted)
+        left = [
+            path for path in named_variables(roots).keys() | record.paths() if path not in here and path not in there
+        ]
+        differences += compare_structure(structure_of(roots["model"]), record.structure, wanted, left)
     refuse(prefix, differences)
     assign(prefix, [(here[path], entry) for path, entry in there.items()], access)
     return Restored(
@@ -102,12 +105,15 @@ def compare_variables(here: Mapping[str, Named], there: Mapping[str, VariableEnt
     return sorted(differences)
 
 
-def compare_structure(here: Mapping[str, str], there: Mapping[str, str], wanted: Wanted) -> list[str]:
-    """A sentence for each layer that is not the same on both sides; what is excluded may differ."""
+def compare_structure(
+    here: Mapping[str, str], there: Mapping[str, str], wanted: Wanted, left: Collection[str]
+) -> list[str]:
+    """A sentence for each layer that is not the same on both sides; layers of variables that are left may differ."""
+    parts_left = {path.rpartition("/")[0] for path in left}
     if wanted.exclude or "model" not in wanted.roots:
         # A part is taken on purpose into another model: layers on one side only, or connected otherwise, are no error.
         both = [path for path in here.keys() & there.keys() if "connections=" not in here[path]]
-        paths = {path for path in both if wanted.takes(f"{path}/", path.split("/")[-1])}
+        paths = set(both) - parts_left
     else:
         paths = here.keys() | there.keys()
     differences = []

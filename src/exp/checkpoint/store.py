@@ -31,7 +31,7 @@ from exp.checkpoint.record import (
 from exp.checkpoint.restore import VariableAccess
 from exp.checkpoint.structure import structure_digest, structure_of
 from exp.checkpoint.survey import SAVING, prefix_of
-from exp.checkpoint.variables import named_variables
+from exp.checkpoint.variables import named_variables, weights_of
 from exp.files import sync, write_atomically
 
 
@@ -80,7 +80,7 @@ class Checkpoints:
         """
         self._directory, self._name, self._keep, self._access = directory, name, keep, access
         self._named = list(named_variables(roots).values())
-        self._model_weights = [id(weight) for weight in roots["model"].weights]
+        self._model_weights = [id(weight) for weight in weights_of(roots["model"])]
         self._graph = bundle.object_graph(roots)
         self._structure = structure_of(roots["model"])
         self._origin = origin

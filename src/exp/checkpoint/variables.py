@@ -44,6 +44,11 @@ def is_variable(value: Any) -> bool:
     return isinstance(value, keras.Variable | tf.Variable)
 
 
+def weights_of(model: Any) -> list[Any]:
+    """A model's weights in its own order: of a Keras model, all but random seeds and metrics."""
+    return list(model.weights if isinstance(model, keras.Layer) else model.variables)
+
+
 def named_variables(roots: Mapping[str, Any]) -> dict[str, Named]:
     """All variables of some root objects, by path, those of an earlier root first.
 
