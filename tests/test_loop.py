@@ -24,6 +24,7 @@ class Recorder:
         self.newest = None
         self.metrics: dict[int, dict[str, float]] = {}
         self.not_finite_at: set[int] = set()
+        self.error: Exception | None = None
         self.before_call = lambda first: None
 
     def train(self, batches, after_call):
@@ -39,15 +40,20 @@ class Recorder:
 
     def save(self, step, *, examples, metrics):
         if step in self.not_finite_at:
-            raise NotFiniteError(f"after step {step}, dense/kernel is not finite")
+            self.error = NotFiniteError(step, "dense/kernel")
+            return
         self.happened.append(("save", step, examples))
         self.metrics[step] = metrics
         self.newest = f"ckpt-{step}"
 
     def check(self):
+        """Errors of the background come at the next call."""
         self.happened.append(("check",))
+        if self.error:
+            raise self.error
 
     def wait(self):
+        self.check()
         self.happened.append(("wait",))
 
     def test(self, step, figures):
@@ -123,7 +129,7 @@ def test_goes_on_from_a_step():
 
 def test_nothing_left_to_do():
     training, happened = run([1.0] * 5, first=5)
-    assert (training.status, training.step, happened) == ("completed", 5, [("wait",)])
+    assert (training.status, training.step, happened) == ("completed", 5, [("check",), ("wait",)])
     assert training.examples_per_second() is None
 
 
@@ -137,9 +143,10 @@ def test_divergence_stops_at_once_and_saves_nothing(bad):
     assert ("loss", 7, 1) in happened
 
 
-def test_weights_that_are_not_finite_end_the_run_too():
-    training, happened = run([1.0] * 12, not_finite_at=[10])
-    assert (training.status, training.step) == ("diverged", 10)
+@pytest.mark.parametrize("last", [10, 11, 14])
+def test_weights_that_are_not_finite_end_the_run_too(last):
+    training, happened = run([1.0] * last, not_finite_at=[10])
+    assert training.status == "diverged"
     assert training.error == "after step 10, dense/kernel is not finite (epoch 2, batch 1 of 4)"
     assert [entry[1] for entry in happened if entry[0] == "save"] == [5]
 

@@ -62,6 +62,8 @@ class Training:
             elif batches.calls:
                 self.executor.train(batches, self.after_call)
             self._wait_for_saves()
+        except NotFiniteError as error:
+            self._diverged(str(error), error.step)
         finally:
             self.display.end()
             self.seconds.train = time.perf_counter() - self._started
@@ -71,7 +73,7 @@ class Training:
         """Log a call's losses, save if it is time, and say whether to go on.
 
         Raises:
-            SaveError: an earlier save failed in the background.
+            SaveError, NotFiniteError: an earlier save failed in the background.
         """
         self.checkpoints.check()
         if not self._first_call_steps:
@@ -83,19 +85,16 @@ class Training:
             if step % self.log_every == 0 or step == self.last or not finite:
                 self.summary.loss(step, loss, (step - 1) // self.steps_per_epoch)
             if not finite:
-                return self._diverged(f"the loss of step {step} is {loss}")
+                return self._diverged(f"the loss of step {step} is {loss}", step)
         self.display.advance(done=self.step, loss=losses[-1].item())
-        try:
-            if self.step % self.save_every == 0 or self.step == self.last:
-                self._save(test=self.test is not None)
-            if self.stop.signal is not None and self.step < self.last:
-                self._interrupt()
-        except NotFiniteError as error:
-            return self._diverged(str(error))
+        if self.step % self.save_every == 0 or self.step == self.last:
+            self._save(test=self.test is not None)
+        if self.stop.signal is not None and self.step < self.last:
+            self._interrupt()
         return self.status == "completed"
 
-    def _diverged(self, what: str) -> bool:
-        epoch, batch = divmod(self.step - 1, self.steps_per_epoch)
+    def _diverged(self, what: str, step: int) -> bool:
+        epoch, batch = divmod(step - 1, self.steps_per_epoch)
         self.status, self.error = "diverged", f"{what} (epoch {epoch}, batch {batch} of {self.steps_per_epoch})"
         self.summary.flush()
         return False

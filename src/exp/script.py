@@ -5,9 +5,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from exp.cli import refuse
 from exp.config import Config, parse
+from exp.config.parse import REQUEST_KEYS
 from exp.errors import UserError
 from exp.request import plain
 from exp.startup import native_messages_to
@@ -19,17 +21,28 @@ def composed(overrides: list[str], *, conf: Path) -> Config:
     Raises:
         UserError: an override is wrong.
     """
+    return composed_tree(overrides, conf=conf)[0]
+
+
+def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str, Any]]:
+    """The same, and as plain data.
+
+    Raises:
+        UserError: an override is wrong.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     try:
         with initialize_config_dir(str(conf), version_base="1.3"):
-            return parse(plain(compose("config", overrides)))
+            tree = plain(compose("config", overrides))
     except (HydraException, OmegaConfBaseException) as error:
         from exp.cli_errors import explain
 
         raise UserError(explain(error, overrides, conf)) from error
+    own = {key: value for key, value in tree.items() if key not in REQUEST_KEYS}
+    return parse(own), own
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:

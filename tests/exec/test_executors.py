@@ -86,7 +86,7 @@ def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, shape):
 
     pictures, labels = read(part, np.arange(part.size))
     with executor.scope():
-        kernel1, bias1, kernel2, bias2 = executor.read(program.model.weights)
+        kernel1, bias1, kernel2, bias2 = map(np.asarray, executor.read(program.model.weights))
     hidden = np.maximum(pictures.reshape(103, 16) / 255 @ kernel1 + bias1, 0)
     logits = hidden @ kernel2 + bias2
     right = int((logits.argmax(axis=1) == labels).sum())

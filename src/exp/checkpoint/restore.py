@@ -21,8 +21,8 @@ MOST_NAMED = 20
 class VariableAccess(Protocol):
     """How variables are read and written where they live: in a session, that takes the session."""
 
-    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
-        """The values of variables."""
+    def read(self, variables: Sequence[Any]) -> list[Any]:
+        """The values of variables now, as arrays or tensors: they stay when the variables change."""
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
         """Assign values to variables, on all replicas."""

@@ -42,6 +42,10 @@ class SaveError(OSError):
 class NotFiniteError(ArithmeticError):
     """The weights are not finite any more, and were not saved."""
 
+    def __init__(self, step: int, variable: str) -> None:
+        super().__init__(f"after step {step}, {variable} is not finite")
+        self.step = step
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -106,18 +110,14 @@ class Checkpoints:
         """Take the values of all variables now, and write them in the background.
 
         Raises:
-            NotFiniteError: a weight is not finite; nothing is saved.
-            SaveError: an earlier save failed, or this number is taken.
+            SaveError, NotFiniteError: an earlier save failed.
         """
         self.check()
         if step in self._saved:
             return
         # One save at a time: a slow disk slows the training rather than filling the memory.
         self.wait()
-        values = [np.asarray(value) for value in self._access.read([named.variable for named in self._named])]
-        wrong = [str(n) for n, value in zip(self._named, values, strict=True) if not _finite(value)]
-        if wrong:
-            raise NotFiniteError(f"after step {step}, {wrong[0]} is not finite")
+        values = self._access.read([named.variable for named in self._named])
         self._saved[step] = dict(metrics or {})
         self._running = self._pool.submit(self._write, step, examples, dict(metrics or {}), values)
 
@@ -126,6 +126,7 @@ class Checkpoints:
 
         Raises:
             SaveError: the last save failed.
+            NotFiniteError: a weight was not finite, and so nothing was saved.
         """
         if self._running is not None and self._running.done():
             running, self._running = self._running, None
@@ -136,14 +137,19 @@ class Checkpoints:
 
         Raises:
             SaveError: the last save failed.
+            NotFiniteError: a weight was not finite, and so nothing was saved.
         """
         if self._running is not None:
             running, self._running = self._running, None
             running.result()
 
-    def _write(self, step: int, examples: int, metrics: dict[str, float], values: list[npt.NDArray[Any]]) -> None:
+    def _write(self, step: int, examples: int, metrics: dict[str, float], values: list[Any]) -> None:
+        arrays = [np.asarray(value) for value in values]
+        wrong = [str(n) for n, value in zip(self._named, arrays, strict=True) if not _finite(value)]
+        if wrong:
+            raise NotFiniteError(step, wrong[0])
         try:
-            self._write_files(step, examples, metrics, values)
+            self._write_files(step, examples, metrics, arrays)
         except Exception as error:
             raise SaveError(
                 f"{prefix_of(self._directory, self._name, step)}: cannot be saved ({_reason(error)})"

@@ -83,8 +83,8 @@ class Executor(Protocol):
     def predict(self, model: Any, pictures: Any) -> npt.NDArray[Any]:
         """The (n, classes) logits that the model gives for n pictures."""
 
-    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
-        """The values of Keras variables."""
+    def read(self, variables: Sequence[Any]) -> list[Any]:
+        """The values of Keras variables now, as arrays or tensors."""
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
         """Assign values to Keras variables, on all replicas."""
@@ -101,9 +101,9 @@ class EagerVariables:
         """Logits, on one device."""
         return np.asarray(model(step.scaled(pictures), training=False))
 
-    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
-        """Values, as they are."""
-        return [np.asarray(variable) for variable in variables]
+    def read(self, variables: Sequence[Any]) -> list[Any]:
+        """Values as tensors: nothing is copied, until a variable changes that is still being looked at."""
+        return [variable.value.read_value() for variable in variables]
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
         """Assign, on all replicas."""

@@ -82,7 +82,7 @@ class SessionExecutor:
         pixels, logits = self._predicted
         return np.asarray(self._session.run(logits, feed_dict={pixels: pictures.numpy()}))
 
-    def read(self, variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
+    def read(self, variables: Sequence[Any]) -> list[Any]:
         """Values, fetched from the session."""
         return list(self._session.run([variable.value for variable in variables]))
 
