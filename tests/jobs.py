@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -55,11 +56,19 @@ class Jobs:
         """Begin several command lines, one after the other in one process; their devices must be the same."""
         return self._pool.submit(_work, str(self._root), [list(line) for line in lines], str(cwd), first_only=False)
 
-    def start_alone(self, arguments: Sequence[str], cwd: Path, *, die_at: int | None = None) -> Any:
-        """Begin `python run.py ARGUMENTS` in a process that may be killed; or that kills itself in a step's call."""
-        target = _work_and_die if die_at is not None else _work
-        more = {"die_at": die_at} if die_at is not None else {"first_only": True}
-        process = self._context.Process(target=target, args=(str(self._root), [list(arguments)], str(cwd)), kwargs=more)
+    def start_alone(
+        self, arguments: Sequence[str], cwd: Path, *, die_at: int | None = None, wait_for: Path | None = None
+    ) -> Any:
+        """Begin `python run.py ARGUMENTS` in a process that may be killed; its exit code is the exit status.
+
+        Args:
+            arguments: of the command line.
+            cwd: the folder; what is said goes to its `output.txt`.
+            die_at: the process kills itself in the call of this step.
+            wait_for: nothing happens before there is such a file.
+        """
+        arguments = (str(self._root), list(arguments), str(cwd), die_at, str(wait_for) if wait_for else None)
+        process = self._context.Process(target=_work_alone, args=arguments)
         process.start()
         return process
 
@@ -74,19 +83,29 @@ def _work(root: str, lines: list[list[str]], cwd: str, *, first_only: bool) -> A
     return done[0] if first_only else done
 
 
-def _work_and_die(root: str, lines: list[list[str]], cwd: str, *, die_at: int) -> None:
-    """Like `_work`, but nothing of the process is left after the call of a step, before anyone hears of it."""
+def _work_alone(root: str, arguments: list[str], cwd: str, die_at: int | None, wait_for: str | None) -> None:
+    os.chdir(cwd)
+    while wait_for and not Path(wait_for).exists():
+        time.sleep(0.01)
+    if die_at is not None:
+        _die_at(die_at)
+    done = _one(Path(root), arguments)
+    Path("output.txt").write_text(done.output + done.errors)
+    sys.exit(done.status)
+
+
+def _die_at(step: int) -> None:
+    """Nothing of this process is left after the call of a step, before anyone hears of it."""
     from exp.loop import Training
 
     after_call = Training.after_call
 
     def die(self: Any, first: int, losses: Any) -> bool:
-        if first + len(losses) >= die_at:
+        if first + len(losses) >= step:
             os.kill(os.getpid(), signal.SIGKILL)
         return after_call(self, first, losses)
 
     Training.after_call = die  # type: ignore[method-assign]
-    _work(root, lines, cwd, first_only=True)
 
 
 def _one(root: Path, arguments: list[str]) -> Done:

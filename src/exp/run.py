@@ -62,6 +62,9 @@ def run(request: Request, display: Display, *, started: float) -> int:
     folder = RunFolder(request.folder)
     log_file = request.folder / "run.log"
     results = empty_results(request.config.mode)
+    logging.raiseExceptions = (
+        False  # where a full disk stops the log, the person shall not see a traceback for each line
+    )
     with native_messages_to(log_file), StopRequest() as stop:
         try:
             _run(request, folder, display, stop, results)

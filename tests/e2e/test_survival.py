@@ -1,6 +1,10 @@
 """Runs that are killed, and go on as if nothing had happened."""
 
+import resource
 import signal
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,3 +58,71 @@ def test_a_killed_run_goes_on_to_the_same_end(  # noqa: PLR0917
     assert results(tmp_path / "killed")["weights_sha256"] == results(tmp_path / "whole")["weights_sha256"]
     assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
     assert len(losses(tmp_path / "killed")) == STEPS
+
+
+def endless(jobs, folder: Path, small_mnist: Path, where: str):
+    """A run that would go on for long, once it has saved two checkpoints."""
+    options = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=1000000", "checkpoint.every=50"]
+    process = jobs.start_alone([*options, f"hydra.run.dir={where}"], folder)
+    while not (folder / where / "checkpoints" / "ckpt-100.json").exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    return process
+
+
+def ended_well(jobs, process, folder: Path, where: str, cause: str) -> None:
+    """Exit status 1, one line with the cause and the last good checkpoint, and that one can be tested."""
+    process.join(60)
+    assert process.exitcode == 1
+    (line,) = [line for line in (folder / "output.txt").read_text().splitlines() if line.startswith("the run failed: ")]
+    assert cause in line
+    good = line.rpartition("the last good checkpoint is ")[2]
+    assert good.startswith(f"{where}/checkpoints/ckpt-")
+    assert "Traceback" not in (folder / "output.txt").read_text()
+    done = jobs.run("mode=test", f"run={where}", f"checkpoint.restore={good}", "hydra.run.dir=test", cwd=folder)
+    assert f"restored {good}" in done.check().output
+
+
+def test_a_limit_on_the_size_of_files(jobs, small_mnist, tmp_path):
+    process = endless(jobs, tmp_path, small_mnist, "run")
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (200_000, 200_000))
+    ended_well(jobs, process, tmp_path, "run", "File too large")
+    assert results(tmp_path / "run")["status"] == "failed"
+    assert "File too large" in results(tmp_path / "run")["error"]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def test_a_full_disk(jobs, small_mnist, tmp_path, disk):
+    process = endless(jobs, tmp_path, small_mnist, "disk/run")
+    with (disk / "filler").open("wb", buffering=0) as filler:
+        while process.is_alive():
+            try:
+                filler.write(b"0" * 65536)
+            except OSError:
+                time.sleep(0.01)
+    (disk / "filler").unlink()
+    ended_well(jobs, process, tmp_path, "disk/run", "No space left on device")
+
+
+def test_a_folder_that_becomes_read_only(jobs, small_mnist, tmp_path):
+    process = endless(jobs, tmp_path, small_mnist, "run")
+    checkpoints = str(tmp_path / "run" / "checkpoints")
+    if subprocess.run(["mount", "--bind", checkpoints, checkpoints], capture_output=True, check=False).returncode:
+        process.kill()
+        pytest.skip("needs the right to mount")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", checkpoints], check=True)
+        ended_well(jobs, process, tmp_path, "run", "Read-only file system")
+    finally:
+        subprocess.run(["umount", "-l", checkpoints], check=True)

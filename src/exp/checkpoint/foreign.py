@@ -19,7 +19,11 @@ from exp.checkpoint.variables import Named
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _NUMBERED = re.compile(r"layer_with_weights-(\d+)")
-_NOT_WEIGHTS = re.compile(r"/\.OPTIMIZER_SLOT/|^save_counter$|/(iter|beta_1|beta_2|decay|learning_rate|momentum|rho)$")
+_NOT_WEIGHTS = re.compile(
+    r"/\.OPTIMIZER_SLOT/|^save_counter$|^[^/]+/(iter|beta_1|beta_2|decay|learning_rate|momentum|rho)$"
+    r"|^[^/]+/(_variables/\d+|_iterations|_learning_rate)$"
+)
+"""Of optimizers: first as up to TensorFlow 2.10 and in its `optimizers.legacy`, then as since 2.11."""
 
 Shapes = dict[str, tuple[int, ...]]
 """The shapes of a layer's weights by their last names, such as {"kernel": (784, 100), "bias": (100,)}."""
