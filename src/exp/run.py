@@ -1,7 +1,6 @@
 """The composition root: a run from its request to `results.json`, in the order in which things depend on each other."""
 
 import logging
-import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from exp.assemble import Parts, assemble
 from exp.config import Config
 from exp.console import Display
-from exp.data import plan_calls, test_dataset, training_dataset
 from exp.errors import UserError
 from exp.files import storage_problem
 from exp.outputs import RunFolder, config_hash, empty_results
@@ -21,10 +19,6 @@ from exp.startup import import_tensorflow, native_messages_to
 
 if TYPE_CHECKING:
     from exp.beginning import Beginning
-    from exp.checkpoint import Checkpoints
-    from exp.exec.base import TestResult
-    from exp.loop import Training
-    from exp.summary import SummaryWriter
 
 log = logging.getLogger("exp")
 
@@ -94,6 +88,7 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
     results["seconds"]["import"] = clock.lap()
 
     from exp.checkpoint import weights_digest
+    from exp.stages import Stages
     from exp.summary import SummaryWriter
 
     config = request.config
@@ -113,22 +108,13 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
     folder.write_manifest({**_facts(request, parts), "restored": beginning.facts()})
     summary = SummaryWriter(request.folder, done=results["step"])
     try:
-        status, tested = "completed", None
-        if config.mode == "train":
-            status, tested = _train(
-                config,
-                parts,
-                checkpoints=_checkpoints(config, folder, parts, beginning),
-                summary=summary,
-                display=display,
-                stop=stop,
-                results=results,
-            )
+        run = Stages(config, parts, folder, beginning, summary, results)
+        status = run.train(display, stop) if config.mode == "train" else "completed"
         with executor.scope():
             results["weights_sha256"] = weights_digest(executor.read(parts.program.model.weights))
         clock.lap()
         if status == "completed":
-            status = _test(config, parts, summary, results, tested)
+            status = run.test()
             results["seconds"]["test"] = clock.lap()
         results["status"] = status
     finally:
@@ -143,118 +129,6 @@ def _begin(request: Request, parts: Parts, display: Display) -> "Beginning":
     if request.resumed:
         return begin_resumed(request.config, parts, request.folder, display)
     return begin_warm(request.config, parts, display)
-
-
-def _checkpoints(config: Config, folder: RunFolder, parts: Parts, beginning: "Beginning") -> "Checkpoints":
-    from exp.beginning import keep_rule
-    from exp.checkpoint import Checkpoints, Origin, set_aside
-
-    set_aside(folder.checkpoints, config.checkpoint.name, beginning.passed_over)
-    with parts.executor.scope():
-        checkpoints = Checkpoints(
-            folder.checkpoints,
-            name=config.checkpoint.name,
-            keep=keep_rule(config),
-            roots={"model": parts.program.model, "optimizer": parts.program.optimizer},
-            access=parts.executor,
-            origin=Origin(run=beginning.run, seed=config.seed, data=parts.splits.fingerprint),
-        )
-    checkpoints.adopt(beginning.earlier)
-    return checkpoints
-
-
-def _train(
-    config: Config,
-    parts: Parts,
-    *,
-    checkpoints: "Checkpoints",
-    summary: "SummaryWriter",
-    display: Display,
-    stop: StopRequest,
-    results: dict[str, Any],
-) -> tuple[str, "TestResult | None"]:
-    """Train to the last step, or to where it stops; return the status, and the last step's test if there was one."""
-    from exp.exec import Batches
-    from exp.loop import Training
-
-    program, first = parts.program, results["step"]
-    calls = plan_calls(
-        first=first,
-        last=parts.total_steps,
-        steps_per_call=program.steps_per_call,
-        every=config.checkpoint.every,
-    )
-    dataset = training_dataset(parts.splits.train, parts.order, calls, parts.feed)
-    if config.summary.images and calls:
-        from exp.show.batches import batches_grid
-
-        summary.picture(first, "train/batches", batches_grid(parts.splits, parts.order, parts.feed, first=first))
-    tests = test_dataset(parts.splits.test, parts.feed)
-    training = Training(
-        executor=parts.executor,
-        checkpoints=checkpoints,
-        summary=summary,
-        display=display,
-        stop=stop,
-        step=first,
-        last=parts.total_steps,
-        batch_size=program.batch_size,
-        steps_per_epoch=parts.order.steps_per_epoch,
-        save_every=config.checkpoint.every,
-        log_every=config.summary.every,
-        test=(lambda: parts.executor.test(tests)) if _tests_on_the_way(config) else None,
-    )
-    try:
-        training.run(Batches(calls, dataset))
-    finally:
-        _note(training, checkpoints, results)
-    tested_step, test = training.tested or (None, None)
-    return training.status, test if tested_step == training.step else None
-
-
-def _tests_on_the_way(config: Config) -> bool:
-    return (config.checkpoint.best or "").startswith("test/")
-
-
-def _note(training: "Training", checkpoints: "Checkpoints", results: dict[str, Any]) -> None:
-    results |= {
-        "step": training.step,
-        "examples": training.step * training.batch_size,
-        "train": {"loss": training.loss if training.status != "diverged" else None},
-        "examples_per_second": training.examples_per_second(),
-        "checkpoint": str(checkpoints.newest) if checkpoints.newest else None,
-        "error": training.error,
-    }
-    results["seconds"] |= vars(training.seconds)
-
-
-def _test(
-    config: Config, parts: Parts, summary: "SummaryWriter", results: dict[str, Any], tested: "TestResult | None"
-) -> str:
-    """Test with every example exactly once, unless that is done already; return the status."""
-    part = parts.splits.test
-    dataset = test_dataset(part, parts.feed)
-    test = tested or parts.executor.test(dataset)
-    assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
-    if tested is None:
-        summary.test(results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
-    results["test"] = test._asdict()
-    if config.summary.images:
-        _show_predictions(parts, dataset, summary, results["step"])
-    if math.isfinite(test.loss):
-        return "completed"
-    results["test"]["loss"] = None
-    results["error"] = f"the test loss is {test.loss}"
-    return "diverged"
-
-
-def _show_predictions(parts: Parts, dataset: Any, summary: "SummaryWriter", step: int) -> None:
-    from exp.show.charts import confusion_chart
-    from exp.show.predictions import predict, predictions_grid
-
-    predictions = predict(dataset, lambda pictures: parts.executor.predict(parts.program.model, pictures))
-    summary.picture(step, "test/worst", predictions_grid(parts.splits, predictions))
-    summary.picture(step, "test/confusion", confusion_chart(predictions.confusion(), parts.splits.class_names))
 
 
 def _facts(request: Request, parts: Parts) -> dict[str, Any]:

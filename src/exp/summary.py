@@ -20,12 +20,17 @@ from tensorflow.core.util.event_pb2 import Event
 
 from exp.files import write_atomically
 
+TRAINING_LOSS = "train/loss"
+
 
 class SummaryWriter:
     """Appends to both files. One line and one event a step, steps in rising order."""
 
     def __init__(self, folder: Path, *, done: int) -> None:
-        """Go on after `done` steps: what an earlier, killed process logged of later ones is dropped."""
+        """Go on after `done` steps: what an earlier, killed process logged of later ones is dropped.
+
+        Of the last step itself only the training loss stays: a test after it may have been cut off, and is made again.
+        """
         _drop_later_events(folder, done)
         _drop_later_lines(folder / "metrics.jsonl", done)
         started = time.time()
@@ -34,13 +39,15 @@ class SummaryWriter:
         self._events = tf.io.TFRecordWriter(str(next(path for path in names if not path.exists())))
         self._events.write(Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
         self._lines = (folder / "metrics.jsonl").open("ab")
-        self._row: dict[str, Any] = {}
-        self._row_start = 0
+        # The last line of an earlier process, so that a test of that step joins it.
+        earlier = (folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+        self._row: dict[str, Any] = json.loads(earlier[-1]) if earlier else {}
+        self._row_start = sum(map(len, earlier[:-1]))
 
     def loss(self, step: int, loss: float, epoch: int) -> None:
         """The mean training loss of a step's global batch."""
         self._line(step, {"loss": loss, "epoch": epoch})
-        self._scalars(step, {"train/loss": loss})
+        self._scalars(step, {TRAINING_LOSS: loss})
 
     def test(self, step: int, figures: Mapping[str, float]) -> None:
         """What a test after a step gave, such as `test/accuracy`; it joins the line of that step."""
@@ -87,13 +94,25 @@ class SummaryWriter:
 def _drop_later_events(folder: Path, done: int) -> None:
     for path in sorted(folder.glob("events.out.tfevents.*")):
         records, torn = _records(path)
-        kept = [record for record in records if Event.FromString(record).step <= done]
-        if torn or len(kept) < len(records):
+        kept = [part for record in records if (part := _before(record, done))]
+        if torn or kept != records:
             temporary = path.with_name(f".{path.name}.tmp")
             with tf.io.TFRecordWriter(str(temporary)) as writer:
                 for record in kept:
                     writer.write(record)
             temporary.replace(path)
+
+
+def _before(record: bytes, done: int) -> bytes | None:
+    """What stays of an event; None if nothing does."""
+    event = Event.FromString(record)
+    if event.step < done or not event.summary.value:
+        return record if event.step <= done else None
+    values = [value for value in event.summary.value if event.step == done and value.tag == TRAINING_LOSS]
+    if not values:
+        return None
+    stays = Event(wall_time=event.wall_time, step=event.step, summary=Summary(value=values))
+    return bytes(stays.SerializeToString())
 
 
 def _records(path: Path) -> tuple[list[bytes], bool]:
@@ -110,13 +129,19 @@ def _records(path: Path) -> tuple[list[bytes], bool]:
 def _drop_later_lines(path: Path, done: int) -> None:
     if path.exists():
         lines = path.read_text().splitlines()
-        kept = [line for line in lines if _step_of(line) <= done]
-        if len(kept) < len(lines):
+        kept = [part for line in lines if (part := _line_before(line, done))]
+        if kept != lines:
             write_atomically(path, "".join(f"{line}\n" for line in kept))
 
 
-def _step_of(line: str) -> float:
+def _line_before(line: str, done: int) -> str | None:
+    """What stays of a line; None if nothing does."""
     try:
-        return float(json.loads(line)["step"])
+        row = json.loads(line)
+        step = int(row["step"])
     except (ValueError, KeyError, TypeError):
-        return math.inf  # the end of a line that a killed process did not finish
+        return None  # the end of a line that a killed process did not finish
+    if step < done:
+        return line
+    own = {key: row[key] for key in ("step", "loss", "epoch") if key in row}
+    return json.dumps(own) if step == done and "loss" in own else None

@@ -54,6 +54,25 @@ def test_training_goes_on_from_the_newest_checkpoint_that_verifies(jobs, runs, r
     )
 
 
+@pytest.mark.parametrize("last", [40, 60])
+def test_one_curve_without_a_doubled_step(jobs, runs, run, last):
+    """Killed in its last test, or after the one at step 40: TensorBoard and `metrics.jsonl` show the run once."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for path in (run / "checkpoints").glob("ckpt-60.*"):
+        path.unlink() if last == 40 else None
+    jobs.run("resume=run", cwd=run.parent).check()
+    assert (run / "metrics.jsonl").read_text() == (runs / "run" / "metrics.jsonl").read_text()
+    curves = []
+    for folder in (run, runs / "run"):
+        accumulator = EventAccumulator(str(folder))
+        accumulator.Reload()
+        tags = accumulator.Tags()["scalars"]
+        curves.append({tag: [(e.step, e.value) for e in accumulator.Scalars(tag)] for tag in tags})
+    assert curves[0] == curves[1]
+    assert [step for step, _ in curves[0]["test/accuracy"]] == [20, 40, 60]
+
+
 def test_nothing_starts_from_step_0_because_no_checkpoint_verifies(jobs, run):
     for index in (run / "checkpoints").glob("*.index"):
         index.write_bytes(index.read_bytes()[:-1])

@@ -1,0 +1,134 @@
+"""The two things that a run does, training and testing, each from its parts to its figures in `results`."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from exp.assemble import Parts
+from exp.beginning import Beginning, keep_rule
+from exp.checkpoint import Checkpoints, Origin, set_aside
+from exp.config import Config
+from exp.console import Display
+from exp.data import plan_calls, test_dataset, training_dataset
+from exp.exec import Batches
+from exp.exec.base import TestResult
+from exp.loop import Training
+from exp.outputs import RunFolder
+from exp.signals import StopRequest
+from exp.summary import SummaryWriter
+
+
+@dataclass
+class Stages:
+    """A run that has been put together, and knows where it begins."""
+
+    config: Config
+    parts: Parts
+    folder: RunFolder
+    beginning: Beginning
+    summary: SummaryWriter
+    results: dict[str, Any]
+    """`results.json`; filled in here."""
+    _tested: TestResult | None = None
+    """Of the last step, where it was tested on the way."""
+
+    def train(self, display: Display, stop: StopRequest) -> str:
+        """Train to the last step, or to where it stops; return the status."""
+        config, parts, first = self.config, self.parts, self.beginning.step
+        calls = plan_calls(
+            first=first,
+            last=parts.total_steps,
+            steps_per_call=parts.program.steps_per_call,
+            every=config.checkpoint.every,
+        )
+        self._log_beginning(anything_left=bool(calls))
+        checkpoints = self._checkpoints()
+        tests = test_dataset(parts.splits.test, parts.feed)
+        training = Training(
+            executor=parts.executor,
+            checkpoints=checkpoints,
+            summary=self.summary,
+            display=display,
+            stop=stop,
+            step=first,
+            last=parts.total_steps,
+            batch_size=parts.program.batch_size,
+            steps_per_epoch=parts.order.steps_per_epoch,
+            save_every=config.checkpoint.every,
+            log_every=config.summary.every,
+            test=(lambda: parts.executor.test(tests)) if (config.checkpoint.best or "").startswith("test/") else None,
+        )
+        try:
+            training.run(Batches(calls, training_dataset(parts.splits.train, parts.order, calls, parts.feed)))
+        finally:
+            self._note(training, checkpoints)
+        if training.tested and training.tested[0] == training.step:
+            self._tested = training.tested[1]
+        return training.status
+
+    def test(self) -> str:
+        """Test with every example exactly once, unless that is done already; return the status."""
+        part = self.parts.splits.test
+        dataset = test_dataset(part, self.parts.feed)
+        test = self._tested or self.parts.executor.test(dataset)
+        assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
+        if self._tested is None:
+            self.summary.test(self.results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
+        self.results["test"] = test._asdict()
+        if self.config.summary.images:
+            self._show_predictions(dataset)
+        if math.isfinite(test.loss):
+            return "completed"
+        self.results["test"]["loss"] = None
+        self.results["error"] = f"the test loss is {test.loss}"
+        return "diverged"
+
+    def _log_beginning(self, *, anything_left: bool) -> None:
+        """What is known before the first step: its batches, and the test of the checkpoint that was restored."""
+        parts, first = self.parts, self.beginning.step
+        if not anything_left:
+            return
+        metrics = self.beginning.record.metrics if self.beginning.record and first else {}
+        tested = {name: value for name, value in metrics.items() if name.startswith("test/")}
+        if tested:
+            self.summary.test(first, tested)
+        if self.config.summary.images:
+            from exp.show.batches import batches_grid
+
+            grid = batches_grid(parts.splits, parts.order, parts.feed, first=first)
+            self.summary.picture(first, "train/batches", grid)
+
+    def _checkpoints(self) -> Checkpoints:
+        config, program, beginning = self.config, self.parts.program, self.beginning
+        set_aside(self.folder.checkpoints, config.checkpoint.name, beginning.passed_over)
+        with self.parts.executor.scope():
+            checkpoints = Checkpoints(
+                self.folder.checkpoints,
+                name=config.checkpoint.name,
+                keep=keep_rule(config),
+                roots={"model": program.model, "optimizer": program.optimizer},
+                access=self.parts.executor,
+                origin=Origin(run=beginning.run, seed=config.seed, data=self.parts.splits.fingerprint),
+            )
+        checkpoints.adopt(beginning.earlier)
+        return checkpoints
+
+    def _note(self, training: Training, checkpoints: Checkpoints) -> None:
+        self.results |= {
+            "step": training.step,
+            "examples": training.step * training.batch_size,
+            "train": {"loss": training.loss if training.status != "diverged" else None},
+            "examples_per_second": training.examples_per_second(),
+            "checkpoint": str(checkpoints.newest) if checkpoints.newest else None,
+            "error": training.error,
+        }
+        self.results["seconds"] |= vars(training.seconds)
+
+    def _show_predictions(self, dataset: Any) -> None:
+        from exp.show.charts import confusion_chart
+        from exp.show.predictions import predict, predictions_grid
+
+        parts, step = self.parts, self.results["step"]
+        predictions = predict(dataset, lambda pictures: parts.executor.predict(parts.program.model, pictures))
+        self.summary.picture(step, "test/worst", predictions_grid(parts.splits, predictions))
+        self.summary.picture(step, "test/confusion", confusion_chart(predictions.confusion(), parts.splits.class_names))
