@@ -118,7 +118,7 @@ def keep_rule(config: Config) -> Keep:
 def _restore(parts: Parts, prefix: Path, wanted: Wanted, display: Display) -> Restored:
     roots = {"model": parts.program.model, "optimizer": parts.program.optimizer}
     with parts.executor.scope():
-        restored = restore(prefix, roots, parts.executor, wanted=wanted)
+        restored = restore(prefix, roots, access=parts.executor, wanted=wanted)
     display.say(f"restored {prefix}: {len(restored.taken)} variables, each compared with its SHA-256")
     note = differing_versions(restored.record)
     if note:

@@ -8,17 +8,6 @@ import numpy as np
 from tests.checkpoint.networks import SIZE
 
 
-class Access:
-    """Eager variables of any kind, those of `tf.Module` too."""
-
-    def read(self, variables: Any) -> list[np.ndarray]:
-        return [np.asarray(variable) for variable in variables]
-
-    def write(self, variables: Any, values: Any) -> None:
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-
-
 def batch(seed: int = 0) -> Any:
     import tensorflow as tf
 
@@ -43,7 +32,7 @@ def store(directory: Path, model: Any, optimizer: Any = None, **more: Any) -> An
     from exp.checkpoint import Checkpoints, Keep, Origin
 
     roots = {"model": model} | ({"optimizer": optimizer} if optimizer is not None else {})
-    options = {"name": "ckpt", "keep": Keep(max_to_keep=3), "access": Access(), "origin": Origin(run="this")}
+    options = {"name": "ckpt", "keep": Keep(max_to_keep=3), "origin": Origin(run="this")}
     return Checkpoints(directory, roots=roots, **{**options, **more})
 
 

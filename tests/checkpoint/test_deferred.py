@@ -4,7 +4,7 @@ import pytest
 
 from exp.checkpoint import CheckpointError, restore_deferred
 from tests.checkpoint.networks import KINDS, functional, sequential
-from tests.checkpoint.saving import Access, assert_same, batch, step, store, values_of
+from tests.checkpoint.saving import assert_same, batch, step, store, values_of
 
 
 def trained(kind, with_optimizer):
@@ -35,7 +35,7 @@ def test_values_arrive_when_variables_are_made(tf, tmp_path, kind, with_optimize
     checkpoints.wait()
     other, other_optimizer = KINDS[kind](), keras.optimizers.Adam() if with_optimizer else None
     kind_of_other = type(other)
-    pending = restore_deferred(tmp_path / "ckpt-3", roots(other, other_optimizer), Access())
+    pending = restore_deferred(tmp_path / "ckpt-3", roots(other, other_optimizer))
 
     def one_step(model, optimizer):
         def run(values):
@@ -60,7 +60,7 @@ def test_what_never_came_is_an_error(tf, tmp_path, kind):
     checkpoints.save(3, examples=24)
     checkpoints.wait()
     other = KINDS["module" if kind == "functional" else "functional"]()
-    pending = restore_deferred(tmp_path / "ckpt-3", {"model": other}, Access())
+    pending = restore_deferred(tmp_path / "ckpt-3", {"model": other})
     assert pending.waiting
     other(batch())
     with pytest.raises(CheckpointError, match="only the checkpoint has"):
@@ -75,7 +75,7 @@ def test_an_optimizer_that_is_never_used_is_named(tf, tmp_path):
     checkpoints.save(3, examples=24)
     checkpoints.wait()
     other = KINDS["sequential"]()
-    pending = restore_deferred(tmp_path / "ckpt-3", {"model": other, "optimizer": keras.optimizers.Adam()}, Access())
+    pending = restore_deferred(tmp_path / "ckpt-3", {"model": other, "optimizer": keras.optimizers.Adam()})
     other(batch())
     with pytest.raises(CheckpointError, match=r"only the checkpoint has adam.*momentum"):
         pending.finish()
@@ -86,7 +86,7 @@ def test_a_model_that_is_there_already_waits_for_nothing(tf, tmp_path):
     checkpoints = store(tmp_path, model)
     checkpoints.save(1, examples=1)
     checkpoints.wait()
-    pending = restore_deferred(tmp_path / "ckpt-1", {"model": other}, Access())
+    pending = restore_deferred(tmp_path / "ckpt-1", {"model": other})
     assert pending.waiting == []
     assert_same(values_of(model), values_of(other))
 
@@ -97,7 +97,7 @@ def test_building_without_a_call_is_enough(tf, tmp_path):
     checkpoints.save(1, examples=1)
     checkpoints.wait()
     other = sequential(with_input=False)
-    pending = restore_deferred(tmp_path / "ckpt-1", {"model": other}, Access())
+    pending = restore_deferred(tmp_path / "ckpt-1", {"model": other})
     other.build((None, 4))
     assert_same(values_of(model), values_of(other))
     pending.finish()

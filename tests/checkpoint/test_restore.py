@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from exp.checkpoint import CheckpointError, Wanted, newest_to_resume, newest_to_test, restore, survey
+from exp.checkpoint import CheckpointError, EagerAccess, Wanted, newest_to_resume, newest_to_test, restore, survey
 from tests.checkpoint.networks import KINDS, functional, sequential, subclassed
-from tests.checkpoint.saving import Access, assert_same, batch, step, store, values_of
+from tests.checkpoint.saving import assert_same, batch, step, store, values_of
 
 
 def saved(directory, model, optimizer=None, number=7):
@@ -29,7 +29,7 @@ def test_restores_bit_for_bit(tf, tmp_path, kind):
     model = built(KINDS[kind])
     prefix = saved(tmp_path, model)
     other = built(KINDS[kind])
-    restored = restore(prefix, {"model": other}, Access())
+    restored = restore(prefix, {"model": other})
     assert_same(values_of(model), values_of(other))
     assert (restored.record.step, restored.left_in_checkpoint, restored.left_as_they_were) == (7, [], [])
 
@@ -41,7 +41,7 @@ def test_a_test_needs_no_optimizer(tf, tmp_path):
     step(model, optimizer, batch())
     prefix = saved(tmp_path, model, optimizer)
     other = built(lambda: subclassed(with_build=False, nested=True))
-    restored = restore(prefix, {"model": other}, Access())
+    restored = restore(prefix, {"model": other})
     assert_same(values_of(model), values_of(other))
     assert len(restored.left_in_checkpoint) == len(optimizer.variables)
 
@@ -59,7 +59,7 @@ def test_another_model_with_equal_shapes_is_refused(tf, tmp_path, make, message)
     other = built(make)
     before = values_of(other)
     with pytest.raises(CheckpointError, match=message):
-        restore(prefix, {"model": other}, Access())
+        restore(prefix, {"model": other})
     assert_same(values_of(other), before)
 
 
@@ -69,7 +69,7 @@ def test_all_differences_are_listed(tf, tmp_path):
     prefix = saved(tmp_path, built(lambda: keras.Sequential([keras.layers.Dense(6), keras.layers.Dense(3)])))
     other = built(lambda: keras.Sequential([keras.layers.Dense(5, dtype="float64"), keras.layers.Dense(3)]))
     with pytest.raises(CheckpointError) as caught:
-        restore(prefix, {"model": other}, Access())
+        restore(prefix, {"model": other})
     text = str(caught.value)
     for part in ("has the shape [4, 5], and [4, 6]", "has the dtype float64, and float32", "units=5, and", "[5, 3]"):
         assert part in text
@@ -84,9 +84,9 @@ def test_a_warm_start_takes_what_it_is_asked_for_and_says_what_it_left(tf, tmp_p
     model, other = make(3), make(8)
     prefix = saved(tmp_path, model)
     with pytest.raises(CheckpointError, match="head/kernel"):
-        restore(prefix, {"model": other}, Access())
+        restore(prefix, {"model": other})
     before = values_of(other)
-    restored = restore(prefix, {"model": other}, Access(), wanted=Wanted(roots=("model",), exclude=["*head*"]))
+    restored = restore(prefix, {"model": other}, wanted=Wanted(roots=("model",), exclude=["*head*"]))
     now, there = values_of(other), values_of(model)
     for path in now:
         expected = before if "/2/" in path else there
@@ -100,12 +100,12 @@ def test_a_variable_that_does_not_take_its_value_is_noticed(tf, tmp_path):
         variable.assign(variable + 1)
     prefix = saved(tmp_path, model)
 
-    class Forgetful(Access):
+    class Forgetful(EagerAccess):
         def write(self, variables, values):
             super().write(list(variables)[1:], list(values)[1:])
 
     with pytest.raises(CheckpointError, match="after restoring does not have the value that was saved"):
-        restore(prefix, {"model": built(lambda: sequential(with_input=True))}, Forgetful())
+        restore(prefix, {"model": built(lambda: sequential(with_input=True))}, access=Forgetful())
 
 
 @pytest.fixture(scope="module")
@@ -160,12 +160,12 @@ def test_damaged_files_are_never_believed(two_checkpoints, tmp_path, name, how, 
     other = built(lambda: sequential(with_input=True))
     before = values_of(other)
     with pytest.raises(CheckpointError, match=f"{name}: is (missing|damaged)"):
-        restore(newest_to_test(own, "ckpt"), {"model": other}, Access())
+        restore(newest_to_test(own, "ckpt"), {"model": other})
     assert_same(values_of(other), before)
     found = newest_to_resume(own, "ckpt")
     assert list(found.verified) == [7]
     assert name in found.problems[9]
-    restore(own / "ckpt-7", {"model": other}, Access())
+    restore(own / "ckpt-7", {"model": other})
     assert_same(values_of(other), values[7])
 
 
@@ -187,7 +187,7 @@ def test_a_record_of_before_is_refused(two_checkpoints, tmp_path):
     shutil.copytree(folder, tmp_path / "own")
     (tmp_path / "own" / "ckpt-9.json").write_text(json.dumps({"step": 9, "examples": 9, "model": []}))
     with pytest.raises(CheckpointError, match="earlier version of exp"):
-        restore(tmp_path / "own" / "ckpt-9", {}, Access())
+        restore(tmp_path / "own" / "ckpt-9", {})
 
 
 def test_no_checkpoint_is_an_error(tmp_path):

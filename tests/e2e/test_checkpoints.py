@@ -186,3 +186,11 @@ def test_an_old_checkpoint_of_another_model_is_refused(old, tmp_path):
         assert message in done.stderr
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "outputs").exists()
+
+
+def test_bench_checkpoints_measures_both(tmp_path):
+    options = ["data.limit=2000", "--steps", "120", "--every", "50", "--rounds", "1"]
+    done = script("bench_checkpoints", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "with checkpoint.every=50: " in done.stdout
+    assert "a checkpoint of 39.3 MB is verified in 0." in done.stdout

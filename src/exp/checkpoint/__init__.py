@@ -4,10 +4,11 @@ The files are those of `tf.train.Checkpoint`, with a record beside them. The pac
 but `exp.errors` and `exp.files`.
 """
 
+from exp.checkpoint.access import EagerAccess, VariableAccess
 from exp.checkpoint.deferred import Deferred, restore_deferred
 from exp.checkpoint.keep import Keep
 from exp.checkpoint.record import CheckpointError, Record, differing_versions, read_record, weights_digest
-from exp.checkpoint.restore import Restored, VariableAccess, Wanted, restore
+from exp.checkpoint.restore import Restored, Wanted, restore
 from exp.checkpoint.store import Checkpoints, NotFiniteError, Origin, SaveError
 from exp.checkpoint.survey import newest_to_resume, newest_to_test, set_aside, survey
 
@@ -15,6 +16,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "Deferred",
+    "EagerAccess",
     "Keep",
     "NotFiniteError",
     "Origin",

@@ -12,10 +12,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from exp.checkpoint.access import EagerAccess
 from exp.checkpoint.record import VariableEntry, read_record
 from exp.checkpoint.restore import (
     Restored,
-    VariableAccess,
     Wanted,
     assign,
     compare_structure,
@@ -26,28 +26,26 @@ from exp.checkpoint.structure import structure_of
 from exp.checkpoint.variables import named_variables
 
 
-def restore_deferred(
-    prefix: Path, roots: Mapping[str, Any], access: VariableAccess, *, wanted: Wanted | None = None
-) -> "Deferred":
+def restore_deferred(prefix: Path, roots: Mapping[str, Any], *, wanted: Wanted | None = None) -> "Deferred":
     """Begin to restore objects whose variables may not exist yet: give what can be given now, and the rest later.
 
     Args:
         prefix: of the checkpoint.
         roots: {"model": ..., "optimizer": ...}, built or not; the optimizer may be left out.
-        access: how variables are read and written; variables are made eagerly, or while a `tf.function` is traced.
+            Their variables are made eagerly, or while a `tf.function` is traced.
         wanted: what to take; everything, if this is None.
 
     Raises:
         CheckpointError: the files are not those that were saved.
     """
-    return Deferred(prefix, roots, access, wanted or Wanted(roots=tuple(roots)))
+    return Deferred(prefix, roots, wanted or Wanted(roots=tuple(roots)))
 
 
 class Deferred:
     """A restore under way. Call `finish` after the first step: something still waiting is an error."""
 
-    def __init__(self, prefix: Path, roots: Mapping[str, Any], access: VariableAccess, wanted: Wanted) -> None:
-        self._prefix, self._roots, self._access, self._wanted = prefix, roots, access, wanted
+    def __init__(self, prefix: Path, roots: Mapping[str, Any], wanted: Wanted) -> None:
+        self._prefix, self._roots, self._wanted = prefix, roots, wanted
         self._record = read_record(prefix)
         self._saved = {e.path: e for e in self._record.variables if wanted.takes(e.path, e.title)}
         self._waiting = dict(self._saved)
@@ -95,7 +93,7 @@ class Deferred:
                 entry: VariableEntry | None = self._waiting.get(path)
                 if entry is not None and list(named.variable.shape) == entry.shape:
                     pairs.append((named, entry))
-            assign(self._prefix, pairs, self._access)
+            assign(self._prefix, pairs, EagerAccess())
         for named, entry in pairs:
             self._given[entry.path] = named.variable
             del self._waiting[entry.path]

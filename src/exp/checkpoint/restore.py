@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from exp.checkpoint.access import EagerAccess, VariableAccess
 from exp.checkpoint.bundle import read
 from exp.checkpoint.record import CheckpointError, Record, VariableEntry, read_record, value_digests
 from exp.checkpoint.structure import structure_of
@@ -16,16 +17,6 @@ from exp.checkpoint.variables import Named, named_variables
 
 MOST_NAMED = 20
 """Differences that a message lists; of more it says how many."""
-
-
-class VariableAccess(Protocol):
-    """How variables are read and written where they live: in a session, that takes the session."""
-
-    def read(self, variables: Sequence[Any]) -> list[Any]:
-        """The values of variables now, as arrays or tensors: they stay when the variables change."""
-
-    def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
-        """Assign values to variables, on all replicas."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +47,18 @@ class Restored:
 
 
 def restore(
-    prefix: Path, roots: Mapping[str, Any], access: VariableAccess, *, wanted: Wanted | None = None
+    prefix: Path,
+    roots: Mapping[str, Any],
+    *,
+    access: VariableAccess | None = None,
+    wanted: Wanted | None = None,
 ) -> Restored:
     """Give variables that exist the values of a checkpoint, bit for bit.
 
     Args:
         prefix: of the checkpoint, such as `checkpoints/ckpt-100`.
         roots: {"model": a built model, "optimizer": a built optimizer}; the optimizer may be left out.
-        access: how the variables are read and written.
+        access: how the variables are read and written; None: eagerly.
         wanted: what to take; everything, if this is None.
 
     Raises:
@@ -81,7 +76,7 @@ def restore(
         ]
         differences += compare_structure(structure_of(roots["model"]), record.structure, wanted, left)
     refuse(prefix, differences)
-    assign(prefix, [(here[path], entry) for path, entry in there.items()], access)
+    assign(prefix, [(here[path], entry) for path, entry in there.items()], access or EagerAccess())
     return Restored(
         record,
         taken=[str(named) for named in here.values()],

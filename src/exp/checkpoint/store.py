@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exp.checkpoint import bundle
+from exp.checkpoint.access import EagerAccess, VariableAccess
 from exp.checkpoint.keep import Keep
 from exp.checkpoint.record import (
     FORMAT,
@@ -28,7 +29,6 @@ from exp.checkpoint.record import (
     versions,
     weights_digest,
 )
-from exp.checkpoint.restore import VariableAccess
 from exp.checkpoint.structure import structure_digest, structure_of
 from exp.checkpoint.survey import SAVING, prefix_of
 from exp.checkpoint.variables import named_variables, weights_of
@@ -69,8 +69,8 @@ class Checkpoints:
         name: str,
         keep: Keep,
         roots: Mapping[str, Any],
-        access: VariableAccess,
         origin: Origin,
+        access: VariableAccess | None = None,
     ) -> None:
         """Take over what is in the directory.
 
@@ -79,10 +79,11 @@ class Checkpoints:
             name: checkpoints are named NAME-STEP.
             keep: which of them stay.
             roots: {"model": model, "optimizer": optimizer}, built.
-            access: how variables are read.
             origin: goes into every record.
+            access: how variables are read; None: eagerly.
         """
-        self._directory, self._name, self._keep, self._access = directory, name, keep, access
+        self._directory, self._name, self._keep = directory, name, keep
+        self._access = access or EagerAccess()
         self._named = list(named_variables(roots).values())
         self._model_weights = [id(weight) for weight in weights_of(roots["model"])]
         self._graph = bundle.object_graph(roots)

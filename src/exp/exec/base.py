@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from exp import step
+from exp.checkpoint import EagerAccess
 
 Losses = npt.NDArray[np.float32]
 
@@ -90,7 +91,7 @@ class Executor(Protocol):
         """Assign values to Keras variables, on all replicas."""
 
 
-class EagerVariables:
+class EagerVariables(EagerAccess):
     """Variables that live in TensorFlow's eager world: the scope is empty, and values are at hand."""
 
     def scope(self) -> AbstractContextManager[Any]:
@@ -100,15 +101,6 @@ class EagerVariables:
     def predict(self, model: Any, pictures: Any) -> npt.NDArray[Any]:
         """Logits, on one device."""
         return np.asarray(model(step.scaled(pictures), training=False))
-
-    def read(self, variables: Sequence[Any]) -> list[Any]:
-        """Values as tensors: nothing is copied, until a variable changes that is still being looked at."""
-        return [variable.value.read_value() for variable in variables]
-
-    def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
-        """Assign, on all replicas."""
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
 
 
 def replica_rows(batch_size: int, replicas: int, replica: int) -> slice:
