@@ -38,9 +38,7 @@ def _bench(arguments: argparse.Namespace, program: Path) -> None:
         with_saves, without = (statistics.median(values) for values in rates.values())
         pairs = [one / other for one, other in zip(*rates.values(), strict=True)]
         print(f"with checkpoint.every={arguments.every}: {with_saves:.0f} steps/s, without: {without:.0f} steps/s")
-        print(
-            f"ratio of the medians {with_saves / without:.3f}, median of the pairs' ratios {statistics.median(pairs):.3f}"
-        )
+        print(f"ratio of medians {with_saves / without:.3f}, median ratio of pairs {statistics.median(pairs):.3f}")
         _verify(Path(folder) / "large" / "checkpoints" / "ckpt-1")
 
 

@@ -61,6 +61,7 @@ class Stages:
         try:
             training.run(Batches(calls, training_dataset(parts.splits.train, parts.order, calls, parts.feed)))
         finally:
+            checkpoints.close()
             self._note(training, checkpoints)
         if training.tested and training.tested[0] == training.step:
             self._tested = training.tested[1]

@@ -144,6 +144,10 @@ class Checkpoints:
             running, self._running = self._running, None
             running.result()
 
+    def close(self) -> None:
+        """Let what is being written be finished, whatever else went wrong; nothing can be saved afterwards."""
+        self._pool.shutdown(wait=True)
+
     def _write(self, step: int, examples: int, metrics: dict[str, float], values: list[Any]) -> None:
         arrays = [np.asarray(value) for value in values]
         wrong = [str(n) for n, value in zip(self._named, arrays, strict=True) if not _finite(value)]
