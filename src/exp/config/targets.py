@@ -32,8 +32,13 @@ class Target(BaseModel):
     @property
     def short_name(self) -> str:
         """`mlp` for `exp.model.mlp.create`, `RMSprop` for `keras.optimizers.RMSprop`."""
-        parts = self.name.split(".")
-        return parts[-2] if parts[-1] in ("create", "load") and len(parts) > 1 else parts[-1]
+        return short_name(self.name)
+
+
+def short_name(target: str) -> str:
+    """What a target is called among people: the module of a `create` or `load`, else its last name."""
+    parts = target.split(".")
+    return parts[-2] if parts[-1] in ("create", "load") and len(parts) > 1 else parts[-1]
 
 
 def nested_targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,125 @@
+"""From runs to the rows of a table: what differs between them, and what came out."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exp.compare.runs import Run
+from exp.errors import UserError
+
+RESULTS = ("status", "step", "train/loss", "test/loss", "test/accuracy", "examples_per_second")
+_LABELS = ("model", "data", "exec", "device", "optimizer")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run, or several that differ in their seed alone."""
+
+    runs: list[Run]
+
+    @property
+    def name(self) -> str:
+        """The run's folder; of several, the first one's and how many more."""
+        more = f" (+{len(self.runs) - 1})" if len(self.runs) > 1 else ""
+        return f"{self.runs[0].folder.name}{more}"
+
+    def numbers(self, key: str) -> list[float]:
+        """The values of a result in all runs that have it as a number."""
+        values = [run.value(key) for run in self.runs]
+        return [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+
+    def value(self, key: str) -> Any:
+        """What all runs have in common, else the mean of a result; None where they have nothing."""
+        values = {str(run.value(key)): run.value(key) for run in self.runs}
+        if len(values) == 1:
+            return next(iter(values.values()))
+        if key not in self.runs[0].config and self.numbers(key):
+            return statistics.fmean(self.numbers(key))
+        return ", ".join(values)
+
+    def text(self, key: str) -> str:
+        """For a table: a mean with its spread (the standard deviation) where there are several."""
+        numbers, value = self.numbers(key), self.value(key)
+        if len(set(numbers)) > 1 and key not in self.runs[0].config:
+            return f"{_number(key, statistics.fmean(numbers))} ± {_number(key, statistics.stdev(numbers))}"
+        if value is None:
+            return ""
+        return _number(key, value) if isinstance(value, float) and key in RESULTS else _plain(value)
+
+
+def choose(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
+    """The runs that fit every condition KEY=VALUE.
+
+    Raises:
+        UserError: a condition cannot be read, names a key that no run has, or leaves nothing.
+    """
+    chosen = list(runs)
+    for condition in where:
+        key, sign, wanted = condition.partition("=")
+        if not sign:
+            raise UserError(f"--where {condition}: must be KEY=VALUE, such as model=cnn")
+        check_key("--where", key, runs)
+        there = sorted({_plain(run.value(key)) for run in chosen})
+        chosen = [run for run in chosen if _plain(run.value(key)) == wanted]
+        if not chosen:
+            raise UserError(f"--where {condition}: no run fits; {key} is {', '.join(there)}")
+    return chosen
+
+
+def group(runs: Sequence[Run]) -> list[Row]:
+    """Runs with the same configuration but for the seed become one row; others one each."""
+    rows: dict[str, list[Run]] = {}
+    for run in runs:
+        same = str(sorted((key, str(value)) for key, value in run.config.items() if key != "seed"))
+        rows.setdefault(same, []).append(run)
+    return [Row(together) for together in rows.values()]
+
+
+def differing(rows: Sequence[Row]) -> list[str]:
+    """The configuration keys in which rows differ, choices first."""
+    keys = sorted({key for row in rows for run in row.runs for key in run.config} - {"seed"})
+    different = [key for key in keys if len({_plain(row.value(key)) for row in rows}) > 1]
+    return sorted(different, key=lambda key: (key not in _LABELS, key))
+
+
+def sort(rows: Sequence[Row], key: str) -> list[Row]:
+    """The best first: high accuracies and speeds, low losses and seconds; then text, and at last what is unknown."""
+    falling = key.endswith(("accuracy", "per_second"))
+
+    def place(row: Row) -> tuple[int, float, str]:
+        value = row.value(key)
+        if value is None:
+            return 2, 0.0, ""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return 0, -float(value) if falling else float(value), ""
+        return 1, 0.0, str(value)
+
+    return sorted(rows, key=place)
+
+
+def check_key(option: str, key: str, runs: Sequence[Run]) -> None:
+    """Refuse a key that no run has.
+
+    Raises:
+        UserError: naming the nearest one.
+    """
+    import difflib
+
+    known = {name for run in runs for name in (*run.config, *run.results)}
+    if key not in known:
+        near = difflib.get_close_matches(key, known, n=1)
+        raise UserError(f"{option} {key}: no run has such a key{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def _number(key: str, value: float) -> str:
+    if key.endswith("accuracy"):
+        return f"{value:.2%}"
+    return f"{value:.0f}" if key.endswith("per_second") else f"{value:.4f}"
+
+
+def _plain(value: Any) -> str:
+    """As on the command line."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,158 @@
+"""Comparing runs, from folders as runs leave them."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+NO_TENSORFLOW = """
+import runpy, sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "keras"):
+            raise SystemExit(f"imported {name}")
+sys.meta_path.insert(0, Refuse())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+CONFIG = """
+model: {{_target_: exp.model.{model}.create, hidden: 100}}
+data: {{_target_: exp.data.mnist.load, batch_size: {batch_size}, buffer_size: {buffer_size}}}
+exec: {{name: function, jit_compile: false}}
+device: {{name: all, threads: null}}
+optimizer: {{_target_: exp.optimizer.adam, learning_rate: 0.001}}
+seed: {seed}
+mode: train
+"""
+
+
+def write_run(folder: Path, *, accuracy: float | None, model="mlp", batch_size=50, buffer_size=1, seed=0) -> None:
+    """A run's folder, without what is not compared."""
+    (folder / ".hydra").mkdir(parents=True)
+    values = {"model": model, "batch_size": batch_size, "buffer_size": buffer_size, "seed": seed}
+    (folder / ".hydra" / "config.yaml").write_text(CONFIG.format(**values))
+    manifest = {"git": {"commit": "abc", "dirty": seed == 1}, "packages": {"numpy": "2"}, "started": f"{seed}"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    rows = [{"step": step, "loss": 2.0 / step} for step in range(10, 110, 10)]
+    (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    if accuracy is not None:
+        results = {
+            **{"status": "completed", "step": 100, "train": {"loss": 0.02}, "examples_per_second": 1000.4},
+            **{"test": {"loss": 1 - accuracy, "accuracy": accuracy}, "weights_sha256": f"{folder.name}"},
+        }
+        (folder / "results.json").write_text(json.dumps(results))
+
+
+def compare(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`python scripts/compare.py ARGUMENTS`; importing TensorFlow would be an error."""
+    command = [sys.executable, "-c", NO_TENSORFLOW, str(ROOT / "scripts" / "compare.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def read_csv(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
+    assert done.returncode == 0, done.stderr
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A sweep over two keys, two repeated seeds of one of its runs, another model, and a run that was killed."""
+    folder = tmp_path_factory.mktemp("outputs")
+    for number, (buffer_size, batch_size) in enumerate([(1, 32), (1, 128), (1000, 32), (1000, 128)]):
+        write_run(
+            folder / "sweep" / str(number), accuracy=0.9 + number / 100, buffer_size=buffer_size, batch_size=batch_size
+        )
+    for seed in (1, 2):
+        write_run(folder / f"seed{seed}", accuracy=0.9 + seed / 10 - 0.1, buffer_size=1, batch_size=32, seed=seed)
+    write_run(folder / "cnn", accuracy=0.99, model="cnn")
+    write_run(folder / "killed", accuracy=None, model="cnn", batch_size=51)
+    return folder
+
+
+def test_rows_show_what_differs_and_repeated_seeds_are_one(runs):
+    rows = read_csv(compare(runs, "--csv", "--sort", "test/accuracy"))
+    assert [Path(row["run"]).name for row in rows] == ["cnn", "seed1", "3", "2", "1", "killed"]
+    assert set(rows[0]) >= {"model", "data.batch_size", "data.buffer_size", "test/accuracy", "status"}
+    assert not {"seed", "exec", "optimizer.learning_rate"} & set(rows[0])
+    accuracies = [float(row["test/accuracy"]) for row in rows if row["test/accuracy"]]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert rows[-1]["status"] == "unfinished"
+    (repeated,) = [row for row in rows if row["data.buffer_size"] == "1" and row["data.batch_size"] == "32"]
+    assert float(repeated["test/accuracy"]) == pytest.approx((0.9 + 0.9 + 1.0) / 3)
+
+
+def test_tables_for_people(runs):
+    table = compare(runs)
+    assert (table.returncode, table.stderr) == (0, "")
+    assert "93.33% ± 5.77%" in table.stdout
+    assert "seed1 (+2)" in table.stdout
+    markdown = compare(runs, "--markdown", "--each", "--where", "model=mlp")
+    assert markdown.stdout.splitlines()[0].startswith("| run | seed | data.batch_size | data.buffer_size | status |")
+    assert len(markdown.stdout.splitlines()) == 2 + 6
+
+
+def test_conditions(runs):
+    rows = read_csv(compare(runs, "--csv", "--where", "model=cnn", "--where", "status=completed"))
+    assert [Path(row["run"]).name for row in rows] == ["cnn"]
+
+
+def test_a_picture(runs, tmp_path):
+    from PIL import Image
+
+    sizes = []
+    for name, place in (("both.png", runs / "sweep"), ("curves.png", runs)):
+        done = compare(place, "--plot", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        with Image.open(tmp_path / name) as picture:
+            sizes.append(picture.size)
+    assert sizes[0][0] > 1.5 * sizes[1][0]  # with a heat map beside the curves
+
+
+def test_a_difference_is_told_in_full(runs):
+    done = compare("--diff", runs / "sweep" / "0", runs / "seed1")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert "  seed: 0 | 1" in lines
+    assert "  git.dirty: False | True" in lines
+    assert "  weights_sha256: 0 | seed1" in lines
+    assert not any("started" in line for line in lines)
+    same = compare("--diff", runs / "cnn", runs / "cnn").stdout
+    assert same == "config: the same\nmanifest: the same\nresults: the same\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "DIR: which folders?"),
+        (["absent"], "absent: is not a folder"),
+        (["{runs}/cnn/.hydra"], "there is no run in it"),
+        (["{runs}", "--where", "model"], "--where model: must be KEY=VALUE"),
+        (["{runs}", "--where", "model=nn"], "--where model=nn: no run fits; model is cnn, mlp"),
+        (["{runs}", "--sort", "test/acuracy"], "did you mean test/accuracy?"),
+        (["--diff", "{runs}", "{runs}/cnn"], "is not the folder of a run"),
+    ],
+)
+def test_mistakes_are_named(runs, arguments, message):
+    done = compare(*(argument.format(runs=runs) for argument in arguments))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_real_runs(jobs, small_mnist, tmp_path):
+    options = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=10"]
+    for model in ("mlp", "cnn"):
+        jobs.run(f"model={model}", *options, f"hydra.run.dir=outputs/{model}", cwd=tmp_path).check()
+    rows = read_csv(compare(tmp_path / "outputs", "--csv"))
+    assert [(row["model"], row["status"], row["step"]) for row in rows] == [
+        ("cnn", "completed", "10"),
+        ("mlp", "completed", "10"),
+    ]
+    results = json.loads((tmp_path / "outputs" / "mlp" / "results.json").read_text())
+    assert float(rows[1]["test/accuracy"]) == results["test"]["accuracy"]
