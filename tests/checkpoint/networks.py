@@ -82,6 +82,24 @@ def module() -> Any:
     return Net()
 
 
+def recurrent() -> Any:
+    """A wrapper around layers of its own, with dropout inside."""
+    import keras
+
+    class Net(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.both = keras.layers.Bidirectional(keras.layers.GRU(3, dropout=0.2))
+            self.shared = (keras.layers.Dense(6), keras.layers.Dense(3))
+            self.again = self.shared[0]
+
+        def call(self, values: Any, training: bool = False) -> Any:
+            values = self.both(values[..., None], training=training)
+            return self.shared[1](self.again(self.shared[0](values)))
+
+    return Net()
+
+
 KINDS = {
     "subclassed": lambda: subclassed(with_build=False, nested=False),
     "subclassed with build": lambda: subclassed(with_build=True, nested=False),
@@ -89,5 +107,6 @@ KINDS = {
     "sequential": lambda: sequential(with_input=False),
     "sequential with input": lambda: sequential(with_input=True),
     "functional": functional,
+    "recurrent": recurrent,
     "module": module,
 }

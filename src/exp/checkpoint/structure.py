@@ -39,10 +39,19 @@ def _settings(owner: Any) -> list[str]:
         config = owner.get_config()
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         return []  # a class that does not say how to make it anew
-    plain = {key: value for key, value in config.items() if _counts(key)}
+    plain = _plain(config)
     if isinstance(config.get("layers"), list):
         plain["connections"] = _connections(config)
     return [f"{key}={_text(value)}" for key, value in sorted(plain.items())]
+
+
+def _plain(value: Any) -> Any:
+    """A setting without what does not count, also in the layers that a wrapper such as `Bidirectional` describes."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "DTypePolicy":
+            return value["config"]["name"]
+        return {key: _plain(item) for key, item in value.items() if _counts(key)}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _counts(key: str) -> bool:
@@ -66,6 +75,4 @@ def _connections(config: Mapping[str, Any]) -> Any:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, Mapping) and value.get("class_name") == "DTypePolicy":
-        value = value["config"]["name"]
     return json.dumps(value, sort_keys=True, default=lambda other: type(other).__qualname__)
