@@ -6,17 +6,46 @@ import shutil
 import subprocess
 import sys
 
+from tests.checkpoint.networks import sequential
+from tests.checkpoint.saving import assert_same, batch, step, store, values_of
 from tests.conftest import ROOT
 from tests.jobs import results
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def code_with(part: str) -> str:
+    """The only program in the README that has this in it."""
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL) if part in code]
+    return code
+
+
+def test_a_deferred_restore_is_three_lines(tf, tmp_path):
+    import keras
+
+    model, optimizer = sequential(with_input=False), keras.optimizers.Adam()
+    step(model, optimizer, batch())
+    checkpoints = store(tmp_path, model, optimizer)
+    checkpoints.save(1, examples=8)
+    checkpoints.wait()
+    there = {
+        "prefix": tmp_path / "ckpt-1",
+        "model": sequential(with_input=False),
+        "optimizer": keras.optimizers.Adam(),
+        "train_one_step": lambda model, optimizer: step(model, optimizer, batch(2)),
+    }
+    exec(code_with("restore_deferred"), there)
+    step(model, optimizer, batch(2))
+    assert_same(values_of(model, optimizer), values_of(there["model"], there["optimizer"]))
 
 
 def test_a_model_is_two_files(tmp_path):
     for name in ("conf", "src"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "run.py", tmp_path)
-    text = (ROOT / "README.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    code = code_with("def create")
     (tmp_path / "src" / "exp" / "model" / "deep.py").write_text(code)
     (tmp_path / "conf" / "model" / "deep.yaml").write_text(yaml)
 
