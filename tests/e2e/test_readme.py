@@ -11,7 +11,6 @@ from tests.checkpoint.saving import assert_same, batch, step, store, values_of
 from tests.conftest import ROOT
 from tests.jobs import results
 
-
 README = (ROOT / "README.md").read_text()
 
 
