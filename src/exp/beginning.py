@@ -9,13 +9,16 @@ from typing import Any
 from exp.assemble import Parts
 from exp.checkpoint import (
     CheckpointError,
+    Checkpoints,
     Keep,
+    Origin,
     Record,
     Restored,
     Wanted,
     differing_versions,
     newest_to_resume,
     newest_to_test,
+    prefix_of,
     restore,
     survey,
 )
@@ -74,7 +77,7 @@ def begin_resumed(config: Config, parts: Parts, folder: Path, display: Display) 
     for problem in found.problems.values():
         display.say(f"passed over {problem}")
     step, record = next(iter(found.verified.items()))
-    prefix = directory / f"{config.checkpoint.name}-{step}"
+    prefix = prefix_of(directory, config.checkpoint.name, step)
     if record.seed != config.seed:
         raise CheckpointError(f"seed={config.seed}: {prefix} was saved with seed={record.seed}")
     if record.data != parts.splits.fingerprint:
@@ -109,16 +112,31 @@ def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
     return Beginning(checkpoint=prefix, record=restored.record)
 
 
-def keep_rule(config: Config) -> Keep:
-    """Which checkpoints of a run stay."""
+def open_checkpoints(config: Config, parts: Parts, directory: Path, *, run: str) -> Checkpoints:
+    """What saves the variables of a run, which its checkpoints name as `run`."""
+    with parts.executor.scope():
+        return Checkpoints(
+            directory,
+            name=config.checkpoint.name,
+            keep=_keep_rule(config),
+            roots=_roots(parts),
+            access=parts.executor,
+            origin=Origin(run=run, seed=config.seed, data=parts.splits.fingerprint),
+        )
+
+
+def _roots(parts: Parts) -> dict[str, Any]:
+    return {"model": parts.program.model, "optimizer": parts.program.optimizer}
+
+
+def _keep_rule(config: Config) -> Keep:
     keep = config.checkpoint
     return Keep(max_to_keep=keep.max_to_keep, every=keep.keep_every, best=keep.best)
 
 
 def _restore(parts: Parts, prefix: Path, wanted: Wanted, display: Display) -> Restored:
-    roots = {"model": parts.program.model, "optimizer": parts.program.optimizer}
     with parts.executor.scope():
-        restored = restore(prefix, roots, access=parts.executor, wanted=wanted)
+        restored = restore(prefix, _roots(parts), access=parts.executor, wanted=wanted)
     display.say(f"restored {prefix}: {len(restored.taken)} variables, each compared with its SHA-256")
     note = differing_versions(restored.record)
     if note:
@@ -133,10 +151,10 @@ def _to_test(config: Config, run: Path) -> Path:
     if keep.restore != BEST:
         return Path(keep.restore)
     found = survey(directory, keep.name)
-    best = keep_rule(config).best_of({step: record.metrics for step, record in found.verified.items()})
+    best = _keep_rule(config).best_of({step: record.metrics for step, record in found.verified.items()})
     if best is None:
         raise CheckpointError(f"checkpoint.restore=best: {run} was not asked to keep a best one (checkpoint.best)")
-    return directory / f"{keep.name}-{best}"
+    return prefix_of(directory, keep.name, best)
 
 
 def _other(config: Config, prefix: Path) -> str:
@@ -144,5 +162,5 @@ def _other(config: Config, prefix: Path) -> str:
     found = survey(prefix.parent, config.checkpoint.name)
     if not found.verified:
         return ""
-    other = prefix.parent / f"{config.checkpoint.name}-{next(iter(found.verified))}"
+    other = prefix_of(prefix.parent, config.checkpoint.name, next(iter(found.verified)))
     return f"; the newest one that can be tested: checkpoint.restore={other}"

@@ -31,33 +31,26 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     import_tensorflow()
 
     from exp.assemble import assemble
-    from exp.beginning import Beginning, keep_rule
-    from exp.checkpoint import Checkpoints, Origin, foreign, newest_to_test, read_record
+    from exp.beginning import Beginning, open_checkpoints
+    from exp.checkpoint import foreign, prefix_of, read_record
     from exp.checkpoint.record import value_digests
-    from exp.checkpoint.variables import named_variables
+    from exp.checkpoint.variables import VALUE_SUFFIX, named_variables
 
     found = foreign.find_foreign(arguments.checkpoint, arguments.key)
     parts = assemble(config)
-    roots = {"model": parts.program.model, "optimizer": parts.program.optimizer}
     weights = {id(weight) for weight in parts.program.model.weights}
-    here = {path: named for path, named in named_variables(roots).items() if id(named.variable) in weights}
+    named_here = named_variables({"model": parts.program.model})
+    here = {path: named for path, named in named_here.items() if id(named.variable) in weights}
     pairs = foreign.match(found, here, dict(arguments.map))
     values = foreign.values_of(found, [key for _, key in pairs])
+    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()))
+    checkpoints = open_checkpoints(config, parts, folder / "checkpoints", run=Beginning().run)
     with parts.executor.scope():
         parts.executor.write([named.variable for named, _ in pairs], values)
-        checkpoints = Checkpoints(
-            (folder := new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label())))
-            / "checkpoints",
-            name=config.checkpoint.name,
-            keep=keep_rule(config),
-            roots=roots,
-            access=parts.executor,
-            origin=Origin(run=Beginning().run, seed=config.seed, data=parts.splits.fingerprint),
-        )
         checkpoints.save(0, examples=0)
         checkpoints.wait()
     # The proof: what the new checkpoint's record says of each variable is what the foreign file holds.
-    record = read_record(newest_to_test(folder / "checkpoints", config.checkpoint.name))
+    record = read_record(prefix_of(folder / "checkpoints", config.checkpoint.name, 0))
     saved = {entry.path: entry.sha256 for entry in record.variables}
     digests = value_digests(values)
     assert all(saved[named.path] == digest for (named, _), digest in zip(pairs, digests, strict=True))
@@ -68,7 +61,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     run.write_manifest({**facts, **parts.facts(), "imported": source})
     run.close()
     for named, key in pairs:
-        print(f"{key.removesuffix('/.ATTRIBUTES/VARIABLE_VALUE')} -> {named}")
+        print(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")
     print(
         f"{len(pairs)} variables imported, each compared with its SHA-256; left: {', '.join(found.left) or 'nothing'}"
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from exp.assemble import Parts
-from exp.beginning import Beginning, keep_rule
-from exp.checkpoint import Checkpoints, Origin, set_aside
+from exp.beginning import Beginning, open_checkpoints
+from exp.checkpoint import Checkpoints, set_aside
 from exp.config import Config
 from exp.console import Display
 from exp.data import plan_calls, test_dataset, training_dataset
@@ -100,17 +100,9 @@ class Stages:
             self.summary.picture(first, "train/batches", grid)
 
     def _checkpoints(self) -> Checkpoints:
-        config, program, beginning = self.config, self.parts.program, self.beginning
-        set_aside(self.folder.checkpoints, config.checkpoint.name, beginning.passed_over)
-        with self.parts.executor.scope():
-            checkpoints = Checkpoints(
-                self.folder.checkpoints,
-                name=config.checkpoint.name,
-                keep=keep_rule(config),
-                roots={"model": program.model, "optimizer": program.optimizer},
-                access=self.parts.executor,
-                origin=Origin(run=beginning.run, seed=config.seed, data=self.parts.splits.fingerprint),
-            )
+        directory, beginning = self.folder.checkpoints, self.beginning
+        set_aside(directory, self.config.checkpoint.name, beginning.passed_over)
+        checkpoints = open_checkpoints(self.config, self.parts, directory, run=beginning.run)
         checkpoints.adopt(beginning.earlier)
         return checkpoints
 

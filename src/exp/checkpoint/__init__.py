@@ -10,7 +10,7 @@ from exp.checkpoint.keep import Keep
 from exp.checkpoint.record import CheckpointError, Record, differing_versions, read_record, weights_digest
 from exp.checkpoint.restore import Restored, Wanted, restore
 from exp.checkpoint.store import Checkpoints, NotFiniteError, Origin, SaveError
-from exp.checkpoint.survey import newest_to_resume, newest_to_test, set_aside, survey
+from exp.checkpoint.survey import newest_to_resume, newest_to_test, prefix_of, set_aside, survey
 
 __all__ = [
     "CheckpointError",
@@ -28,6 +28,7 @@ __all__ = [
     "differing_versions",
     "newest_to_resume",
     "newest_to_test",
+    "prefix_of",
     "read_record",
     "restore",
     "restore_deferred",

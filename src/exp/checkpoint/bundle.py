@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from exp.checkpoint.variables import is_variable, tracked_objects
+from exp.checkpoint.variables import VALUE_SUFFIX, is_variable, tracked_objects
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
@@ -24,7 +24,7 @@ def object_graph(roots: Mapping[str, Any]) -> bytes:
     for path, owner in objects:
         node = graph.nodes.add()
         if is_variable(owner):
-            key = f"{path}/.ATTRIBUTES/VARIABLE_VALUE"
+            key = f"{path}{VALUE_SUFFIX}"
             node.attributes.add(name="VARIABLE_VALUE", full_name=str(owner.name), checkpoint_key=key)
         for name, child in tf.train.TrackableView.children(owner).items():
             node.children.add(node_id=numbers[id(child)], local_name=name)

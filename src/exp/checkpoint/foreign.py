@@ -15,9 +15,8 @@ from typing import Any
 import tensorflow as tf
 
 from exp.checkpoint.record import CheckpointError
-from exp.checkpoint.variables import Named
+from exp.checkpoint.variables import VALUE_SUFFIX, Named
 
-_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _NUMBERED = re.compile(r"layer_with_weights-(\d+)")
 _NOT_WEIGHTS = re.compile(
     r"/\.OPTIMIZER_SLOT/|^save_counter$|^[^/]+/(iter|beta_1|beta_2|decay|learning_rate|momentum|rho)$"
@@ -42,7 +41,7 @@ class Foreign:
 
     def key(self, layer: str, weight: str) -> str:
         """The name of a weight in the file."""
-        return f"{self.root}/{layer}/{weight}{_VALUE}" if layer else f"{self.root}/{weight}{_VALUE}"
+        return f"{self.root}/{layer}/{weight}{VALUE_SUFFIX}" if layer else f"{self.root}/{weight}{VALUE_SUFFIX}"
 
 
 def find_foreign(given: Path, root: str | None) -> Foreign:
@@ -60,7 +59,9 @@ def find_foreign(given: Path, root: str | None) -> Foreign:
         shapes = tf.train.load_checkpoint(str(prefix)).get_variable_to_shape_map()
     except (ValueError, tf.errors.OpError) as error:
         raise CheckpointError(f"{given}: is not the prefix of a checkpoint, such as save/model.ckpt-1") from error
-    names = {key.removesuffix(_VALUE): tuple(shape) for key, shape in shapes.items() if key.endswith(_VALUE)}
+    names = {
+        key.removesuffix(VALUE_SUFFIX): tuple(shape) for key, shape in shapes.items() if key.endswith(VALUE_SUFFIX)
+    }
     weights = {name: shape for name, shape in names.items() if not _NOT_WEIGHTS.search(name) and "/" in name}
     roots = sorted({name.partition("/")[0] for name in weights})
     if root is None and len(roots) == 1:

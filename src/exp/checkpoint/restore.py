@@ -67,13 +67,12 @@ def restore(
     """
     wanted = wanted or Wanted(roots=tuple(roots))
     record = read_record(prefix)
-    here = {path: named for path, named in named_variables(roots).items() if wanted.takes(path, named.title)}
+    every = named_variables(roots)
+    here = {path: named for path, named in every.items() if wanted.takes(path, named.title)}
     there = {entry.path: entry for entry in record.variables if wanted.takes(entry.path, entry.title)}
     differences = compare_variables(here, there)
     if "model" in roots:
-        left = [
-            path for path in named_variables(roots).keys() | record.paths() if path not in here and path not in there
-        ]
+        left = (every.keys() | record.paths()) - here.keys() - there.keys()
         differences += compare_structure(structure_of(roots["model"]), record.structure, wanted, left)
     refuse(prefix, differences)
     assign(prefix, [(here[path], entry) for path, entry in there.items()], access or EagerAccess())
@@ -81,7 +80,7 @@ def restore(
         record,
         taken=[str(named) for named in here.values()],
         left_in_checkpoint=[entry.title for entry in record.variables if entry.path not in there],
-        left_as_they_were=[str(n) for path, n in named_variables(roots).items() if path not in here],
+        left_as_they_were=[str(named) for path, named in every.items() if path not in here],
     )
 
 

@@ -130,8 +130,7 @@ class Checkpoints:
             NotFiniteError: a weight was not finite, and so nothing was saved.
         """
         if self._running is not None and self._running.done():
-            running, self._running = self._running, None
-            running.result()
+            self.wait()
 
     def wait(self) -> None:
         """Wait until everything is on disk.

@@ -13,7 +13,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-_TENSOR_KEY = "/.ATTRIBUTES/VARIABLE_VALUE"
+VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+"""With which TensorFlow ends the name of a variable's value in a file."""
 _NOT_CHILDREN = frozenset(
     {"_tracker", "_inbound_nodes", "_outbound_nodes", "_distribute_strategy", "_functional", "_parent", "optimizer"}
 )
@@ -64,7 +65,7 @@ def named_variables(roots: Mapping[str, Any]) -> dict[str, Named]:
         variables += [(f"{root_name}/variables/{number}", variable) for number, variable in enumerate(missed)]
         for path, variable in variables:
             seen.add(id(variable))
-            key = keys.get(id(variable), f"untracked/{path}{_TENSOR_KEY}")
+            key = keys.get(id(variable), f"untracked/{path}{VALUE_SUFFIX}")
             title = getattr(variable, "path", None) or str(variable.name).removesuffix(":0")
             found[path] = Named(path, key, title, variable)
     return found
@@ -128,7 +129,7 @@ def _tracked(root: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path, owner in tracked_objects(root):
         if is_variable(owner):
-            found[f"{path}{_TENSOR_KEY}"] = owner
+            found[f"{path}{VALUE_SUFFIX}"] = owner
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exp.compare.runs import Run
+from exp.config.parse import yaml_text
 from exp.errors import UserError
 
 RESULTS = ("status", "step", "train/loss", "test/loss", "test/accuracy", "examples_per_second")
@@ -45,7 +46,7 @@ class Row:
             return f"{_number(key, statistics.fmean(numbers))} ± {_number(key, statistics.stdev(numbers))}"
         if value is None:
             return ""
-        return _number(key, value) if isinstance(value, float) and key in RESULTS else _plain(value)
+        return _number(key, value) if isinstance(value, float) and key in RESULTS else yaml_text(value)
 
 
 def choose(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
@@ -60,8 +61,8 @@ def choose(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
         if not sign:
             raise UserError(f"--where {condition}: must be KEY=VALUE, such as model=cnn")
         check_key("--where", key, runs)
-        there = sorted({_plain(run.value(key)) for run in chosen})
-        chosen = [run for run in chosen if _plain(run.value(key)) == wanted]
+        there = sorted({yaml_text(run.value(key)) for run in chosen})
+        chosen = [run for run in chosen if yaml_text(run.value(key)) == wanted]
         if not chosen:
             raise UserError(f"--where {condition}: no run fits; {key} is {', '.join(there)}")
     return chosen
@@ -79,7 +80,7 @@ def group(runs: Sequence[Run]) -> list[Row]:
 def differing(rows: Sequence[Row]) -> list[str]:
     """The configuration keys in which rows differ, choices first."""
     keys = sorted({key for row in rows for run in row.runs for key in run.config} - {"seed"})
-    different = [key for key in keys if len({_plain(row.value(key)) for row in rows}) > 1]
+    different = [key for key in keys if len({yaml_text(row.value(key)) for row in rows}) > 1]
     return sorted(different, key=lambda key: (key not in _LABELS, key))
 
 
@@ -116,10 +117,3 @@ def _number(key: str, value: float) -> str:
     if key.endswith("accuracy"):
         return f"{value:.2%}"
     return f"{value:.0f}" if key.endswith("per_second") else f"{value:.4f}"
-
-
-def _plain(value: Any) -> str:
-    """As on the command line."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)

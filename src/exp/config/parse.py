@@ -194,7 +194,7 @@ def _sentence(path: str, error: ErrorDetails, known: Sequence[str]) -> str:
         return f"{path}: is missing; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return f"{path}.name={context.get('tag')}: must be one of {', '.join(_DEVICES)}"
-    return f"{path}={_yaml(error['input'])}: must be {_allowed(path, kind, context, error)}"
+    return f"{path}={yaml_text(error['input'])}: must be {_allowed(path, kind, context, error)}"
 
 
 def _transform_sentence(path: str, error: ErrorDetails) -> str:
@@ -205,7 +205,7 @@ def _transform_sentence(path: str, error: ErrorDetails) -> str:
     if kind == "missing":
         key = path.rpartition(".")[2]
         return f"{path}: is missing; write {{name: {given.get('name')}, {key}: VALUE}}"
-    return f"{path}={_yaml(given)}: must be {_allowed(path, kind, error.get('ctx', {}), error)}"
+    return f"{path}={yaml_text(given)}: must be {_allowed(path, kind, error.get('ctx', {}), error)}"
 
 
 _NUMBERS = {
@@ -243,7 +243,7 @@ def _allowed(path: str, kind: str, context: Mapping[str, Any], error: ErrorDetai
     return str(context.get("error", error["msg"]))
 
 
-def _yaml(value: Any) -> str:
+def yaml_text(value: Any) -> str:
     """A value as it is written in YAML and on the command line."""
     if value is None:
         return "null"
