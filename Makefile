@@ -38,6 +38,8 @@ tensorboard: $(VENV)/.run ## look at all runs, on this machine only
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
 	  -o requirements.lock
+	uv pip compile pyproject.toml --extra optuna --extra submitit --universal --python-version 3.11 --no-header \
+	  --no-annotate --upgrade -q -c requirements.lock | grep -vxFf requirements.lock > requirements-plugins.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
 	  -c requirements.lock -o requirements-dev.lock
 
@@ -54,6 +56,11 @@ $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --no-deps -e .
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+# Hydra imports its installed plugins at every start. The tests that want them add this folder to their path.
+$(VENV)/.plugins: requirements-plugins.lock $(VENV)/.run
+	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/plugins --upgrade -r requirements-plugins.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run $(VENV)/.plugins
 	$(BIN)/python -m pip install -q -r requirements-dev.lock
 	@touch $@

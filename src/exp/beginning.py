@@ -69,10 +69,15 @@ def begin_test(config: Config, parts: Parts, run: Path, display: Display) -> Beg
 def begin_resumed(config: Config, parts: Parts, folder: Path, display: Display) -> Beginning:
     """Restore everything from the newest checkpoint that can be believed, and say which ones cannot.
 
+    A run that was killed before it saved any begins anew, which is to go on from its step 0.
+
     Raises:
-        CheckpointError: there is none, or it is not one of this run.
+        CheckpointError: none of those there are can be believed, or it is not one of this run.
     """
     directory = folder / "checkpoints"
+    if not any(directory.glob(f"{config.checkpoint.name}-*")):
+        display.say(f"{folder}: was stopped before its first checkpoint; begins anew")
+        return begin_warm(config, parts, display)
     found = newest_to_resume(directory, config.checkpoint.name)
     for problem in found.problems.values():
         display.say(f"passed over {problem}")

@@ -81,7 +81,7 @@ def _bench(arguments: argparse.Namespace, conf: Path) -> None:
 
 
 def _pictures(config: Config) -> Pictures:
-    from exp.device import available_cores
+    from exp.cores import available_cores
 
     if config.data.target.name != "exp.data.cats_vs_dogs.load":
         raise UserError(f"data={config.data.target.short_name}: only the pictures of cats_vs_dogs are read from files")

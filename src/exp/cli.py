@@ -7,17 +7,22 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
-from exp.errors import UserError
+from exp.console import Display
+from exp.errors import JobsFailed, UserError
 
 STARTED = time.perf_counter()
+VERSION_BASE = "1.3"
+"""The version of Hydra whose behaviour is meant; among other things, a run stays in the folder it was started from."""
 
 
 def main(*, conf: Path) -> int:
@@ -34,18 +39,27 @@ def main(*, conf: Path) -> int:
 
     statuses: list[int] = []
 
-    def job(config: DictConfig) -> int:
-        statuses.append(_job(config))
-        return statuses[-1]
+    def job(config: DictConfig) -> float | None:
+        from exp.job import do_job, figure_for_sweeper
+
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # under another launcher than ours
+            return figure_for_sweeper(do_job(config, Display(), started=STARTED), config.objective)
+        try:
+            statuses.append(do_job(config, Display(), started=STARTED).status)
+        except UserError as error:
+            statuses.append(refuse(str(error)))
+        return None
 
     if any(argument.startswith("--experimental-rerun") for argument in sys.argv[1:]):
         return refuse("--experimental-rerun: reads a pickle, which can run any code; use resume=RUN_DIR")
     # Hydra would print its own errors, and end with status 1; with this it lets them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)()
+        hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
     except UserError as error:
         return refuse(str(error))
+    except JobsFailed as error:
+        return error.status
     except (HydraException, OmegaConfBaseException) as error:
         from exp.cli_errors import explain
 
@@ -59,42 +73,34 @@ def main(*, conf: Path) -> int:
 
 
 class Preflight(Callback):
-    """Checks a single run before Hydra makes its folder, and gives the folder a name of its own."""
+    """Checks a single run before Hydra makes its folder, and gives that one, or a sweep's, a name of its own."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Hydra turns an exception from here into a warning, but not SystemExit."""
         from exp.request import choose_folder
 
-        try:
-            # `hydra.run.dir` may refer to the choices made, which are known from here on.
-            HydraConfig.instance().set_config(config)
-            folder = choose_folder(config, config.hydra)
-        except UserError as error:
-            raise SystemExit(refuse(str(error))) from None
-        except Exception:
-            traceback.print_exc()
-            raise SystemExit(1) from None
         with read_write(config.hydra.run):
-            config.hydra.run.dir = str(folder)
+            config.hydra.run.dir = str(_chosen(choose_folder, config))
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """The same for the folder of a sweep."""
+        from exp.request import choose_sweep_folder
+
+        with read_write(config.hydra.sweep):
+            config.hydra.sweep.dir = str(_chosen(choose_sweep_folder, config))
 
 
-def _job(config: DictConfig) -> int:
-    from exp.console import Display
-    from exp.request import is_completed, make_request
-    from exp.run import run
-
-    hydra_config: Any = HydraConfig.get()
-    folder = Path(hydra_config.runtime.output_dir)
+def _chosen(choose: Callable[[DictConfig, DictConfig], Path], config: DictConfig) -> Path:
+    """A folder; ends the program where none can be chosen."""
     try:
-        request = make_request(config, hydra_config, folder)
-        display = Display()
-        if request.resumed and is_completed(request.folder):
-            display.say(f"{request.folder}: this run is completed; nothing is left to do")
-            return 0
-        display.config(request.tree)
-        return run(request, display, started=STARTED)
+        # The name of a folder may refer to the choices made, which are known from here on.
+        HydraConfig.instance().set_config(config)
+        return choose(config, config.hydra)
     except UserError as error:
-        return refuse(str(error))
+        raise SystemExit(refuse(str(error))) from None
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(1) from None
 
 
 def refuse(message: str) -> int:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -21,14 +21,28 @@ log = logging.getLogger("exp")
 SECONDS_BETWEEN_LINES = 5.0
 
 
+class Tell(Protocol):
+    """Wants to know how far a training is."""
+
+    def __call__(self, *, done: int, total: int, loss: float | None) -> None:
+        """So many steps are done."""
+
+
 class Display:
     """Writes to stdout; errors are not its business."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, tell: Tell | None = None) -> None:
+        """A display.
+
+        Args:
+            console: where to write; stdout if there is none.
+            tell: also told of all progress.
+        """
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._last_line = 0.0
+        self._tell = tell
 
     def say(self, text: str) -> None:
         """A line for the person and the log."""
@@ -46,6 +60,9 @@ class Display:
         self._done, self._total = done, total
         self._started = self._last_line = time.monotonic()
         self._first = done
+        log.info("training begins: step %d of %d", done, total)
+        if self._tell:
+            self._tell(done=done, total=total, loss=None)
         if self._console.is_terminal:
             columns = (
                 TextColumn("training"),
@@ -62,6 +79,8 @@ class Display:
         """So many steps are done, the last with this loss."""
         now = time.monotonic()
         rate = (done - self._first) / max(now - self._started, 1e-9)
+        if self._tell:
+            self._tell(done=done, total=self._total, loss=loss)
         if self._progress is not None:
             self._progress.update(self._task, completed=done, loss=f"{loss:.4f}", rate=f"{rate:.0f}")
         elif now - self._last_line >= SECONDS_BETWEEN_LINES:

@@ -3,13 +3,13 @@
 TensorFlow fixes its devices when it is first used, so that `configure` comes before everything else that computes.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from exp.config import AllDevices, Device, SubsetOfDevices, VirtualDevices
+from exp.cores import available_cores
 from exp.errors import UserError
 
 DEFAULT_VIRTUAL_GPU_MB = 2048
@@ -66,13 +66,6 @@ def configure(device: Device, *, session: bool) -> Devices:
         threads=threads,
         session_config=proto,
     )
-
-
-def available_cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _all(device: AllDevices, proto: Any) -> tuple[str, ...]:

@@ -58,12 +58,10 @@ class RunFolder:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.started = datetime.now(UTC)
-        self._lock = _lock(path / ".lock")
+        self._lock = Lock(path / ".lock")
 
     def close(self) -> None:
-        """Give the lock back, and remove its file."""
-        with contextlib.suppress(OSError):  # of a disk that cannot be written to any more
-            (self.path / ".lock").unlink(missing_ok=True)
+        """Give the lock back."""
         self._lock.close()
 
     def write_config(self, files: Mapping[str, str]) -> None:
@@ -75,7 +73,7 @@ class RunFolder:
     def write_manifest(self, facts: Mapping[str, Any]) -> None:
         """Write `manifest.json`: the facts given, and those of the code, the packages and the machine.
 
-        A resumed run keeps the manifest it began with under `previous`.
+        A resumed run keeps the manifest it began with under `previous`, with the results that it had.
         """
         path = self.path / "manifest.json"
         manifest = {
@@ -88,8 +86,10 @@ class RunFolder:
         }
         if path.exists():
             earlier = json.loads(path.read_text())
-            manifest["previous"] = [*earlier.pop("previous", []), earlier]
+            manifest["previous"] = [*earlier.pop("previous", []), {**earlier, "results": read_results(self.path)}]
         write_atomically(path, json.dumps(manifest, indent=2) + "\n")
+        # A run that goes on has not ended, and must not look so if it is killed.
+        (self.path / "results.json").unlink(missing_ok=True)
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Write `results.json`: the last thing that a run does."""
@@ -113,6 +113,20 @@ def empty_results(mode: str) -> dict[str, Any]:
         "checkpoint": None,
         "error": None,
     }
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """`results.json` of a run; empty where there is none that can be read: the run has not ended."""
+    try:
+        results = json.loads((folder / "results.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return results if isinstance(results, dict) else {}
+
+
+def is_completed(folder: Path) -> bool:
+    """Whether a run's `results.json` says that nothing is left to do."""
+    return read_results(folder).get("status") == "completed"
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -149,25 +163,55 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def _lock(path: Path) -> IO[str]:
-    """Lock a file for this process. The system gives the lock back when the process ends, however it ends."""
-    try:
-        file = path.open("a+")
-    except OSError as error:
-        raise UserError(f"{path.parent}: cannot be written ({error.strerror})") from error
-    try:
-        if os.name == "nt":
-            import msvcrt
+class Lock:
+    """A lock file, held by this process. The system gives the lock back when the process ends, however it ends."""
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
+    def __init__(self, path: Path) -> None:
+        """Take it.
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The one who had the lock may have removed the file meanwhile: then this is a lock on nothing.
-        if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
-            raise BlockingIOError
-    except OSError as error:
-        file.close()
-        raise UserError(f"{path.parent}: another process is running in this folder") from error
-    return file
+        Raises:
+            UserError: another process has it, or the folder cannot be written.
+        """
+        self._path = path
+        try:
+            self._file = path.open("a+")
+        except OSError as error:
+            raise UserError(f"{path.parent}: cannot be written ({error.strerror})") from error
+        try:
+            _lock(self._file)
+            # The one who had the lock may have removed the file meanwhile: then this is a lock on nothing.
+            if not path.exists() or path.stat().st_ino != os.fstat(self._file.fileno()).st_ino:
+                raise BlockingIOError
+        except OSError as error:
+            self._file.close()
+            raise UserError(f"{path.parent}: another process is running in this folder") from error
+
+    def close(self) -> None:
+        """Give it back, and remove the file."""
+        with contextlib.suppress(OSError):  # of a disk that cannot be written to any more
+            self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds a lock file."""
+    try:
+        with path.open("r+") as file:
+            _lock(file)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _lock(file: IO[str]) -> None:
+    """Raise an OSError if another process has it."""
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

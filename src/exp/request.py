@@ -1,11 +1,11 @@
 """From a composed command line to the run it asks for: a new one, a test of another, or one to go on with."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -13,7 +13,7 @@ from exp.config import Config, parse
 from exp.config.parse import REQUEST_KEYS, check_batch_size
 from exp.config.targets import locate
 from exp.errors import UserError
-from exp.outputs import new_folder
+from exp.outputs import config_hash, new_folder
 from exp.run import Request
 
 TEST_GROUPS = ("exec", "device", "summary")
@@ -28,6 +28,9 @@ TEST_KEYS = (
     "data.cache_dir",
 )
 
+OBJECTIVES = ("test/accuracy", "test/loss", "train/loss", "examples_per_second")
+"""Figures of `results.json` that a searching sweeper can be given."""
+
 
 def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
     """Check what is asked for, and make (or, for `resume`, find) the folder of the run.
@@ -35,15 +38,12 @@ def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
     Raises:
         UserError: the configuration or the folder is wrong. Nothing was written then.
     """
-    config, _ = _effective(composed, hydra)
-    _check_batch(config)
+    config, _ = check(composed, hydra)
     resume = composed.get("resume")
     if resume is not None:
         return _run_folder("resume", resume)
-    wanted = Path(str(hydra.run.dir))
-    if ".." in wanted.parts:
-        raise UserError(f"hydra.run.dir={wanted}: must not lead out of its place with '..'")
-    if not any(str(override).startswith("hydra.run.dir=") for override in hydra.overrides.hydra):
+    wanted = inside("hydra.run.dir", hydra.run.dir)
+    if not _is_given("hydra.run.dir", hydra):
         kind = "_test" if config.mode == "test" else ""
         return new_folder(wanted.with_name(f"{wanted.name}_{config.label()}{kind}"))
     if wanted.exists() and any(wanted.iterdir()):
@@ -52,19 +52,57 @@ def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
     return wanted
 
 
-def make_request(composed: DictConfig, hydra: DictConfig, folder: Path) -> Request:
-    """The run to do in a folder.
+def choose_sweep_folder(composed: DictConfig, hydra: DictConfig) -> Path:
+    """Make the folder of a sweep; one that the command line names may be there, and the sweep in it goes on.
 
     Raises:
-        UserError: the configuration is wrong.
+        UserError: it cannot be made, or leads out of its place.
+    """
+    wanted = inside("hydra.sweep.dir", hydra.sweep.dir)
+    return wanted if _is_given("hydra.sweep.dir", hydra) else new_folder(wanted)
+
+
+def _is_given(key: str, hydra: DictConfig) -> bool:
+    return any(str(override).startswith(f"{key}=") for override in hydra.overrides.hydra)
+
+
+def check(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, Any]]:
+    """All that can be checked before TensorFlow is imported; returns the configuration of the run, also as plain data.
+
+    Raises:
+        UserError: something is wrong.
     """
     config, tree = _effective(composed, hydra)
+    _check_batch(config)
+    return config, tree
+
+
+def inside(key: str, folder: Any) -> Path:
+    """A folder that does not lead out of its place.
+
+    Raises:
+        UserError: it does.
+    """
+    path = Path(str(folder))
+    if ".." in path.parts:
+        raise UserError(f"{key}={path}: must not lead out of its place with '..'")
+    return path
+
+
+def make_request(composed: DictConfig, hydra: DictConfig, folder: Path) -> Request:
+    """The run to do in a folder. A job of a sweep that finds its own run there goes on with it.
+
+    Raises:
+        UserError: the configuration is wrong, or the folder holds a run of another one.
+    """
+    config, tree = _effective(composed, hydra)
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    resumed = _is_begun(folder, tree) if in_sweep else composed.get("resume") is not None
     files = {
         "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(tree))),
         "overrides.yaml": OmegaConf.to_yaml(hydra.overrides.task),
         "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra})),
     }
-    resumed = composed.get("resume") is not None
     return Request(
         config=config,
         tree=tree,
@@ -73,7 +111,17 @@ def make_request(composed: DictConfig, hydra: DictConfig, folder: Path) -> Reque
         config_files={} if resumed else files,
         tested=_run_folder("run", composed.run) if config.mode == "test" else None,
         resumed=resumed,
+        sweep={"folder": str(hydra.sweep.dir), "n_jobs": hydra.launcher.get("n_jobs")} if in_sweep else None,
     )
+
+
+def _is_begun(folder: Path, tree: Mapping[str, Any]) -> bool:
+    """Whether a folder holds a run with this configuration."""
+    if not (folder / ".hydra" / "config.yaml").is_file():
+        return False
+    if config_hash(stored_config("hydra.sweep.dir", folder)) != config_hash(tree):
+        raise UserError(f"{folder}: holds a run with another configuration; take another hydra.sweep.dir")
+    return True
 
 
 def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, Any]]:
@@ -81,16 +129,21 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
     tree = plain(composed)
     given = [str(override) for override in hydra.overrides.task]
     mode, run, resume = tree.get("mode"), tree.pop("run", None), tree.pop("resume", None)
+    objective = tree.pop("objective", None)
+    if objective not in OBJECTIVES:
+        raise UserError(f"objective={objective}: must be one of {', '.join(OBJECTIVES)}")
+    if resume is not None and hydra.mode == RunMode.MULTIRUN:
+        raise UserError(f"resume={resume}: goes with a single run; a sweep goes on when its command is given again")
     if resume is not None:
         others = [override for override in given if override.split("=")[0] not in ("resume", "trusted_targets")]
         if others:
             raise UserError(f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)}")
-        stored = _stored_config("resume", resume)
+        stored = stored_config("resume", resume)
         return parse(stored, trusted=tree["trusted_targets"]), stored
     if mode == "test":
         if run is None:
             raise UserError("mode=test: needs run=RUN_DIR, the folder of the run to test")
-        stored = _for_test(_stored_config("run", run), tree, given)
+        stored = _for_test(stored_config("run", run), tree, given)
         return parse(stored, trusted=tree["trusted_targets"]), stored
     if run is not None:
         raise UserError(f"run={run}: goes with mode=test; to go on with a run, use resume={run}")
@@ -147,7 +200,16 @@ def _run_folder(key: str, value: Any) -> Path:
     return folder
 
 
-def _stored_config(key: str, value: Any) -> dict[str, Any]:
+def stored_config(key: str, value: Any) -> dict[str, Any]:
+    """The configuration of a run that was begun, as plain data.
+
+    Args:
+        key: what the user gave the folder as.
+        value: the folder.
+
+    Raises:
+        UserError: it is not that of a run, or its configuration cannot be read.
+    """
     path = _run_folder(key, value) / ".hydra" / "config.yaml"
     try:
         stored = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
@@ -164,12 +226,3 @@ def _relative(folder: Path) -> Path:
         return folder.relative_to(Path.cwd())
     except ValueError:
         return folder
-
-
-def is_completed(folder: Path) -> bool:
-    """Whether a run's `results.json` says that nothing is left to do."""
-    try:
-        status = json.loads((folder / "results.json").read_text()).get("status")
-    except (OSError, ValueError, AttributeError):
-        return False
-    return bool(status == "completed")

@@ -37,6 +37,8 @@ class Request:
     tested: Path | None = None
     """mode=test: the folder of the run to test."""
     resumed: bool = False
+    sweep: Mapping[str, Any] | None = None
+    """Of a job: the folder of its sweep, and how many jobs ran side by side."""
 
 
 def run(request: Request, display: Display, *, started: float) -> int:
@@ -88,6 +90,7 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
     results["seconds"]["import"] = clock.lap()
 
     from exp.checkpoint import weights_digest
+    from exp.config.flat import flat_config
     from exp.stages import Stages
     from exp.summary import SummaryWriter
 
@@ -107,6 +110,8 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
         folder.write_config(request.config_files)
     folder.write_manifest({**_facts(request, parts), "restored": beginning.facts()})
     summary = SummaryWriter(request.folder, done=results["step"])
+    if not request.resumed or not beginning.step:
+        summary.hparams(flat_config(request.tree, threads=devices.threads))
     try:
         run = Stages(config, parts, folder, beginning, summary, results)
         status = run.train(display, stop) if config.mode == "train" else "completed"
@@ -118,6 +123,7 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
             results["seconds"]["test"] = clock.lap()
         results["status"] = status
     finally:
+        summary.ended(results["step"], results["status"] or "failed")
         summary.close()
 
 
@@ -138,6 +144,7 @@ def _facts(request: Request, parts: Parts) -> dict[str, Any]:
         "mode": request.config.mode,
         "tested_run": str(request.tested) if request.tested else None,
         "config_hash": config_hash(request.tree),
+        "sweep": request.sweep,
         "seed": request.config.seed,
         **parts.facts(),
     }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exp.cli import refuse
+from exp.cli import VERSION_BASE, refuse
 from exp.config import Config, parse
 from exp.config.parse import REQUEST_KEYS
 from exp.errors import UserError
@@ -35,7 +35,7 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        with initialize_config_dir(str(conf), version_base="1.3"):
+        with initialize_config_dir(str(conf), version_base=VERSION_BASE):
             tree = plain(compose("config", overrides))
     except (HydraException, OmegaConfBaseException) as error:
         from exp.cli_errors import explain

@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS, STATUS_UNKNOWN
+from tensorboard.plugins.hparams.metadata import PLUGIN_NAME, SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from tensorflow.core.framework.summary_pb2 import Summary
 from tensorflow.core.util.event_pb2 import Event
 
+from exp.config import yaml_text
 from exp.files import write_atomically
 
 TRAINING_LOSS = "train/loss"
@@ -61,6 +65,24 @@ class SummaryWriter:
         image.encoded_image_string = tf.io.encode_png(picture).numpy()
         self._event(step, Summary(value=[Summary.Value(tag=tag, image=image)]))
 
+    def hparams(self, config: Mapping[str, Any]) -> None:
+        """The configuration, by dotted key, for TensorBoard's HParams tab; it shows those keys first that differ."""
+        info = SessionStartInfo(start_time_secs=time.time())
+        for key, value in config.items():
+            if isinstance(value, bool):
+                info.hparams[key].bool_value = value
+            elif isinstance(value, int | float):
+                info.hparams[key].number_value = value
+            else:
+                info.hparams[key].string_value = yaml_text(value)
+        self._for_hparams(0, SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=info))
+
+    def ended(self, step: int, status: str) -> None:
+        """How the run ended, for the same tab."""
+        kind = {"completed": STATUS_SUCCESS, "interrupted": STATUS_UNKNOWN}.get(status, STATUS_FAILURE)
+        info = SessionEndInfo(status=kind, end_time_secs=time.time())
+        self._for_hparams(step, SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
+
     def flush(self) -> None:
         """Hand everything to the operating system."""
         self._lines.flush()
@@ -86,6 +108,14 @@ class SummaryWriter:
     def _scalars(self, step: int, figures: Mapping[str, float]) -> None:
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items()]
         self._event(step, Summary(value=values))
+
+    def _for_hparams(self, step: int, tag: str, content: HParamsPluginData) -> None:
+        value = Summary.Value(tag=tag)
+        value.metadata.plugin_data.plugin_name = PLUGIN_NAME
+        value.metadata.plugin_data.content = content.SerializeToString()
+        value.tensor.dtype = tf.float32.as_datatype_enum  # TensorBoard drops a value that is nothing at all
+        value.tensor.tensor_shape.dim.add(size=0)
+        self._event(step, Summary(value=[value]))
 
     def _event(self, step: int, summary: Summary) -> None:
         self._events.write(Event(wall_time=time.time(), step=step, summary=summary).SerializeToString())

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import RESULTS, Row, check_key, choose, differing, group, sort
 from exp.errors import UserError
@@ -24,8 +25,6 @@ DESCRIPTION = """Compare runs: what differs between their configurations, and wh
 
 Runs that differ in their seed alone are one row, with the mean and the standard deviation.
 """
-MANIFEST_KEYS = ("git.", "packages.", "data.", "devices.", "python", "platform", "steps_per_call")
-"""Of a manifest, what can explain a difference."""
 
 
 def main() -> int:
@@ -88,17 +87,10 @@ def _print_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> Non
 
 def _print_diff(one: Run, other: Run) -> None:
     """Config, code, packages, data, devices: all that is not the same, and how the results differ."""
-    sections = (
-        ("config", one.config, other.config, ("",)),
-        ("manifest", one.manifest, other.manifest, MANIFEST_KEYS),
-        ("results", one.results, other.results, ("status", "step", "train/", "test/", "weights_sha256")),
-    )
-    for title, here, there, prefixes in sections:
-        keys = sorted(key for key in here.keys() | there.keys() if key.startswith(prefixes))
-        different = [key for key in keys if here.get(key) != there.get(key)]
-        print(f"{title}: {'the same' if not different else ''}".rstrip())
-        for key in different:
-            print(f"  {key}: {here.get(key)} | {there.get(key)}")
+    for title, different in differences(one, other).items():
+        print(f"{title}: {'' if different else 'the same'}".rstrip())
+        for difference in different:
+            print(f"  {difference}")
 
 
 def _parser() -> argparse.ArgumentParser:

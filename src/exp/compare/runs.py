@@ -4,17 +4,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from exp.config.targets import short_name
+from exp.config.flat import flat, flat_config
 from exp.errors import UserError
-
-GROUPS = {"model": "model._target_", "data": "data._target_", "optimizer": "optimizer._target_"}
-"""Groups that are known by the function that makes them; `exec` and `device` have a `name`."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +22,8 @@ class Run:
     """By dotted key, such as `data.batch_size`; `model`, `data`, `exec`, `device` and `optimizer` are the choices."""
     results: dict[str, Any]
     """`status`, `step`, `train/loss`, `test/accuracy`, `seconds.train` and so on."""
-
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """`manifest.json`, flat."""
-        return flat(_json(self.folder / "manifest.json"))
+    manifest: dict[str, Any]
+    """`manifest.json`, by dotted key."""
 
     def value(self, key: str) -> Any:
         """Of a configuration key or a result; None where the run has no such thing."""
@@ -77,30 +70,13 @@ def read_run(folder: Path) -> Run:
         tree = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"{folder}: is not the folder of a run (.hydra/config.yaml cannot be read)") from error
-    config = flat(tree if isinstance(tree, Mapping) else {})
-    for group, key in GROUPS.items():
-        if key in config:
-            config[group] = short_name(str(config.pop(key)))
-    for group in ("exec", "device"):
-        if f"{group}.name" in config:
-            config[group] = config.pop(f"{group}.name")
+    manifest = flat(_json(folder / "manifest.json"))
+    config = flat_config(tree if isinstance(tree, Mapping) else {}, threads=manifest.get("devices.threads"))
     results = flat(_json(folder / "results.json")) or {"status": "unfinished"}
     for part in ("train", "test"):
         for key in [key for key in results if key.startswith(f"{part}.")]:
             results[key.replace(".", "/", 1)] = results.pop(key)
-    return Run(folder, config, results)
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, with dotted keys."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            leaves |= flat(value, f"{path}.")
-        else:
-            leaves[path] = value
-    return leaves
+    return Run(folder, config, results, manifest)
 
 
 def _json(path: Path) -> dict[str, Any]:

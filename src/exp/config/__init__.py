@@ -1,6 +1,6 @@
 """The configuration: its schema, and the one way to get from Hydra's YAML to frozen, checked objects."""
 
-from exp.config.parse import parse
+from exp.config.parse import parse, yaml_text
 from exp.config.schema import (
     AllDevices,
     Checkpoint,
@@ -28,4 +28,5 @@ __all__ = [
     "Train",
     "VirtualDevices",
     "parse",
+    "yaml_text",
 ]

@@ -23,8 +23,8 @@ from exp.config.targets import argument_errors, check_trusted, nested_targets
 from exp.config.transforms import TRANSFORMS
 from exp.errors import UserError
 
-REQUEST_KEYS = ("run", "resume")
-"""Top-level keys that say which run is meant; they are not part of a run's configuration."""
+REQUEST_KEYS = ("run", "resume", "objective")
+"""Top-level keys that say which run is meant, and what for; they are not part of a run's configuration."""
 
 SUPPLIED = {"model": ("input_shape", "classes"), "data.target": (), "optimizer": ()}
 """Parameters of the targets that `exp.run` passes itself: they follow from the data set."""

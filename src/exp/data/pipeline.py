@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exp.data.base import Part
+from exp.data.base import Part, as_written
 from exp.data.order import Indices, Order
 from exp.data.transforms import Transforms, uniform
 
@@ -80,7 +80,7 @@ def training_dataset(part: Part, order: Order, calls: list[Call], feed: Feed) ->
     if feed.transforms:
         numbers = _numbered(len(calls), draws, tf.float64, (*feed.shape, feed.transforms.draws))
         dataset = tf.data.Dataset.zip((dataset, numbers)).map(
-            lambda batch, numbers: (feed.transforms.train(batch[0], numbers), batch[1]),
+            as_written(lambda batch, numbers: (feed.transforms.train(batch[0], numbers), batch[1])),
             num_parallel_calls=feed.threads,
             deterministic=True,
         )
@@ -100,7 +100,7 @@ def test_dataset(part: Part, feed: Feed) -> Any:
     dataset = part.read(_numbered(-(-part.size // per_call), indices, tf.int64, feed.shape), feed.threads)
     if feed.transforms:
         dataset = dataset.map(
-            lambda pictures, labels: (feed.transforms.test(pictures), labels),
+            as_written(lambda pictures, labels: (feed.transforms.test(pictures), labels)),
             num_parallel_calls=feed.threads,
             deterministic=True,
         )
@@ -114,4 +114,4 @@ def _numbered(count: int, function: Callable[[int], Any], kind: Any, shape: tupl
     def element(number: Any) -> Any:
         return tf.ensure_shape(tf.numpy_function(function, [number], kind, stateful=False), shape)
 
-    return tf.data.Dataset.range(count).map(element)
+    return tf.data.Dataset.range(count).map(as_written(element))

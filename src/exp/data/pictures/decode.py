@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.base import Labels, Part, labels_of
+from exp.data.base import Labels, Part, as_written, labels_of
 
 
 def file_part(paths: Sequence[Path], labels: Labels, *, odd: Sequence[bool], image_size: int) -> Part:
@@ -43,7 +43,7 @@ def file_part(paths: Sequence[Path], labels: Labels, *, odd: Sequence[bool], ima
         dataset = requests
         for _ in shape:
             dataset = dataset.unbatch()
-        dataset = dataset.map(example, num_parallel_calls=threads, deterministic=True)
+        dataset = dataset.map(as_written(example), num_parallel_calls=threads, deterministic=True)
         for size in reversed(shape):
             dataset = dataset.batch(size, drop_remainder=True)
         return dataset

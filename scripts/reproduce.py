@@ -1,0 +1,13 @@
+"""Run a run again, and compare: `python scripts/reproduce.py --help` tells how."""
+
+import sys
+
+try:
+    from exp.reproduce import main
+except ModuleNotFoundError as error:
+    if error.name not in ("exp", "hydra", "omegaconf"):
+        raise
+    sys.exit("exp is not installed in this Python: run `make run` once, then use .venv/bin/python")
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""A configuration as one flat dict, as people speak of it: `model` is `cnn`, `data.batch_size` is 50."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from exp.config.targets import short_name
+
+_TARGETS = ("model", "data", "optimizer")
+"""Groups that are known by the function that makes them."""
+_NAMES = ("exec", "device")
+"""Groups that have a `name`."""
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts as one, with dotted keys."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            leaves |= flat(value, f"{path}.")
+        else:
+            leaves[path] = value
+    return leaves
+
+
+def flat_config(tree: Mapping[str, Any], *, threads: int | None) -> dict[str, Any]:
+    """A run's configuration by dotted key, and its choices by the names of their groups.
+
+    Args:
+        tree: as in `.hydra/config.yaml`.
+        threads: that the run really had, where that is known. Results depend on it in their last bits.
+    """
+    config = flat(tree)
+    for group in _TARGETS:
+        if f"{group}._target_" in config:
+            config[group] = short_name(str(config.pop(f"{group}._target_")))
+    for group in _NAMES:
+        if f"{group}.name" in config:
+            config[group] = config.pop(f"{group}.name")
+    if threads is not None:
+        config["device.threads"] = threads
+    return config

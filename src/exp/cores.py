@@ -1,0 +1,16 @@
+"""What of this machine is known without TensorFlow."""
+
+import os
+from pathlib import Path
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA GPU is there that programs may see."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES") != "" and any(Path("/dev").glob("nvidia[0-9]*"))

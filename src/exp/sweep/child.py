@@ -1,0 +1,87 @@
+"""What happens in the process of a job, from its first moment to its exit status."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from exp.errors import UserError
+from exp.sweep.report import Reporter
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a job's process is given."""
+
+    composed: DictConfig
+    folder: Path
+    launched: float
+    """`time.time()`."""
+
+
+def work(start: Start) -> None:
+    """Do a job; ends the process with the exit status that `run.py` would have."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # Ctrl-C at the terminal is for the sweep, which stops its jobs one by one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    started = time.perf_counter() - (time.time() - start.launched)
+    _all_output_to(start.folder / "run.log")
+    threading.Thread(target=_stop_when_orphaned, daemon=True).start()
+    sys.exit(_run(start, started))
+
+
+def _run(start: Start, started: float) -> int:
+    from hydra import version
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.utils import JobRuntime, run_job, setup_globals
+    from hydra.types import HydraContext
+    from rich.console import Console
+
+    from exp.cli import VERSION_BASE
+    from exp.console import Display
+    from exp.job import do_job
+
+    version.setbase(VERSION_BASE)
+    setup_globals()
+    JobRuntime.instance().set("name", start.composed.hydra.job.name)
+    reporter = Reporter(start.folder)
+    display = Display(Console(file=open(os.devnull, "w")), tell=reporter.progress)  # noqa: SIM115, PTH123
+
+    def task(config: DictConfig) -> int:
+        return do_job(config, display, started=started).status
+
+    ended = run_job(
+        task,
+        start.composed,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+        hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(start.composed)),  # type: ignore[arg-type]
+    )
+    try:
+        return int(ended.return_value)
+    except UserError as error:
+        reporter.mistake(str(error))
+        return 2
+
+
+def _all_output_to(log: Path) -> None:
+    """Whatever the job prints, native code and a crash of Python itself included, goes to the end of its log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _stop_when_orphaned() -> None:
+    """Where the sweep is killed, its jobs save a checkpoint and stop, so that the same command can go on."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,174 @@
+"""A sweep from Hydra's lists of overrides to their results: plan, ledger, processes, table."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import DictConfig
+
+from exp.cores import available_cores, has_gpu
+from exp.errors import JobsFailed, UserError
+from exp.job import Ended, figure_for_sweeper
+from exp.outputs import Lock
+from exp.signals import StopRequest
+from exp.sweep.ledger import Entry, Ledger, now, read_ledger
+from exp.sweep.plan import Job, Plan
+from exp.sweep.pool import Pool, Running
+from exp.sweep.watch import Watch
+
+BYTES_PER_JOB = 2 * 2**30
+"""Of memory: how many jobs the machine is thought to hold."""
+
+
+class Sweep:
+    """All that one command asks for; a searching sweeper comes several times with a few jobs."""
+
+    def __init__(self, master: DictConfig, config_loader: Any, *, n_jobs: Any, timeout: Any) -> None:
+        """Nothing is started, and nothing written.
+
+        Args:
+            master: Hydra's configuration of the sweep.
+            config_loader: Hydra's.
+            n_jobs: jobs side by side; None for as many as fit.
+            timeout: seconds that a job may take; None for no limit.
+
+        Raises:
+            UserError: an option is wrong.
+        """
+        for key, value, kind in (("n_jobs", n_jobs, int), ("timeout", timeout, int | float)):
+            good = value is None or (isinstance(value, kind) and not isinstance(value, bool) and value > 0)
+            if not good:
+                what = "a whole number" if kind is int else "a number of seconds"
+                raise UserError(f"hydra.launcher.{key}={value}: must be {what} above 0, or null")
+        self._master, self._loader = master, config_loader
+        self._n_jobs: int | None = n_jobs
+        self._timeout: float | None = timeout
+        self._folder = Path(str(master.hydra.sweep.dir))
+        self._searching = not str(master.hydra.sweeper._target_).endswith(("GridSweeper", "BasicSweeper"))
+
+    def launch(self, overrides: Sequence[Sequence[str]], *, first: int) -> list[JobReturn]:
+        """Run jobs that are not done yet.
+
+        Args:
+            overrides: of each job.
+            first: the number of the first one.
+
+        Raises:
+            UserError: a job cannot be, or the folder holds another sweep; nothing was started.
+            JobsFailed: not all jobs completed, and no searching sweeper wants to know which.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = Lock(self._folder / ".lock")
+        try:
+            return self._launch(overrides, first)
+        finally:
+            lock.close()
+
+    def _launch(self, overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+        known = read_ledger(self._folder)
+        n_jobs = self._side_by_side(len(overrides))
+        threads = known.threads if known else max(1, available_cores() // n_jobs)
+        plan = Plan(self._master, self._loader, threads=threads, n_jobs=n_jobs)
+        jobs = plan.jobs(overrides, first=first)
+        ledger = known or Ledger(self._folder, ["python", *sys.argv], plan.fixed, threads, n_jobs)
+        _check_same_sweep(ledger, plan)
+        ledger.n_jobs = n_jobs
+        ledger.add(jobs)
+        stop = self._run(jobs, ledger)
+        return self._returns(jobs, ledger, stop)
+
+    def _run(self, jobs: Sequence[Job], ledger: Ledger) -> StopRequest:
+        to_do = [job for job in jobs if not ledger.is_done(job)]
+        ledger.write()
+        watch = Watch(total=len(to_do), n_jobs=ledger.n_jobs)
+        if not self._searching:
+            done = f", {len(jobs) - len(to_do)} done before" if len(to_do) < len(jobs) else ""
+            watch.say(f"sweep: {self._folder}")
+            watch.say(
+                f"{len(jobs)} jobs{done}; {ledger.n_jobs} side by side, device.threads={ledger.threads}; "
+                "TensorFlow is imported once for all"
+            )
+
+        def on_start(running: Running) -> None:
+            entry = ledger.entries[running.job.name]
+            entry.status, entry.attempts, entry.launched = "running", entry.attempts + 1, now()
+            entry.seconds = entry.error = entry.result = None
+            ledger.write()
+
+        def on_end(running: Running, error: str | None) -> None:
+            entry = ledger.entries[running.job.name]
+            entry.note_end(error, since=running.launched)
+            entry.seconds = running.seconds
+            ledger.write()
+            watch.ended(entry)
+
+        with StopRequest() as stop:
+            try:
+                if to_do:
+                    pool = Pool(n_jobs=ledger.n_jobs, timeout=self._timeout, stop=stop)
+                    pool.run(to_do, on_start=on_start, on_poll=lambda: watch.update(pool.running), on_end=on_end)
+            finally:
+                watch.close()
+        if not self._searching or stop.signal is not None:
+            watch.table([ledger.entries[job.name] for job in jobs], done_before=len(jobs) - len(to_do))
+            for line in _next_commands(self._folder, [ledger.entries[job.name] for job in jobs]):
+                watch.say(line)
+        return stop
+
+    def _returns(self, jobs: Sequence[Job], ledger: Ledger, stop: StopRequest) -> list[JobReturn]:
+        entries = [ledger.entries[job.name] for job in jobs]
+        if stop.signal is not None:
+            raise JobsFailed("stopped by a signal", status=stop.exit_status)
+        if not self._searching and any(entry.status != "completed" for entry in entries):
+            raise JobsFailed("not all jobs completed", status=1)
+        return [_job_return(job, entry) for job, entry in zip(jobs, entries, strict=True)]
+
+    def _side_by_side(self, jobs: int) -> int:
+        """How many jobs run at once: one for each core, where memory allows; one, where each takes all GPUs."""
+        if self._n_jobs is not None:
+            return self._n_jobs
+        if has_gpu():
+            return 1
+        given = self._master.get("device", {}).get("threads")
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
+        return max(1, min(jobs, available_cores() // (given or 1), memory // BYTES_PER_JOB))
+
+
+def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:
+    """Refuse to mix jobs with others that share other overrides, or came from other files.
+
+    Raises:
+        UserError: they do.
+    """
+    if ledger.fixed != plan.fixed:
+        there, here = (" ".join(fixed) or "no overrides of its own" for fixed in (ledger.fixed, plan.fixed))
+        raise UserError(
+            f"hydra.sweep.dir={ledger.folder}: all jobs there have {there}, and here they have {here}; take another "
+            "folder"
+        )
+
+
+def _job_return(job: Job, entry: Entry) -> JobReturn:
+    """Hydra's view of a job."""
+    back = JobReturn(overrides=list(job.overrides), cfg=job.composed, status=JobStatus.COMPLETED)
+    back.working_dir, back.task_name = entry.folder, entry.name
+    try:
+        ended = Ended(0 if entry.status == "completed" else 1, job.folder)
+        back.return_value = figure_for_sweeper(ended, job.composed.objective)
+    except JobsFailed as error:
+        back.status, back.return_value = JobStatus.FAILED, error
+    return back
+
+
+def _next_commands(folder: Path, entries: Sequence[Entry]) -> list[str]:
+    lines = [f"sweep:       {folder}"]
+    if any(entry.status != "completed" for entry in entries):
+        lines.append(f"go on:       the same command, with hydra.sweep.dir={folder}")
+    return [
+        *lines,
+        f"compare:     python scripts/compare.py {folder} --sort test/accuracy",
+        f"look at it:  tensorboard --logdir {folder}",
+    ]

@@ -1,0 +1,131 @@
+"""`sweep.json`: what became of each job of a sweep, true also after a crash."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from exp.errors import UserError
+from exp.files import write_atomically
+from exp.outputs import is_completed, read_results
+from exp.sweep.plan import Job
+
+NAME = "sweep.json"
+
+
+def now() -> str:
+    """UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass
+class Entry:
+    """A job."""
+
+    name: str
+    overrides: list[str]
+    config_hash: str
+    folder: str
+    status: str = "waiting"
+    """`waiting`, `running`, or as `results.json` has it: `completed`, `interrupted`, `diverged`, `failed`."""
+    attempts: int = 0
+    launched: str | None = None
+    """When it was last started; UTC."""
+    seconds: float | None = None
+    """From there to its end."""
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    """In one line."""
+
+    def note_end(self, error: str | None, *, since: float = 0.0) -> None:
+        """Take over what the run's folder says.
+
+        Args:
+            error: of a job that could not write down its end itself.
+            since: results older than this (`time.time()`) are those of an earlier attempt.
+        """
+        path = Path(self.folder) / "results.json"
+        results = read_results(path.parent)
+        if results and path.stat().st_mtime < since - 1:
+            results = {}
+        self.status = results.get("status") or "failed"
+        self.error = results.get("error") or error
+        self.result = None
+        if results:
+            test = results.get("test") or {}
+            self.result = {
+                "step": results.get("step"),
+                "train/loss": (results.get("train") or {}).get("loss"),
+                "test/loss": test.get("loss"),
+                "test/accuracy": test.get("accuracy"),
+                "weights_sha256": results.get("weights_sha256"),
+            }
+
+
+@dataclass
+class Ledger:
+    """All jobs that a sweep's folder knows."""
+
+    folder: Path
+    command: list[str]
+    fixed: list[str]
+    threads: int
+    n_jobs: int
+    started: str = field(default_factory=now)
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Take jobs in. Those that are there already go on where they were.
+
+        Raises:
+            UserError: a job has another configuration than it had, or two have the same folder.
+        """
+        changed = [job.name for job in jobs if (e := self.entries.get(job.name)) and e.config_hash != job.config_hash]
+        if changed:
+            raise UserError(
+                f"hydra.sweep.dir={self.folder}: was begun with another configuration (of {len(changed)} jobs, such as "
+                f"{changed[0]}); take another folder"
+            )
+        for job in jobs:
+            entry = Entry(job.name, list(job.overrides), job.config_hash, str(job.folder))
+            self.entries.setdefault(job.name, entry)
+        self.write()
+
+    def is_done(self, job: Job) -> bool:
+        """Whether a job's run is completed, by what its own folder says."""
+        done = is_completed(job.folder)
+        entry = self.entries[job.name]
+        if done and entry.status != "completed":  # it ended after whoever started it was gone
+            entry.note_end(None)
+        return done
+
+    def write(self) -> None:
+        """Replace the file as a whole."""
+        content = {
+            "command": self.command,
+            "started": self.started,
+            "fixed": self.fixed,
+            "threads": self.threads,
+            "n_jobs": self.n_jobs,
+            "jobs": [asdict(entry) for entry in self.entries.values()],
+        }
+        write_atomically(self.folder / NAME, json.dumps(content, indent=2) + "\n")
+
+
+def read_ledger(folder: Path) -> Ledger | None:
+    """The ledger of a sweep that was begun; None where there is none.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        entries = {job["name"]: Entry(**job) for job in content.pop("jobs")}
+        return Ledger(folder, entries=entries, **content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); put it aside, or take another hydra.sweep.dir") from error

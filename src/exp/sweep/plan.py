@@ -1,0 +1,128 @@
+"""The jobs of a sweep, all composed and checked before the first of them starts."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from exp.cli_errors import explain
+from exp.errors import UserError
+from exp.outputs import config_hash
+from exp.request import check
+
+LONGEST_NAME = 80
+_GROUP = re.compile(r"^[+]*[a-z_/]+$")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of a sweep, ready to start."""
+
+    name: str
+    """Of its folder: what was swept, such as `cnn_batch_size-32`."""
+    overrides: tuple[str, ...]
+    """What was swept, such as `model=cnn`, `data.batch_size=32`."""
+    composed: DictConfig
+    """The whole configuration, Hydra's part included."""
+    config_hash: str
+    folder: Path
+
+
+class Plan:
+    """Makes jobs from overrides."""
+
+    def __init__(self, master: DictConfig, config_loader: Any, *, threads: int, n_jobs: int) -> None:
+        """Jobs of a sweep.
+
+        Args:
+            master: Hydra's configuration of the sweep.
+            config_loader: Hydra's.
+            threads: what each job gets, where `device.threads` is not set.
+            n_jobs: how many will run side by side.
+        """
+        self._master, self._loader, self._threads, self._n_jobs = master, config_loader, threads, n_jobs
+        self._parser = OverridesParser.create()
+        given = self._parser.parse_overrides(list(master.hydra.overrides.task))
+        self.fixed = sorted(str(override.input_line) for override in given if not override.is_sweep_override())
+        """Overrides that all jobs share."""
+        self._fixed_keys = {override.get_key_element() for override in given if not override.is_sweep_override()}
+        sources = master.hydra.runtime.config_sources
+        self._conf = next(Path(source.path) for source in sources if source.provider == "main")
+
+    def jobs(self, overrides: Sequence[Sequence[str]], *, first: int) -> list[Job]:
+        """The jobs for lists of overrides, numbered from `first`.
+
+        Raises:
+            UserError: with a line for each job that cannot be; none of them shall start then.
+        """
+        jobs, wrong = [], []
+        for number, of_job in enumerate(overrides, first):
+            try:
+                jobs.append(self.job(of_job, number))
+            except UserError as error:
+                wrong += [f"{' '.join(of_job)}: {line}" for line in str(error).splitlines()]
+        if wrong:
+            count = f"{len(overrides) - len(jobs)} of {len(overrides)} jobs cannot be, and none was started"
+            raise UserError("\n".join([*wrong, count]))
+        return jobs
+
+    def job(self, overrides: Sequence[str], number: int) -> Job:
+        """One job.
+
+        Raises:
+            UserError: its configuration is wrong.
+        """
+        try:
+            composed = self._loader.load_sweep_config(self._master, list(overrides))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(explain(error, overrides, self._conf)) from error
+        swept = tuple(override for override in overrides if self._key(override) not in self._fixed_keys)
+        with read_write(composed), open_dict(composed):
+            composed.hydra.mode = RunMode.MULTIRUN
+            composed.hydra.runtime.merge_with(self._master.hydra.runtime)
+            composed.hydra.sweep.dir = str(self._master.hydra.sweep.dir)
+            composed.hydra.launcher.n_jobs = self._n_jobs
+            # Results depend on the number of threads in their last bits, so that it belongs into the configuration.
+            if composed.mode == "train" and composed.device.get("threads", 0) is None:
+                composed.device.threads = self._threads
+                composed.hydra.overrides.task.append(f"device.threads={self._threads}")
+        HydraConfig.instance().set_config(composed)
+        config, tree = check(composed, composed.hydra)
+        name = folder_name(swept) or config.label()
+        with read_write(composed.hydra), open_dict(composed.hydra):  # `set_config` has closed it
+            composed.hydra.job.id, composed.hydra.job.num, composed.hydra.sweep.subdir = name, number, name
+        folder = Path(str(composed.hydra.sweep.dir)) / name
+        return Job(name, swept, composed, config_hash(tree), folder)
+
+    def _key(self, override: str) -> str:
+        return str(self._parser.parse_override(override).get_key_element())
+
+
+def folder_name(overrides: Sequence[str]) -> str:
+    """A short readable name for what was swept, of letters, digits, '.', '_', '-' and '+' only.
+
+    Of a group its choice (`cnn`), of a key its last part and the value (`batch_size-32`). Whatever else stands in a
+    value becomes '-', and what is too long is cut off; then a part of a SHA-256 keeps the names apart.
+    """
+    if not overrides:
+        return ""
+    parts = [override.lstrip("+").partition("=") for override in overrides]
+    plain = [
+        value if _GROUP.match(key) and key != "seed" else f"{key.rpartition('.')[2]}-{value}" for key, _, value in parts
+    ]
+    text = "_".join(plain)
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-.")
+    keys = [key.rpartition(".")[2] for key, _, _ in parts]
+    if name == text and len(name) <= LONGEST_NAME and len(set(keys)) == len(keys):
+        return name
+    digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:8]
+    return f"{name[: LONGEST_NAME - 9].strip('-.')}-{digest}"

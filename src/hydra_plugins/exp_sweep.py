@@ -1,0 +1,44 @@
+"""What Hydra looks for under `hydra_plugins`: names for `exp.sweep`, imported at every start and so kept light."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class ProcessLauncher(Launcher):
+    """`hydra/launcher=processes`: each job in a process of its own; see `exp.sweep.launcher`."""
+
+    def __init__(self, n_jobs: int | None = None, timeout: float | None = None) -> None:
+        self._n_jobs, self._timeout = n_jobs, timeout
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Hydra's protocol. The task function is not used: a job calls `exp.job`, which it calls, too."""
+        from exp.sweep.launcher import Sweep
+
+        self._sweep = Sweep(config, hydra_context.config_loader, n_jobs=self._n_jobs, timeout=self._timeout)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run jobs; those of earlier calls, where a sweeper comes again and again, are numbered before them."""
+        return self._sweep.launch(job_overrides, first=initial_job_idx)
+
+
+class GridSweeper(BasicSweeper):
+    """`hydra/sweeper=grid`: every combination, all in one call of the launcher.
+
+    Hydra's own one composes every job before the launcher does it again, and ends at the first that cannot be
+    composed; here the launcher names them all.
+    """
+
+    def __init__(self, params: Any = None) -> None:
+        super().__init__(max_batch_size=None, params=params)
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Left to the launcher, or, for another launcher, to Hydra."""
+        assert self.config is not None
+        if not str(self.config.hydra.launcher._target_).endswith(ProcessLauncher.__name__):
+            super().validate_batch_is_legal(batch)
