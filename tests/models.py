@@ -1,8 +1,13 @@
-"""A network with everything that has a state of its own: layers in a list, dropout, batch normalisation."""
+"""Networks for tests: one with everything that has a state of its own, and one that breaks in many ways."""
 
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 from pydantic import PositiveInt
+
+DEADLY_CALL = 150
 
 
 def noisy(*, input_shape: tuple[int, ...], classes: int, hidden: PositiveInt) -> Any:
@@ -31,3 +36,28 @@ def noisy(*, input_shape: tuple[int, ...], classes: int, hidden: PositiveInt) ->
             return self.logits(values)
 
     return Noisy()
+
+
+def fragile(*, input_shape: tuple[int, ...], classes: int, number: int, raises: int, dies: int, misshapen: int) -> Any:
+    """A small network, one of whose numbered copies each goes wrong in its own way, until a file `mended` is there."""
+    import keras
+    import tensorflow as tf
+
+    bad = not Path("mended").exists()
+    if bad and number == raises:
+        raise RuntimeError("the network is out of order")
+
+    class Deadly(keras.layers.Layer):
+        calls = 0
+
+        def call(self, pictures: Any) -> Any:
+            def count(pictures: Any) -> Any:
+                Deadly.calls += 1
+                if bad and number == dies and Deadly.calls == DEADLY_CALL:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return pictures
+
+            return tf.ensure_shape(tf.numpy_function(count, [pictures], tf.float32), pictures.shape)
+
+    layers = [Deadly(), keras.layers.Flatten(), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(classes)]
+    return keras.Sequential(layers[:-1] if bad and number == misshapen else layers)

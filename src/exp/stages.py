@@ -1,6 +1,7 @@
 """The two things that a run does, training and testing, each from its parts to its figures in `results`."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,7 @@ class Stages:
             steps_per_epoch=parts.order.steps_per_epoch,
             save_every=config.checkpoint.every,
             log_every=config.summary.every,
+            loss=self._known_metrics().get("train/loss"),
             test=(lambda: parts.executor.test(tests)) if (config.checkpoint.best or "").startswith("test/") else None,
         )
         try:
@@ -89,8 +91,7 @@ class Stages:
         parts, first = self.parts, self.beginning.step
         if not anything_left:
             return
-        metrics = self.beginning.record.metrics if self.beginning.record and first else {}
-        tested = {name: value for name, value in metrics.items() if name.startswith("test/")}
+        tested = {name: value for name, value in self._known_metrics().items() if name.startswith("test/")}
         if tested:
             self.summary.test(first, tested)
         if self.config.summary.images:
@@ -98,6 +99,11 @@ class Stages:
 
             grid = batches_grid(parts.splits, parts.order, parts.feed, first=first)
             self.summary.picture(first, "train/batches", grid)
+
+    def _known_metrics(self) -> Mapping[str, float]:
+        """The figures of the step that this run goes on from."""
+        record = self.beginning.record
+        return record.metrics if record and self.beginning.step else {}
 
     def _checkpoints(self) -> Checkpoints:
         directory, beginning = self.folder.checkpoints, self.beginning

@@ -126,3 +126,28 @@ def test_a_folder_that_becomes_read_only(jobs, small_mnist, tmp_path):
         ended_well(jobs, process, tmp_path, "run", "Read-only file system")
     finally:
         subprocess.run(["umount", "-l", checkpoints], check=True)
+
+
+def test_a_run_killed_after_its_last_step_ends_as_if_it_had_not_been(jobs, everything, tmp_path):
+    jobs.run(*everything, "hydra.run.dir=run", cwd=tmp_path).check()
+    before = results(tmp_path / "run")
+    (tmp_path / "run" / "results.json").unlink()
+    jobs.run("resume=run", "trusted_targets=[tests.]", cwd=tmp_path).check()
+    after = results(tmp_path / "run")
+    timed = ("seconds", "examples_per_second")
+    assert {key: value for key, value in after.items() if key not in timed} == {
+        key: value for key, value in before.items() if key not in timed
+    }
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(jobs, everything, tmp_path):
+    options = [*everything, "checkpoint.every=1000"]
+    whole = jobs.start([*options, "hydra.run.dir=whole"], tmp_path)
+    killed = jobs.start_alone([*options, "hydra.run.dir=killed"], tmp_path, die_at=53)
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    whole.result().check()
+    resumed = jobs.run("resume=killed", "trusted_targets=[tests.]", cwd=tmp_path).check()
+    assert "killed: was stopped before its first checkpoint; begins anew" in resumed.output
+    assert results(tmp_path / "killed")["weights_sha256"] == results(tmp_path / "whole")["weights_sha256"]
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")

@@ -12,7 +12,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from exp.errors import UserError
-from exp.sweep.report import Reporter
+from exp.sweep.report import Reporter, clear
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,12 @@ def _run(start: Start, started: float) -> int:
         hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(start.composed)),  # type: ignore[arg-type]
     )
     try:
-        return int(ended.return_value)
+        status = int(ended.return_value)
     except UserError as error:
         reporter.mistake(str(error))
         return 2
+    clear(start.folder)
+    return status
 
 
 def _all_output_to(log: Path) -> None:

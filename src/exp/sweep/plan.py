@@ -64,16 +64,22 @@ class Plan:
         Raises:
             UserError: with a line for each job that cannot be; none of them shall start then.
         """
-        jobs, wrong = [], []
+        jobs: list[Job] = []
+        wrong: dict[str, list[str]] = {}
         for number, of_job in enumerate(overrides, first):
             try:
                 jobs.append(self.job(of_job, number))
             except UserError as error:
-                wrong += [f"{' '.join(of_job)}: {line}" for line in str(error).splitlines()]
-        if wrong:
-            count = f"{len(overrides) - len(jobs)} of {len(overrides)} jobs cannot be, and none was started"
-            raise UserError("\n".join([*wrong, count]))
-        return jobs
+                for line in str(error).splitlines():
+                    wrong.setdefault(line, []).append(" ".join(of_job))
+        if not wrong:
+            return jobs
+        lines = []
+        for line, of_jobs in wrong.items():
+            everywhere = len(of_jobs) == len(overrides)
+            lines += [line] if everywhere else [f"{of_job}: {line}" for of_job in of_jobs]
+        count = f"{len(overrides) - len(jobs)} of {len(overrides)} jobs cannot be, and none was started"
+        raise UserError("\n".join(lines if len(overrides) == 1 else [*lines, count]))
 
     def job(self, overrides: Sequence[str], number: int) -> Job:
         """One job.

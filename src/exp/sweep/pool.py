@@ -127,7 +127,7 @@ class Pool:
             return f"stopped after hydra.launcher.timeout={self._timeout:g} seconds"
         mistake = report.read_report(running.job.folder).error
         if status == 2 and mistake:
-            return mistake.splitlines()[0]
+            return " ".join(line.strip() for line in mistake.splitlines()[:2])
         if status < 0:
             name = signal.Signals(-status).name
             return f"killed by {name}{', perhaps because memory ran out' if name == 'SIGKILL' else ''}"

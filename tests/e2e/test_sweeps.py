@@ -1,0 +1,241 @@
+"""Sweeps through the real command line: complete, exact, and not to be lost."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.sweeping import ledger, start, statuses, sweep, wait_for
+from tests.jobs import losses, results
+
+QUICK = ["train.steps=40", "summary.every=1"]
+
+
+def test_six_jobs_are_the_six_runs(jobs, tmp_path):
+    """Device layouts side by side, which one process cannot do; the same weights as one by one, bit for bit."""
+    options = ["data.batch_size=20", *QUICK]
+    done = sweep("exec=eager,function,session", "device=all,virtual", *options, "hydra.sweep.dir=s", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "6 of 6 jobs completed" in done.stdout
+    assert done.stderr == ""
+    singles = {
+        f"{execution}_{device}": jobs.start(
+            [
+                f"exec={execution}",
+                f"device={device}",
+                *options,
+                "device.threads=1",
+                f"hydra.run.dir={execution}_{device}",
+            ],
+            tmp_path,
+        )
+        for execution in ("eager", "function", "session")
+        for device in ("all", "virtual")
+    }
+    for name, single in singles.items():
+        single.result().check()
+        assert results(tmp_path / name)["weights_sha256"] == results(tmp_path / "s" / name)["weights_sha256"]
+        assert losses(tmp_path / name) == losses(tmp_path / "s" / name)
+        assert ledger(tmp_path / "s")[name]["result"]["weights_sha256"] == results(tmp_path / name)["weights_sha256"]
+    manifest = json.loads((tmp_path / "s" / "eager_all" / "manifest.json").read_text())
+    assert manifest["devices"]["threads"] == 1
+    assert manifest["sweep"] == {"folder": "s", "n_jobs": 2}
+    overrides = (tmp_path / "s" / "eager_all" / ".hydra" / "overrides.yaml").read_text()
+    assert "- device.threads=1\n" in overrides
+
+
+def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
+    """Five results, three named failures, status 1; then only those three run again, and give the same."""
+    command = [
+        *("model._target_=tests.models.fragile", "trusted_targets=[tests.]", "~model.hidden"),
+        *("+model.number=range(8)", "+model.raises=1", "+model.dies=3", "+model.misshapen=5"),
+        *("train.steps=200", "checkpoint.every=20", "hydra.sweep.dir=s"),
+    ]
+    done = sweep(*command, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "5 of 8 jobs completed" in done.stdout
+    assert "the network is out of order'); log: s/number-1/run.log" in done.stdout
+    assert "failed number-3: killed by SIGKILL, perhaps because memory ran out; log: s/number-3/run.log" in done.stdout
+    assert "number-5: model=tests.models.fragile: gives (None, 16), and data=mnist has 10 classes; log" in done.stdout
+    assert "RuntimeError: the network is out of order" in (tmp_path / "s" / "number-1" / "run.log").read_text()
+    first = ledger(tmp_path / "s")
+    bad = {"number-1", "number-3", "number-5"}
+    assert {name for name, job in first.items() if job["status"] != "completed"} == bad
+
+    (tmp_path / "mended").touch()
+    again = sweep(*command, cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "8 jobs, 5 done before" in again.stdout
+    second = ledger(tmp_path / "s")
+    assert {name for name, job in second.items() if job["attempts"] == 2} == bad
+    assert all(second[name] == first[name] for name in first.keys() - bad)
+    assert len({job["result"]["weights_sha256"] for job in second.values()}) == 1
+    assert "restored s/number-3/checkpoints/ckpt-1" in (tmp_path / "s" / "number-3" / "run.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def slow_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
+    """A sweep that can be caught in the middle, and the folder of one that was not disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    command = ["exec=eager", "seed=1,2,3,4", "train.steps=300", "checkpoint.every=50", *QUICK[1:], "hydra.sweep.dir=s"]
+    done = sweep(*command, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return command, folder / "s"
+
+
+def _half_way(folder: Path) -> bool:
+    """One job is done, and another has a checkpoint and is at work."""
+    if not (folder / "sweep.json").exists():
+        return False
+    done = [name for name, status in statuses(folder).items() if status == "completed"]
+    begun = [path for path in folder.glob("*/checkpoints/ckpt-*.json") if path.parts[-3] not in done]
+    return bool(done and begun)
+
+
+def _assert_the_same(folder: Path, undisturbed: Path) -> None:
+    assert set(statuses(folder).values()) == {"completed"}
+    for name, job in ledger(undisturbed).items():
+        assert ledger(folder)[name]["result"] == job["result"]
+        assert losses(folder / name) == losses(undisturbed / name)
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["the sweep alone", "its jobs too"])
+def test_a_sweep_killed_half_way_goes_on(slow_sweep, tmp_path, whole_group):
+    """SIGKILL; the same command at once again: nothing done is done again, and the results are as if never killed."""
+    command, undisturbed = slow_sweep
+    process = start(*command, cwd=tmp_path)
+    folder = tmp_path / "s"
+    wait_for(lambda: _half_way(folder), 120)
+    if whole_group:
+        for child in Path("/proc").glob("[0-9]*/environ"):
+            if child.parent.name != str(process.pid) and _belongs(child, tmp_path):
+                os.kill(int(child.parent.name), signal.SIGKILL)
+    process.kill()
+    process.communicate()
+    before = ledger(folder)
+    ended = {name: (folder / name / "results.json").stat().st_mtime for name, j in before.items() if j["seconds"]}
+    again = sweep(*command, cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert ended
+    for name, when in ended.items():
+        assert ledger(folder)[name]["attempts"] == before[name]["attempts"] == 1
+        assert (folder / name / "results.json").stat().st_mtime == when
+    _assert_the_same(folder, undisturbed)
+    assert not list(folder.glob("*/.job.json"))
+
+
+def _belongs(environ: Path, cwd: Path) -> bool:
+    try:
+        return (environ.parent / "cwd").readlink() == cwd and b"PYTHONPATH" in environ.read_bytes()
+    except OSError:
+        return False
+
+
+def test_ctrl_c_saves_and_the_same_command_goes_on(slow_sweep, tmp_path):
+    command, undisturbed = slow_sweep
+    process = start(*command, cwd=tmp_path)
+    folder = tmp_path / "s"
+    wait_for(lambda: _half_way(folder), 120)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == ""
+    assert "interrupted" in statuses(folder).values()
+    assert "waiting" in statuses(folder).values() or list(statuses(folder).values()).count("interrupted") == 2
+    for name, job in ledger(folder).items():
+        if job["status"] == "interrupted":
+            checkpoint = Path(results(folder / name)["checkpoint"])
+            assert checkpoint.name == f"ckpt-{results(folder / name)['step']}"
+            assert f"interrupted {name}" in output
+    again = sweep(*command, cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    _assert_the_same(folder, undisturbed)
+
+
+def test_a_job_that_takes_too_long_is_stopped_with_a_checkpoint(slow_sweep, tmp_path):
+    command, undisturbed = slow_sweep
+    late = sweep(*command, "hydra.launcher.timeout=2", cwd=tmp_path)
+    assert late.returncode == 1
+    assert "interrupted seed-1: stopped after hydra.launcher.timeout=2 seconds; log: s/seed-1/run.log" in late.stdout
+    again = sweep(*command, cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    _assert_the_same(tmp_path / "s", undisturbed)
+
+
+def test_a_folder_takes_one_sweep(slow_sweep, tmp_path):
+    """Done: nothing runs. More values: only those. Another configuration, or another fixed override: refused."""
+    del slow_sweep  # in that folder others look for what they left
+    command = ["seed=1,2", *QUICK, "hydra.sweep.dir=s"]
+    assert sweep(*command, cwd=tmp_path).returncode == 0
+    before = (tmp_path / "s" / "sweep.json").read_text()
+    started = time.monotonic()
+    again = sweep(*command, cwd=tmp_path)
+    assert (again.returncode, "2 of 2 jobs completed (2 of them before)" in again.stdout) == (0, True)
+    assert time.monotonic() - started < 60
+    assert (tmp_path / "s" / "sweep.json").read_text() == before
+    other = sweep("seed=1,2", "train.steps=41", "summary.every=1", "hydra.sweep.dir=s", cwd=tmp_path)
+    assert other.returncode == 2
+    assert other.stderr == (
+        "hydra.sweep.dir=s: all jobs there have summary.every=1 train.steps=40, and here they have summary.every=1 "
+        "train.steps=41; take another folder\n"
+    )
+    conf = tmp_path / "conf"
+    (conf / "train").mkdir(parents=True)
+    (conf / "train" / "default.yaml").write_text("epochs: 2\nsteps: null\n")
+    edited = sweep(*command, "hydra.searchpath=[]", cwd=tmp_path)
+    assert edited.returncode == 0
+    more = sweep("seed=1,2,3", *QUICK, "hydra.sweep.dir=s", cwd=tmp_path)
+    assert more.returncode == 0
+    assert "3 jobs, 2 done before" in more.stdout
+    assert {job["attempts"] for job in ledger(tmp_path / "s").values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (
+            ["data.batch_size=32,0,-1", "seed=0"],
+            [
+                "data.batch_size=0 seed=0: data.batch_size=0: must be a whole number above 0",
+                "data.batch_size=-1 seed=0: data.batch_size=-1: must be a whole number above 0",
+                "2 of 3 jobs cannot be, and none was started",
+            ],
+        ),
+        (
+            ["model=mlp,cn,cnn", "exec=eager,function", "exec.steps_per_call=5"],
+            [
+                "model=mlp exec=eager exec.steps_per_call=5: exec.steps_per_call=5: eager runs one step a call; use "
+                "exec=function for more",
+                "model=cnn exec=eager exec.steps_per_call=5: exec.steps_per_call=5: eager runs one step a call; use "
+                "exec=function for more",
+                "model=cn exec=eager exec.steps_per_call=5: model=cn: must be one of cnn, conv-catsdogs, mlp; did you "
+                "mean model=cnn?",
+                "model=cn exec=function exec.steps_per_call=5: model=cn: must be one of cnn, conv-catsdogs, mlp; did "
+                "you mean model=cnn?",
+                "4 of 6 jobs cannot be, and none was started",
+            ],
+        ),
+        (["seed=1,2", "data.batchsize=3"], ["data.batchsize: there is no such key; did you mean data.batch_size?"]),
+        (["hydra.launcher.n_jobs=0", "seed=1,2"], ["hydra.launcher.n_jobs=0: must be a whole number above 0, or null"]),
+        (
+            ["hydra.launcher.timeout=soon"],
+            ["hydra.launcher.timeout=soon: must be a number of seconds above 0, or null"],
+        ),
+        (["hydra.sweep.dir=../x"], ["hydra.sweep.dir=../x: must not lead out of its place with '..'"]),
+        (["objective=x", "seed=1,2"], ["objective=x: must be one of test/accuracy", "2 of 2 jobs cannot be"]),
+        (["objective=accuracy"], ["objective=accuracy: must be one of test/accuracy, test/loss, train/loss, exa"]),
+        (["resume=a,b"], ["resume=a: resume=a: goes with a single", "resume=b: resume=b: goes with a", "2 of 2 jobs"]),
+    ],
+)
+def test_all_jobs_are_checked_before_the_first_starts(tmp_path, arguments, expected):
+    done = sweep(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert [line[: len(start)] for line, start in zip(done.stderr.splitlines(), expected, strict=True)] == expected
+    assert "Traceback" not in done.stderr
+    assert "completed" not in done.stdout
+    assert not list(tmp_path.rglob("run.log"))
+    assert not list(tmp_path.rglob("sweep.json"))
