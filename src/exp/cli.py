@@ -59,6 +59,8 @@ def main(*, conf: Path) -> int:
     except UserError as error:
         return refuse(str(error))
     except JobsFailed as error:
+        if error.message:
+            print(error.message, file=sys.stderr)
         return error.status
     except (HydraException, OmegaConfBaseException) as error:
         from exp.cli_errors import explain

@@ -6,8 +6,14 @@ class UserError(ValueError):
 
 
 class JobsFailed(Exception):  # noqa: N818
-    """Jobs of a sweep did not complete, which has been said already; `status` is the exit status of the sweep."""
+    """Jobs of a sweep did not complete."""
 
-    def __init__(self, message: str, *, status: int) -> None:
-        super().__init__(message)
-        self.status = status
+    def __init__(self, message: str = "", status: int = 1) -> None:
+        """An end of the program.
+
+        Args:
+            message: what the person must still be told.
+            status: the exit status.
+        """
+        super().__init__(message, status)  # both, so that another process can send it
+        self.message, self.status = message, status

@@ -55,7 +55,7 @@ def figure_for_sweeper(ended: Ended, objective: str) -> float | None:
     """
     results: Any = read_results(ended.folder)
     if ended.status:
-        raise JobsFailed(f"{ended.folder}: {results.get('error') or results.get('status')}", status=1)
+        raise JobsFailed(f"{ended.folder}: {results.get('error') or results.get('status')}")
     for part in objective.split("/"):
         results = results.get(part) if isinstance(results, dict) else None
     return float(results) if isinstance(results, int | float) else None

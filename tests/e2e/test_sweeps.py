@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.e2e.sweeping import ledger, start, statuses, sweep, wait_for
 from tests.jobs import losses, results
 
@@ -239,3 +242,21 @@ def test_all_jobs_are_checked_before_the_first_starts(tmp_path, arguments, expec
     assert "completed" not in done.stdout
     assert not list(tmp_path.rglob("run.log"))
     assert not list(tmp_path.rglob("sweep.json"))
+
+
+def test_without_fork_every_job_imports_tensorflow_itself(tmp_path):
+    """As on Windows."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import exp.sweep.pool\n"
+        "from exp.cli import main\n"
+        "exp.sweep.pool.start_method = lambda: 'spawn'\n"
+        "if __name__ == '__main__':\n"
+        f"    sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
+    )
+    command = [sys.executable, str(program), "-m", "seed=1,2", *QUICK, "hydra.sweep.dir=s"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(statuses(tmp_path / "s").values()) == {"completed"}

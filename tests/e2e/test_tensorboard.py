@@ -111,7 +111,7 @@ def keep(browser: Any, name: str) -> None:
 
 def test_the_scalars_of_all_runs_are_in_one_chart(runs, address, browser):
     folder, all_runs = runs
-    browser.get(f"{address}/#timeseries&tagFilter=train%2Floss")
+    browser.get(f"{address}/?tagFilter=train%2Floss#timeseries")
     names = [str(run.relative_to(folder)) for run in all_runs]
     losses = {name: results(run)["train"]["loss"] for name, run in zip(names, all_runs, strict=True)}
     seen: dict[str, float] = {}
@@ -127,6 +127,8 @@ def test_the_scalars_of_all_runs_are_in_one_chart(runs, address, browser):
     except AssertionError:
         assert seen == pytest.approx(losses, abs=1e-4)
         raise
+    for button in ("Close side pane", "Toggle full size mode"):
+        browser.find_element("css selector", f"button[aria-label='{button}']").click()
     keep(browser, "timeseries")
 
 

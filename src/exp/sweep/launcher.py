@@ -81,7 +81,8 @@ class Sweep:
         return self._returns(jobs, ledger, stop)
 
     def _run(self, jobs: Sequence[Job], ledger: Ledger) -> StopRequest:
-        to_do = [job for job in jobs if not ledger.is_done(job)]
+        # A search may ask for the same run twice.
+        to_do = list({job.name: job for job in jobs if not ledger.is_done(job)}.values())
         ledger.write()
         watch = Watch(total=len(to_do), n_jobs=ledger.n_jobs)
         if not self._searching:
@@ -121,9 +122,9 @@ class Sweep:
     def _returns(self, jobs: Sequence[Job], ledger: Ledger, stop: StopRequest) -> list[JobReturn]:
         entries = [ledger.entries[job.name] for job in jobs]
         if stop.signal is not None:
-            raise JobsFailed("stopped by a signal", status=stop.exit_status)
+            raise JobsFailed(status=stop.exit_status)
         if not self._searching and any(entry.status != "completed" for entry in entries):
-            raise JobsFailed("not all jobs completed", status=1)
+            raise JobsFailed
         return [_job_return(job, entry) for job, entry in zip(jobs, entries, strict=True)]
 
     def _side_by_side(self, jobs: int) -> int:

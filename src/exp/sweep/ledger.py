@@ -82,15 +82,17 @@ class Ledger:
         Raises:
             UserError: a job has another configuration than it had, or two have the same folder.
         """
-        changed = [job.name for job in jobs if (e := self.entries.get(job.name)) and e.config_hash != job.config_hash]
+        entries, changed = dict(self.entries), []
+        for job in jobs:
+            entry = Entry(job.name, list(job.overrides), job.config_hash, str(job.folder))
+            if entries.setdefault(job.name, entry).config_hash != job.config_hash:
+                changed.append(job.name)
         if changed:
             raise UserError(
                 f"hydra.sweep.dir={self.folder}: was begun with another configuration (of {len(changed)} jobs, such as "
                 f"{changed[0]}); take another folder"
             )
-        for job in jobs:
-            entry = Entry(job.name, list(job.overrides), job.config_hash, str(job.folder))
-            self.entries.setdefault(job.name, entry)
+        self.entries = entries
         self.write()
 
     def is_done(self, job: Job) -> bool:

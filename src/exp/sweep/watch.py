@@ -29,7 +29,7 @@ class Watch:
         self._progress: Progress | None = None
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[text]}"))
-            self._progress = Progress(*columns, console=self._console, refresh_per_second=4)
+            self._progress = Progress(*columns, console=self._console, refresh_per_second=4, transient=True)
             self._progress.start()
             self._all = self._progress.add_task("jobs", total=total, text="starting")
 
