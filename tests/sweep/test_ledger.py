@@ -53,6 +53,8 @@ def test_results_of_an_earlier_attempt_do_not_count(tmp_path):
     os.utime(tmp_path / "1" / "results.json", (1000, 1000))
     written.entries["1"].note_end("killed by SIGKILL", since=2000)
     assert (written.entries["1"].status, written.entries["1"].error) == ("failed", "killed by SIGKILL")
+    written.entries["1"].note_end(None, since=2000, stopped=True)
+    assert (written.entries["1"].status, written.entries["1"].error) == ("interrupted", None)
 
 
 def test_a_job_that_ended_after_its_sweep_was_killed_is_done(tmp_path):

@@ -101,7 +101,7 @@ class Sweep:
 
         def on_end(running: Running, error: str | None) -> None:
             entry = ledger.entries[running.job.name]
-            entry.note_end(error, since=running.launched)
+            entry.note_end(error, since=running.launched, stopped=running.asked_to_stop is not None)
             entry.seconds = running.seconds
             ledger.write()
             watch.ended(entry)

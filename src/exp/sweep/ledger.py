@@ -39,18 +39,19 @@ class Entry:
     error: str | None = None
     """In one line."""
 
-    def note_end(self, error: str | None, *, since: float = 0.0) -> None:
+    def note_end(self, error: str | None, *, since: float = 0.0, stopped: bool = False) -> None:
         """Take over what the run's folder says.
 
         Args:
             error: of a job that could not write down its end itself.
             since: results older than this (`time.time()`) are those of an earlier attempt.
+            stopped: it was asked to stop, perhaps before it could do so in good order.
         """
         path = Path(self.folder) / "results.json"
         results = read_results(path.parent)
         if results and path.stat().st_mtime < since - 1:
             results = {}
-        self.status = results.get("status") or "failed"
+        self.status = results.get("status") or ("interrupted" if stopped else "failed")
         self.error = results.get("error") or error
         self.result = None
         if results:

@@ -128,6 +128,8 @@ class Pool:
         mistake = report.read_report(running.job.folder).error
         if status == 2 and mistake:
             return " ".join(line.strip() for line in mistake.splitlines()[:2])
+        if status == -signal.SIGTERM and running.asked_to_stop is not None:
+            return None  # it had not begun to train
         if status < 0:
             name = signal.Signals(-status).name
             return f"killed by {name}{', perhaps because memory ran out' if name == 'SIGKILL' else ''}"
