@@ -156,3 +156,13 @@ def test_real_runs(jobs, small_mnist, tmp_path):
     ]
     results = json.loads((tmp_path / "outputs" / "mlp" / "results.json").read_text())
     assert float(rows[1]["test/accuracy"]) == results["test"]["accuracy"]
+
+
+def test_runs_with_other_threads_are_other_runs(tmp_path):
+    """Their last bits differ, though their configurations say `null` alike."""
+    for seed, threads in ((1, 1), (2, 1), (3, 2)):
+        write_run(tmp_path / str(seed), accuracy=0.9, seed=seed)
+        manifest = json.loads((tmp_path / str(seed) / "manifest.json").read_text())
+        (tmp_path / str(seed) / "manifest.json").write_text(json.dumps({**manifest, "devices": {"threads": threads}}))
+    rows = read_csv(compare(tmp_path, "--csv"))
+    assert [(row["device.threads"], Path(row["run"]).name) for row in rows] == [("1", "1"), ("2", "3")]
