@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 try:
-    from exp.bench_data import main
+    from exp.bench.data import main
 except ModuleNotFoundError as error:
     if error.name not in ("exp", "hydra", "omegaconf"):
         raise

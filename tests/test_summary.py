@@ -27,7 +27,7 @@ def write(tf, tmp_path):
     def _write(steps, *, done=0):
         writer = SummaryWriter(tmp_path, done=done)
         for step in steps:
-            writer.loss(step, step / 2, 0)
+            writer.losses([(step, step / 2, 0)])
         return writer
 
     return _write
@@ -48,7 +48,7 @@ def test_both_files_tell_the_same(write, tmp_path):
 
 def test_a_loss_that_is_not_finite_is_null_in_json(write, tmp_path):
     writer = write([])
-    writer.loss(3, math.nan, 0)
+    writer.losses([(3, math.nan, 0)])
     writer.close()
     assert rows(tmp_path) == [{"step": 3, "loss": None, "epoch": 0}]
     assert math.isnan(scalars(tmp_path, "train/loss")[0][1])

@@ -35,6 +35,8 @@ class Parts:
     executor: "Executor"
     program: "Program"
     total_steps: int
+    jit_note: str | None
+    """What `exec.jit_compile=auto` came to, and why."""
 
     def notes(self) -> list[str]:
         """What the person should know about the data, a sentence each."""
@@ -42,7 +44,7 @@ class Parts:
         absent = [
             name for label, name in enumerate(splits.class_names) if label not in splits.train.labels[: order.size]
         ]
-        notes = [*splits.notes]
+        notes = [*splits.notes, *([self.jit_note] if self.jit_note else [])]
         if absent:
             notes.append(f"data.limit={order.size}: the first examples hold none of {', '.join(absent)}")
         return notes
@@ -65,6 +67,7 @@ class Parts:
                 "skipped": {"count": len(splits.skipped), "files": [asdict(skipped) for skipped in splits.skipped]},
             },
             "steps_per_call": self.program.steps_per_call,
+            "jit_compile": self.program.jit_train,
         }
 
 
@@ -90,9 +93,7 @@ def assemble(config: Config) -> Parts:
         threads=devices.threads,
         prefetch=config.data.prefetch,
     )
-    executor = make_executor(
-        config.exec.name, jit_compile=config.exec.jit_compile, session_config=devices.session_config
-    )
+    executor = make_executor(config.exec.name, session_config=devices.session_config)
     keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
     keras.utils.set_random_seed(config.seed)
     with executor.scope():
@@ -100,6 +101,7 @@ def assemble(config: Config) -> Parts:
             model = _model(config, splits, transforms.input_shape)
             optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
             optimizer.build(model.trainable_variables)
+        jit_train, jit_note = _jit(config, devices, model, transforms)
         program = Program(
             model=model,
             optimizer=optimizer,
@@ -108,9 +110,12 @@ def assemble(config: Config) -> Parts:
             steps_per_call=feed.steps_per_call,
             input_shape=transforms.input_shape,
             pixel_type=transforms.pixel_type,
+            jit_train=jit_train,
+            # A test gives the same figures in every mode, unless XLA is asked for by name.
+            jit_test=config.exec.jit_compile is True,
         )
         executor.prepare(program)
-    return Parts(devices, splits, order, feed, executor, program, total_steps)
+    return Parts(devices, splits, order, feed, executor, program, total_steps, jit_note)
 
 
 def load_data(config: Config) -> tuple[Splits, Order, Transforms]:
@@ -163,6 +168,30 @@ def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
     if output != (None, classes):
         raise UserError(f"model={config.model.name}: gives {output}, and data={splits.name} has {classes} classes")
     return model
+
+
+def _jit(config: Config, devices: "Devices", model: Any, transforms: Transforms) -> tuple[bool, str | None]:
+    """Whether XLA compiles the training step; and, where that was to be found out, the answer in a sentence.
+
+    It depends on nothing but the configuration and the kind of device, so that a resumed run gets the same answer.
+    """
+    if config.exec.jit_compile != "auto":
+        return config.exec.jit_compile, None
+    if config.exec.name == "eager" or config.mode == "test":
+        return False, None
+    if devices.replicas > 1:
+        return (
+            False,
+            f"exec.jit_compile=auto: no; XLA compiles a step for one replica, and there are {devices.replicas}",
+        )
+    if not devices.names[0].startswith("CPU"):
+        return False, "exec.jit_compile=auto: no; what XLA gains is known for CPUs only, try exec.jit_compile=true"
+    from exp.exec.xla import slower_operations
+
+    slower = slower_operations(model, input_shape=transforms.input_shape, pixel_type=transforms.pixel_type)
+    if slower:
+        return False, f"exec.jit_compile=auto: no; XLA is not known to be quick with {', '.join(slower)} on a CPU"
+    return True, "exec.jit_compile=auto: yes; XLA compiles the step, a dense network's, into few loops"
 
 
 def _check_replicas(config: Config, replicas: int) -> None:

@@ -48,6 +48,8 @@ def _split(argument: str) -> tuple[str, str, str]:
 
 
 def _unknown_choice(group: str, choice: str, conf: Path) -> str:
+    if group.startswith("hydra/"):
+        return f"{group}={choice}: is not installed; `pip install -e '.[optuna,submitit]'` brings some that Hydra has"
     choices = sorted(path.stem for path in (conf / group).glob("*.yaml"))
     nearest = difflib.get_close_matches(choice, choices, n=1, cutoff=0.4)
     hint = f"; did you mean {group}={nearest[0]}?" if nearest else ""

@@ -79,13 +79,17 @@ class Training:
         if not self._first_call_steps:
             self._first_call_steps = len(losses)
             self.seconds.first_step = time.perf_counter() - self._started
+        rows = []
         for step, loss in enumerate(losses.tolist(), first + 1):
             self.step, self.loss = step, loss
             finite = math.isfinite(loss)
             if step % self.log_every == 0 or step == self.last or not finite:
-                self.summary.loss(step, loss, (step - 1) // self.steps_per_epoch)
+                rows.append((step, loss, (step - 1) // self.steps_per_epoch))
             if not finite:
-                return self._diverged(f"the loss of step {step} is {loss}", step)
+                break
+        self.summary.losses(rows)
+        if not finite:
+            return self._diverged(f"the loss of step {step} is {loss}", step)
         self.display.advance(done=self.step, loss=losses[-1].item())
         if self.step % self.save_every == 0 or self.step == self.last:
             self._save(test=self.test is not None)

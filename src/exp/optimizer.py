@@ -18,10 +18,10 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 def adam(*, learning_rate: LearningRate, beta_1: Fraction, beta_2: Fraction, epsilon: PositiveFloat) -> Any:
-    """Keras's Adam (Kingma and Ba, 2015, arXiv:1412.6980)."""
-    import keras
+    """Keras's Adam (Kingma and Ba, 2015, arXiv:1412.6980), updated in one pass over each variable."""
+    from exp.fused_adam import Adam
 
-    return keras.optimizers.Adam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+    return Adam(learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
 
 def sgd(*, learning_rate: LearningRate, momentum: NonNegativeFloat, nesterov: bool) -> Any:

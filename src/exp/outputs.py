@@ -1,6 +1,7 @@
 """The run folder: its name, its lock, and the files that say what the run was and what came out of it."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -115,13 +116,18 @@ def empty_results(mode: str) -> dict[str, Any]:
     }
 
 
-def read_results(folder: Path) -> dict[str, Any]:
-    """`results.json` of a run; empty where there is none that can be read: the run has not ended."""
+def read_json(path: Path) -> dict[str, Any]:
+    """An object from a JSON file; empty where there is none that can be read."""
     try:
-        results = json.loads((folder / "results.json").read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return results if isinstance(results, dict) else {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """`results.json` of a run; empty where the run has not ended."""
+    return read_json(folder / "results.json")
 
 
 def is_completed(folder: Path) -> bool:
@@ -198,10 +204,8 @@ def is_locked(path: Path) -> bool:
     try:
         with path.open("r+") as file:
             _lock(file)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno in (errno.EWOULDBLOCK, errno.EACCES) and path.is_file()
     return False
 
 

@@ -59,6 +59,8 @@ def choose_sweep_folder(composed: DictConfig, hydra: DictConfig) -> Path:
         UserError: it cannot be made, or leads out of its place.
     """
     wanted = inside("hydra.sweep.dir", hydra.sweep.dir)
+    if any((place / "manifest.json").exists() for place in (wanted, *wanted.parents)):
+        raise UserError(f"hydra.sweep.dir={wanted}: is the folder of a run, or in one")
     return wanted if _is_given("hydra.sweep.dir", hydra) else new_folder(wanted)
 
 
@@ -84,6 +86,8 @@ def inside(key: str, folder: Any) -> Path:
         UserError: it does.
     """
     path = Path(str(folder))
+    if path == Path():
+        raise UserError(f"{key}={folder}: must name a folder")
     if ".." in path.parts:
         raise UserError(f"{key}={path}: must not lead out of its place with '..'")
     return path
@@ -97,7 +101,7 @@ def make_request(composed: DictConfig, hydra: DictConfig, folder: Path) -> Reque
     """
     config, tree = _effective(composed, hydra)
     in_sweep = hydra.mode == RunMode.MULTIRUN
-    resumed = _is_begun(folder, tree) if in_sweep else composed.get("resume") is not None
+    resumed = _is_begun(_relative(folder), tree) if in_sweep else composed.get("resume") is not None
     files = {
         "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(tree))),
         "overrides.yaml": OmegaConf.to_yaml(hydra.overrides.task),
@@ -117,9 +121,16 @@ def make_request(composed: DictConfig, hydra: DictConfig, folder: Path) -> Reque
 
 def _is_begun(folder: Path, tree: Mapping[str, Any]) -> bool:
     """Whether a folder holds a run with this configuration."""
+    way_out = f"move {folder} away, and the job runs anew"
     if not (folder / ".hydra" / "config.yaml").is_file():
+        if any((folder / "checkpoints").glob("*")):
+            raise UserError(f"{folder}: has checkpoints, and no .hydra/config.yaml that tells of which run; {way_out}")
         return False
-    if config_hash(stored_config("hydra.sweep.dir", folder)) != config_hash(tree):
+    try:
+        stored = stored_config("hydra.sweep.dir", folder)
+    except UserError as error:
+        raise UserError(f"{error}; {way_out}") from error
+    if config_hash(stored) != config_hash(tree):
         raise UserError(f"{folder}: holds a run with another configuration; take another hydra.sweep.dir")
     return True
 

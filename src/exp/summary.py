@@ -10,7 +10,8 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,24 +47,25 @@ class SummaryWriter:
         # The last line of an earlier process, so that a test of that step joins it.
         earlier = (folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
         self._row: dict[str, Any] = json.loads(earlier[-1]) if earlier else {}
-        self._row_start = sum(map(len, earlier[:-1]))
+        self._row_start, self._end = sum(map(len, earlier[:-1])), sum(map(len, earlier))
+        # Training does not wait for its log: a thread writes, in the order of the calls.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="summary")
+        self._pending: list[Future[None]] = []
 
-    def loss(self, step: int, loss: float, epoch: int) -> None:
-        """The mean training loss of a step's global batch."""
-        self._line(step, {"loss": loss, "epoch": epoch})
-        self._scalars(step, {TRAINING_LOSS: loss})
+    def losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
+        """Mean training losses of global batches: (step, loss, epoch) each."""
+        self._later(self._losses, rows)
 
     def test(self, step: int, figures: Mapping[str, float]) -> None:
         """What a test after a step gave, such as `test/accuracy`; it joins the line of that step."""
-        self._line(step, figures)
-        self._scalars(step, figures)
+        self._later(self._test, step, dict(figures))
 
     def picture(self, step: int, tag: str, picture: Any) -> None:
         """A picture for TensorBoard's Images tab: (height, width, 1 or 3) uint8."""
         height, width, channels = picture.shape
         image = Summary.Image(height=height, width=width, colorspace=channels)
         image.encoded_image_string = tf.io.encode_png(picture).numpy()
-        self._event(step, Summary(value=[Summary.Value(tag=tag, image=image)]))
+        self._later(self._event, step, Summary(value=[Summary.Value(tag=tag, image=image)]))
 
     def hparams(self, config: Mapping[str, Any]) -> None:
         """The configuration, by dotted key, for TensorBoard's HParams tab; it shows those keys first that differ."""
@@ -84,26 +86,55 @@ class SummaryWriter:
         self._for_hparams(step, SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=info))
 
     def flush(self) -> None:
-        """Hand everything to the operating system."""
-        self._lines.flush()
-        self._events.flush()
+        """Hand everything to the operating system.
+
+        Raises:
+            OSError, tf.errors.OpError: something could not be written, now or earlier.
+        """
+        self._later(self._flush)
+        pending, self._pending = self._pending, []
+        for one in pending:
+            one.result()
 
     def close(self) -> None:
         """Write what is left, and close both files."""
-        self.flush()
-        self._lines.close()
-        self._events.close()
+        try:
+            self.flush()
+        finally:
+            self._thread.shutdown()
+            self._lines.close()
+            self._events.close()
+
+    def _later(self, write: Callable[..., None], *arguments: Any) -> None:
+        """Have the thread write something, after all that came before it."""
+        self._pending = [one for one in self._pending if not one.done() or one.exception()]
+        self._pending.append(self._thread.submit(write, *arguments))
+
+    def _losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
+        for step, loss, epoch in rows:
+            self._line(step, {"loss": loss, "epoch": epoch})
+            self._scalars(step, {TRAINING_LOSS: loss})
+
+    def _test(self, step: int, figures: Mapping[str, float]) -> None:
+        self._line(step, figures)
+        self._scalars(step, figures)
+
+    def _flush(self) -> None:
+        self._lines.flush()
+        self._events.flush()
 
     def _line(self, step: int, figures: Mapping[str, float]) -> None:
         if self._row.get("step") == step:
             self._lines.flush()
             self._lines.truncate(self._row_start)
+            self._end = self._lines.seek(0, os.SEEK_END)
         else:
             self._row = {"step": step}
         # JSON has no NaN: a loss that is not finite is null here, and NaN in the event file.
         self._row.update({name: value if math.isfinite(value) else None for name, value in figures.items()})
-        self._row_start = self._lines.seek(0, os.SEEK_END)
-        self._lines.write(json.dumps(self._row).encode() + b"\n")
+        text = json.dumps(self._row).encode() + b"\n"
+        self._lines.write(text)
+        self._row_start, self._end = self._end, self._end + len(text)
 
     def _scalars(self, step: int, figures: Mapping[str, float]) -> None:
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items()]
@@ -115,7 +146,7 @@ class SummaryWriter:
         value.metadata.plugin_data.content = content.SerializeToString()
         value.tensor.dtype = tf.float32.as_datatype_enum  # TensorBoard drops a value that is nothing at all
         value.tensor.tensor_shape.dim.add(size=0)
-        self._event(step, Summary(value=[value]))
+        self._later(self._event, step, Summary(value=[value]))
 
     def _event(self, step: int, summary: Summary) -> None:
         self._events.write(Event(wall_time=time.time(), step=step, summary=summary).SerializeToString())

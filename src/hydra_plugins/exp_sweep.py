@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -30,15 +31,20 @@ class ProcessLauncher(Launcher):
 class GridSweeper(BasicSweeper):
     """`hydra/sweeper=grid`: every combination, all in one call of the launcher.
 
-    Hydra's own one composes every job before the launcher does it again, and ends at the first that cannot be
-    composed; here the launcher names them all.
+    Hydra's own one makes the folder, composes every job before the launcher does it again, and ends at the first that
+    cannot be composed; here the launcher names them all, and makes nothing then.
     """
 
     def __init__(self, params: Any = None) -> None:
         super().__init__(max_batch_size=None, params=params)
 
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Left to the launcher, or, for another launcher, to Hydra."""
+    def sweep(self, arguments: list[str]) -> Any:
+        """Hand all combinations to the launcher, which writes `sweep.json`; another one gets what Hydra gives it."""
         assert self.config is not None
-        if not str(self.config.hydra.launcher._target_).endswith(ProcessLauncher.__name__):
-            super().validate_batch_is_legal(batch)
+        assert self.hydra_context is not None
+        assert self.launcher is not None
+        if not isinstance(self.launcher, ProcessLauncher):
+            return super().sweep(arguments)
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        return [self.launcher.launch(batch, initial_job_idx=0) for batch in self.split_arguments(overrides, None)]

@@ -60,7 +60,7 @@ def test_defaults_parse_to_frozen_objects(defaults):
         ("optimizer.beta_1", 1.0, "optimizer.beta_1=1.0: must be a number below 1"),
         ("model.hidden", 0, "model.hidden=0: must be a whole number above 0"),
         ("exec.name", "graph", "exec.name=graph: must be one of eager, function, session or fit"),
-        ("exec.jit_compile", 1, "exec.jit_compile=1: must be true or false"),
+        ("exec.jit_compile", 1, "exec.jit_compile=1: must be true, false, or auto"),
         ("exec.steps_per_call", 0, "exec.steps_per_call=0: must be a whole number of at least 1"),
         ("device.name", "cloud", "device.name=cloud: must be one of all, subset, virtual"),
         ("device.memory", 5, "device.memory=5: must be growth, full, a limit of at least 64"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -260,3 +261,81 @@ def test_without_fork_every_job_imports_tensorflow_itself(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(statuses(tmp_path / "s").values()) == {"completed"}
+
+
+@pytest.fixture(scope="module")
+def small_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a completed sweep in it, to be copied."""
+    folder = tmp_path_factory.mktemp("small")
+    done = sweep("seed=1,2,1", *QUICK, "hydra.sweep.dir=s", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 jobs; 2 side by side" in done.stdout
+    assert "2 of 2 jobs completed\n" in done.stdout
+    assert sorted(path.name for path in (folder / "s").iterdir()) == ["seed-1", "seed-2", "sweep.json"]
+    return folder
+
+
+def test_without_its_ledger_a_folder_still_knows_what_was_run(small_sweep, tmp_path):
+    shutil.copytree(small_sweep, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "s" / "sweep.json").unlink()
+    other = sweep("seed=1,2", *QUICK, "optimizer=sgd", "hydra.sweep.dir=s", cwd=tmp_path)
+    assert (other.returncode, other.stdout) == (2, "")
+    assert other.stderr.startswith(
+        "hydra.sweep.dir=s: was begun with another configuration (of 2 jobs, such as seed-1)"
+    )
+    same = sweep("seed=1,2", *QUICK, "hydra.sweep.dir=s", cwd=tmp_path)
+    assert (same.returncode, "2 jobs, 2 done before" in same.stdout) == (0, True)
+
+
+def test_a_sweep_can_be_moved(small_sweep, tmp_path):
+    shutil.copytree(small_sweep / "s", tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "seed-2" / "results.json").unlink()
+    again = sweep("seed=1,2", *QUICK, "hydra.sweep.dir=elsewhere", cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert set(statuses(tmp_path / "elsewhere").values()) == {"completed"}
+    before, after = ledger(small_sweep / "s"), ledger(tmp_path / "elsewhere")
+    assert before["seed-2"]["result"] == after["seed-2"]["result"]
+
+
+def test_a_job_whose_folder_is_damaged_says_how_it_can_run_anew(small_sweep, tmp_path):
+    shutil.copytree(small_sweep, tmp_path, dirs_exist_ok=True)
+    for job in ("seed-1", "seed-2"):
+        (tmp_path / "s" / job / "results.json").unlink()
+    (tmp_path / "s" / "seed-1" / ".hydra" / "config.yaml").unlink()
+    (tmp_path / "s" / "seed-2" / ".hydra" / "config.yaml").write_text("{")
+    command = ["seed=1,2", *QUICK, "hydra.sweep.dir=s"]
+    damaged = sweep(*command, cwd=tmp_path)
+    assert damaged.returncode == 1
+    assert "s/seed-1: has checkpoints, and no .hydra/config.yaml that tells of which run; move s/seed-1 away" in (
+        damaged.stdout
+    )
+    assert "move s/seed-2 away, and the job runs anew" in damaged.stdout
+    for job in ("seed-1", "seed-2"):
+        (tmp_path / "s" / job).rename(tmp_path / job)
+    assert sweep(*command, cwd=tmp_path).returncode == 0
+    assert ledger(tmp_path / "s")["seed-1"]["result"] == ledger(small_sweep / "s")["seed-1"]["result"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["seed=1,2", "hydra.sweep.dir=file"], "hydra.sweep.dir=file: cannot be made (File exists)"),
+        (["seed=1,2", "hydra.sweep.dir=s/seed-1/x"], "hydra.sweep.dir=s/seed-1/x: is the folder of a run, or in one"),
+        (["seed=1,2", "hydra.sweep.dir=."], "hydra.sweep.dir=.: must name a folder"),
+        (["seed=range(0)", "hydra.sweep.dir=t"], "the sweep has no jobs: a range or list in it is empty"),
+        (["seed=3,4", "hydra.sweep.dir=blocked"], "seed=3: blocked/seed-3: is in the way of the job's folder"),
+        (["hydra/launcher=slurm"], "hydra/launcher=slurm: is not installed; `pip install -e '.[optuna,submitit]'`"),
+        (["seeed=1,2", "hydra.sweep.dir=t"], "seeed: there is no such key; did you mean seed?"),
+    ],
+)
+def test_a_sweep_that_cannot_be_leaves_nothing(small_sweep, tmp_path, arguments, message):
+    shutil.copytree(small_sweep, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "file").touch()
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "seed-3").touch()
+    before = sorted(tmp_path.rglob("*"))
+    done = sweep(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path for path in tmp_path.rglob("*") if path.parent.name != "outputs") == before

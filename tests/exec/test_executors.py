@@ -1,7 +1,5 @@
 """What the modes share: the division of batches, and exact testing with any batch size and any number of replicas."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -35,7 +33,7 @@ def feed(batch_size: int, steps_per_call: int) -> Feed:
     return Feed(batch_size, steps_per_call, transforms, threads=2, prefetch=1)
 
 
-def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int):
+def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int, jit: bool = False):
     """An executor with a small built model, ready to run."""
     import keras
 
@@ -49,7 +47,7 @@ def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int):
         else tf.distribute.get_strategy()
     )
     config = tf.compat.v1.ConfigProto(device_count={"CPU": 2})
-    executor = make_executor(mode, jit_compile=False, session_config=config)
+    executor = make_executor(mode, session_config=config)
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     with executor.scope():
@@ -66,6 +64,8 @@ def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int):
             steps_per_call=steps_per_call,
             input_shape=(4, 4, 1),
             pixel_type="uint8",
+            jit_train=jit,
+            jit_test=jit,
         )
         executor.prepare(program)
     return executor, program
@@ -96,8 +96,8 @@ def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, shape):
     assert result.loss == pytest.approx(losses.mean(), rel=1e-5)
 
 
-def train(tf, part, mode: str, *, steps: int, steps_per_call: int, stop_after: int | None = None):
-    executor, program = make(tf, mode, replicas=1, batch_size=10, steps_per_call=steps_per_call)
+def train(tf, part, mode: str, *, steps: int, steps_per_call: int, stop_after: int | None = None, jit: bool = False):
+    executor, program = make(tf, mode, replicas=1, batch_size=10, steps_per_call=steps_per_call, jit=jit)
     order = Order(seed=0, size=103, buffer_size=50, batch_size=10)
     calls = plan_calls(first=0, last=steps, steps_per_call=steps_per_call, every=12)
     dataset = training_dataset(part, order, calls, feed(10, steps_per_call))
@@ -132,15 +132,9 @@ def test_stops_when_told(tf, part, mode):
 
 
 @pytest.mark.parametrize("mode", ["function", "session", "fit"])
-def test_xla_gives_the_same_losses(tf, part, mode, monkeypatch):
+def test_xla_gives_the_same_losses(tf, part, mode):
     plain, _ = train(tf, part, mode, steps=25, steps_per_call=1)
-    compiling = partial(make_executor, jit_compile=True)
-    monkeypatch.setitem(
-        globals(),
-        "make_executor",
-        lambda mode, *, jit_compile, session_config: compiling(mode, session_config=session_config),
-    )
-    compiled, _ = train(tf, part, mode, steps=25, steps_per_call=1)
+    compiled, _ = train(tf, part, mode, steps=25, steps_per_call=1, jit=True)
     for (_, one), (_, other) in zip(plain, compiled, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4)
 

@@ -87,5 +87,5 @@ def test_another_configuration_is_refused(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"jobs": 3}', '{"jobs": [{"name": "1"}]}'])
 def test_a_ledger_that_cannot_be_read_is_named(tmp_path, text):
     (tmp_path / "sweep.json").write_text(text)
-    with pytest.raises(UserError, match=r"sweep\.json: cannot be read .*; put it aside"):
+    with pytest.raises(UserError, match=r"sweep\.json: is damaged; move it away"):
         read_ledger(tmp_path)

@@ -23,10 +23,16 @@ class EagerAccess:
     def read(self, variables: Sequence[Any]) -> list[Any]:
         """Values as tensors: nothing is copied, until a variable changes that is still being looked at."""
         # A Keras variable has the TensorFlow variable as its `value`.
-        inner = (v if isinstance(v, tf.Variable) else v.value for v in variables)
-        return [variable.read_value() for variable in inner]
+        return [_read(v if isinstance(v, tf.Variable) else v.value) for v in variables]
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
         """Assign, on all replicas."""
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+
+
+def _read(variable: Any) -> Any:
+    if isinstance(variable, tf.distribute.DistributedValues) or not hasattr(variable, "handle"):
+        return variable.read_value()
+    # A fifth of the time of `read_value`, which the training waits for.
+    return tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from exp.compare.table import Row
+from exp.errors import UserError
 
 MOST_CURVES = 12
 
@@ -23,7 +24,10 @@ def plot(rows: Sequence[Row], keys: Sequence[str], metric: str, path: Path) -> N
     _curves(axes[0], rows, keys)
     if grid:
         _heat_map(axes[1], grid, keys, metric)
-    figure.savefig(path, format="png", dpi=120)
+    try:
+        figure.savefig(path, format="png", dpi=120)
+    except OSError as error:
+        raise UserError(f"--plot {path}: cannot be written ({error.strerror})") from error
 
 
 def _curves(axes: Any, rows: Sequence[Row], keys: Sequence[str]) -> None:

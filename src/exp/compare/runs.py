@@ -11,6 +11,7 @@ import yaml
 
 from exp.config.flat import flat, flat_config
 from exp.errors import UserError
+from exp.outputs import read_json
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,10 @@ def read_run(folder: Path) -> Run:
         tree = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"{folder}: is not the folder of a run (.hydra/config.yaml cannot be read)") from error
-    manifest = flat(_json(folder / "manifest.json"))
+    manifest = flat(read_json(folder / "manifest.json"))
     config = flat_config(tree if isinstance(tree, Mapping) else {}, threads=manifest.get("devices.threads"))
-    results = flat(_json(folder / "results.json")) or {"status": "unfinished"}
+    results = flat(read_json(folder / "results.json")) or {"status": "unfinished"}
     for part in ("train", "test"):
         for key in [key for key in results if key.startswith(f"{part}.")]:
             results[key.replace(".", "/", 1)] = results.pop(key)
     return Run(folder, config, results, manifest)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -114,7 +114,7 @@ def _check_combinations(config: Config) -> None:
         wrong = replica_problems(config, config.device.count)
     if name == "eager" and steps_per_call not in (None, 1):
         wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
-    if name == "eager" and config.exec.jit_compile:
+    if name == "eager" and config.exec.jit_compile is True:
         wrong.append("exec.jit_compile=true: eager makes no graph to compile; use exec=function")
     if name == "fit" and steps_per_call and config.checkpoint.every % steps_per_call:
         wrong.append(
@@ -149,7 +149,7 @@ def replica_problems(config: Config, replicas: int) -> list[str]:
             f"data.batch_size={batch}: exec=fit needs a multiple of the {replicas} replicas, because Keras averages "
             "over replicas; the other modes take any batch size"
         )
-    if config.exec.jit_compile and replicas > 1:
+    if config.exec.jit_compile is True and replicas > 1:
         problems.append(f"exec.jit_compile=true: XLA compiles a step for one replica, and there are {replicas}")
     return problems
 
@@ -233,6 +233,8 @@ _TYPES = {
 def _allowed(path: str, kind: str, context: Mapping[str, Any], error: ErrorDetails) -> str:
     if path.endswith(".memory"):
         return "growth, full, a limit of at least 64 (MB), or in a session a fraction between 0 and 1"
+    if path.endswith(".jit_compile"):
+        return "true, false, or auto"
     if kind == "literal_error":
         return f"one of {context['expected']}".replace("'", "")
     if kind in _NUMBERS:

@@ -37,7 +37,7 @@ class Exec(Section):
 
     name: Literal["eager", "function", "session", "fit"]
     steps_per_call: Annotated[int, Field(ge=1, le=10_000)] | None
-    jit_compile: bool
+    jit_compile: bool | Literal["auto"]
 
 
 class DeviceSection(Section):

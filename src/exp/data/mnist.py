@@ -73,6 +73,11 @@ def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Split
     )
 
 
+def bundled_arrays() -> Arrays:
+    """The training part as arrays: (60000, 28, 28, 1) uint8 pictures and (60000,) int32 labels."""
+    return _read_pair(_folder("bundled", None), TRAIN, check=True)
+
+
 def _folder(source: str, dir: str | None) -> Any:
     if source == "bundled":
         if dir is not None:

@@ -7,7 +7,7 @@ from exp.exec.base import AfterCall, Batches, Executor, Program, TestResult
 __all__ = ["AfterCall", "Batches", "Executor", "Program", "TestResult", "make_executor"]
 
 
-def make_executor(name: str, *, jit_compile: bool, session_config: Any) -> Executor:
+def make_executor(name: str, *, session_config: Any) -> Executor:
     """The executor of a mode. A mode's module is imported only if it is the one."""
     if name == "eager":
         from exp.exec.eager import EagerExecutor
@@ -16,11 +16,11 @@ def make_executor(name: str, *, jit_compile: bool, session_config: Any) -> Execu
     if name == "function":
         from exp.exec.function import FunctionExecutor
 
-        return FunctionExecutor(jit_compile=jit_compile)
+        return FunctionExecutor()
     if name == "session":
         from exp.exec.session import SessionExecutor
 
-        return SessionExecutor(jit_compile=jit_compile, config=session_config)
+        return SessionExecutor(config=session_config)
     from exp.exec.fit import FitExecutor
 
-    return FitExecutor(jit_compile=jit_compile)
+    return FitExecutor()

@@ -31,6 +31,10 @@ class Program:
     steps_per_call: int
     input_shape: tuple[int, ...]
     pixel_type: str
+    jit_train: bool = False
+    """Whether XLA compiles the training step."""
+    jit_test: bool = False
+    """Whether it compiles the evaluation step."""
 
 
 class TestResult(NamedTuple):

@@ -61,9 +61,6 @@ class FitExecutor(EagerVariables):
 
     waits_visible = False
 
-    def __init__(self, *, jit_compile: bool) -> None:
-        self._jit_compile = jit_compile
-
     def prepare(self, program: Program) -> None:
         """Wrap and compile."""
         with program.strategy.scope():
@@ -80,7 +77,7 @@ class FitExecutor(EagerVariables):
                     keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
                 ],
                 steps_per_execution=program.steps_per_call,
-                jit_compile=self._jit_compile,
+                jit_compile=program.jit_train,
             )
 
     def train(self, batches: Batches, after_call: AfterCall) -> None:

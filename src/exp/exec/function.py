@@ -22,22 +22,19 @@ class FunctionExecutor(EagerVariables):
 
     waits_visible = True
 
-    def __init__(self, *, jit_compile: bool) -> None:
-        self._jit_compile = jit_compile or None  # None leaves the choice for each operation to TensorFlow
-
     def prepare(self, program: Program) -> None:
         """Define the functions; they are traced when they are first called."""
         specs = element_spec(program)
         self._train = tf.function(
             lambda pictures, labels, steps: train_many(program, pictures, labels, steps),
             input_signature=[*specs, tf.TensorSpec((), tf.int32)],
-            jit_compile=self._jit_compile,
+            jit_compile=program.jit_train or None,  # None leaves the choice for each operation to TensorFlow
             autograph=False,
         )
         self._test = tf.function(
             lambda pictures, labels: eval_many(program, pictures, labels),
             input_signature=list(specs),
-            jit_compile=self._jit_compile,
+            jit_compile=program.jit_test or None,
             autograph=False,
         )
 

@@ -22,8 +22,7 @@ class SessionExecutor:
 
     waits_visible = True
 
-    def __init__(self, *, jit_compile: bool, config: Any) -> None:
-        self._jit_compile = jit_compile or None
+    def __init__(self, *, config: Any) -> None:
         self._graph = tf.Graph()
         self._session = v1.Session(graph=self._graph, config=config)
         self._predicted: tuple[Any, Any] | None = None
@@ -48,12 +47,12 @@ class SessionExecutor:
         self._steps = v1.placeholder(tf.int32, (), "steps")
         train = tf.function(
             lambda pictures, labels, steps: train_many(program, pictures, labels, steps),
-            jit_compile=self._jit_compile,
+            jit_compile=program.jit_train or None,
             autograph=False,
         )
         test = tf.function(
             lambda pictures, labels: eval_many(program, pictures, labels),
-            jit_compile=self._jit_compile,
+            jit_compile=program.jit_test or None,
             autograph=False,
         )
         self._losses = train(*self._inputs, self._steps)

@@ -66,6 +66,7 @@ def _run(start: Start, started: float) -> int:
     try:
         status = int(ended.return_value)
     except UserError as error:
+        print(error, file=sys.stderr)
         reporter.mistake(str(error))
         return 2
     clear(start.folder)

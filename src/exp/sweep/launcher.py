@@ -1,5 +1,6 @@
 """A sweep from Hydra's lists of overrides to their results: plan, ledger, processes, table."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -60,16 +61,23 @@ class Sweep:
             UserError: a job cannot be, or the folder holds another sweep; nothing was started.
             JobsFailed: not all jobs completed, and no searching sweeper wants to know which.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not overrides:
+            raise UserError("the sweep has no jobs: a range or list in it is empty")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"hydra.sweep.dir={self._folder}: cannot be made ({error.strerror})") from error
         lock = Lock(self._folder / ".lock")
         try:
             return self._launch(overrides, first)
         finally:
             lock.close()
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()  # only if nothing came of it
 
     def _launch(self, overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         known = read_ledger(self._folder)
-        n_jobs = self._side_by_side(len(overrides))
+        n_jobs = self._side_by_side(len({tuple(of_job) for of_job in overrides}))
         threads = known.threads if known else max(1, available_cores() // n_jobs)
         plan = Plan(self._master, self._loader, threads=threads, n_jobs=n_jobs)
         jobs = plan.jobs(overrides, first=first)
@@ -77,12 +85,12 @@ class Sweep:
         _check_same_sweep(ledger, plan)
         ledger.n_jobs = n_jobs
         ledger.add(jobs)
-        stop = self._run(jobs, ledger)
+        # Values given twice, or asked for twice by a search, are one job.
+        stop = self._run(list({job.name: job for job in jobs}.values()), ledger)
         return self._returns(jobs, ledger, stop)
 
     def _run(self, jobs: Sequence[Job], ledger: Ledger) -> StopRequest:
-        # A search may ask for the same run twice.
-        to_do = list({job.name: job for job in jobs if not ledger.is_done(job)}.values())
+        to_do = [job for job in jobs if not ledger.is_done(job)]
         ledger.write()
         watch = Watch(total=len(to_do), n_jobs=ledger.n_jobs)
         if not self._searching:
@@ -110,7 +118,13 @@ class Sweep:
             try:
                 if to_do:
                     pool = Pool(n_jobs=ledger.n_jobs, timeout=self._timeout, stop=stop)
-                    pool.run(to_do, on_start=on_start, on_poll=lambda: watch.update(pool.running), on_end=on_end)
+                    pool.run(
+                        to_do,
+                        on_start=on_start,
+                        on_wait=lambda job: watch.say(f"waiting for {job.folder}: another process is running in it"),
+                        on_poll=lambda: watch.update(pool.running),
+                        on_end=on_end,
+                    )
             finally:
                 watch.close()
         if not self._searching or stop.signal is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from exp.errors import UserError
 from exp.files import write_atomically
-from exp.outputs import is_completed, read_results
+from exp.outputs import is_completed, read_json, read_results
 from exp.sweep.plan import Job
 
 NAME = "sweep.json"
@@ -86,7 +86,9 @@ class Ledger:
         entries, changed = dict(self.entries), []
         for job in jobs:
             entry = Entry(job.name, list(job.overrides), job.config_hash, str(job.folder))
-            if entries.setdefault(job.name, entry).config_hash != job.config_hash:
+            # The folder knows best, also where the ledger was lost.
+            there = read_json(job.folder / "manifest.json").get("config_hash", job.config_hash)
+            if {entries.setdefault(job.name, entry).config_hash, there} != {job.config_hash}:
                 changed.append(job.name)
         if changed:
             raise UserError(
@@ -128,7 +130,8 @@ def read_ledger(folder: Path) -> Ledger | None:
         return None
     try:
         content = json.loads(path.read_text())
-        entries = {job["name"]: Entry(**job) for job in content.pop("jobs")}
+        # A sweep that was moved has its jobs where it is now.
+        entries = {job["name"]: Entry(**{**job, "folder": str(folder / job["name"])}) for job in content.pop("jobs")}
         return Ledger(folder, entries=entries, **content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); put it aside, or take another hydra.sweep.dir") from error
+        raise UserError(f"{path}: is damaged; move it away, and the jobs are found by their folders") from error

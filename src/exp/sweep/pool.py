@@ -72,6 +72,7 @@ class Pool:
         jobs: Sequence[Job],
         *,
         on_start: Callable[[Running], None],
+        on_wait: Callable[[Job], None],
         on_poll: Callable[[], None],
         on_end: Callable[[Running, str | None], None],
     ) -> None:
@@ -80,18 +81,22 @@ class Pool:
         Args:
             jobs: in the order in which they start.
             on_start: a job is about to start.
+            on_wait: nothing can start, because a process of an earlier sweep still holds this job's folder.
             on_poll: some time has passed.
             on_end: a job's process has ended; with an error in one line where it could not note one itself.
         """
-        waiting, since = list(jobs), time.monotonic()
+        waiting, since, told = list(jobs), time.monotonic(), False
         while self.running or (waiting and self._stop.signal is None):
             free = [job for job in waiting if not is_locked(job.folder / ".lock")]
             if not free and not self.running and time.monotonic() - since > ORPHAN_SECONDS:
-                free = waiting  # they will say themselves what is wrong
+                free = list(waiting)  # they will say themselves what is wrong
             while free and len(self.running) < self._n_jobs and self._stop.signal is None:
                 job, since = free.pop(0), time.monotonic()
                 waiting.remove(job)
                 self._start(job, on_start)
+            if not self.running and not told and waiting:
+                told = True
+                on_wait(waiting[0])
             wait([running.process.sentinel for running in self.running], POLL_SECONDS)
             if not self.running:
                 time.sleep(POLL_SECONDS)
