@@ -84,7 +84,7 @@ def training_dataset(part: Part, order: Order, calls: list[Call], feed: Feed) ->
             num_parallel_calls=feed.threads,
             deterministic=True,
         )
-    return dataset.prefetch(feed.prefetch)
+    return _untuned(dataset.prefetch(feed.prefetch))
 
 
 def test_dataset(part: Part, feed: Feed) -> Any:
@@ -104,7 +104,20 @@ def test_dataset(part: Part, feed: Feed) -> Any:
             num_parallel_calls=feed.threads,
             deterministic=True,
         )
-    return dataset.prefetch(feed.prefetch)
+    return _untuned(dataset.prefetch(feed.prefetch))
+
+
+def _untuned(dataset: Any) -> Any:
+    """Without tf.data's tuning in the background: the numbers of threads and of batches ahead are chosen here.
+
+    Its thread is not always woken when the data set's iterator is closed, and then a run waits at its end until 5
+    seconds after its first step (TensorFlow 2.21).
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _numbered(count: int, function: Callable[[int], Any], kind: Any, shape: tuple[int, ...]) -> Any:
