@@ -96,3 +96,11 @@ def test_a_test_sees_no_random_transform(tf):
 
 
 test_dataset.__test__ = False  # the function under test is not a test
+
+
+def test_nothing_is_tuned_in_the_background(tf):
+    """The thread that does it can keep a run waiting at its end."""
+    calls = plan_calls(first=0, last=4, steps_per_call=2, every=4)
+    order = Order(seed=0, size=20, buffer_size=1, batch_size=5)
+    for dataset in (training_dataset(part(20), order, calls, feed(5, 2)), test_dataset(part(20), feed(5, 2))):
+        assert dataset.options().autotune.enabled is False

@@ -33,6 +33,8 @@ step is measured. PyTorch and Lightning take part where they are installed (pip 
 """
 TURN_SECONDS = 2.0
 """How long a turn takes, more or less."""
+OWN_FIRST = {"mlp": 1000, "cnn": 100}
+"""Our runs start anew each time: enough steps for many calls after the first one."""
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 OURS = {
     "exp function": ["exec=function"],
@@ -128,16 +130,16 @@ def _case(names: Sequence[str], network: str, batch_size: int, rounds: int, root
                 where = Path(folder) / f"run{next(numbers)}"
                 return _own_run(root, [*options, f"train.steps={count}"], where, terminal=name == WITH_TERMINAL)
 
-            steps[name] = steps.get(name) or _steps(train)
+            steps[name] = steps.get(name) or _steps(train, first=OWN_FIRST[network])
             figures[name].append(train(steps[name]) / steps[name] * 1000)
     return figures
 
 
-def _steps(train: Callable[[int], float]) -> int:
-    """How many steps fill a turn; finding out also warms up."""
-    train(40)
-    each = train(40) / 40
-    return max(40, min(10_000, round(TURN_SECONDS / each / 20) * 20))
+def _steps(train: Callable[[int], float], *, first: int = 40) -> int:
+    """How many steps fill a turn, at least `first`; finding out also warms up."""
+    train(first)
+    each = train(first) / first
+    return max(first, min(10_000, round(TURN_SECONDS / each / 100) * 100))
 
 
 @contextlib.contextmanager
