@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check lint format tensorboard lock clean
+.PHONY: help run test test-all check lint format bench tensorboard lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev ## formatting, lint, types, and the order of imports
 format: $(VENV)/.dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench ## measure a step beside the handbook's loops, Keras, PyTorch and Lightning: about half an hour
+	PYTHONPATH=$(VENV)/bench $(BIN)/python scripts/bench_speed.py
 
 tensorboard: $(VENV)/.run ## look at all runs, on this machine only
 	$(BIN)/tensorboard --logdir outputs --host localhost
@@ -59,6 +62,11 @@ $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
 # Hydra imports its installed plugins at every start. The tests that want them add this folder to their path.
 $(VENV)/.plugins: requirements-plugins.lock $(VENV)/.run
 	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/plugins --upgrade -r requirements-plugins.lock
+	@touch $@
+
+# Not pinned: which build of PyTorch fits depends on the machine. The results name the versions.
+$(VENV)/.bench: $(VENV)/.run
+	$(BIN)/python -m pip install -q --target $(VENV)/bench --upgrade -c requirements.lock 'torch>=2.9,<3' 'lightning>=2.5,<3'
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run $(VENV)/.plugins

@@ -141,10 +141,10 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def package_versions() -> dict[str, str | None]:
-    """The installed version of each package that a result may depend on."""
+def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str | None]:
+    """The installed version of each package, by default of those that a result may depend on."""
     found: dict[str, str | None] = {}
-    for name in PACKAGES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.sweeping import wait_for
 from tests.jobs import losses, results
 
 DEVICES = {"one": ["device=all"], "two": ["device=virtual"]}
@@ -122,7 +123,9 @@ def test_a_folder_that_becomes_read_only(jobs, small_mnist, tmp_path):
         process.kill()
         pytest.skip("needs the right to mount")
     try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", checkpoints], check=True)
+        # Refused while a file is open for writing, as it is during a save: until it falls between two.
+        remount = ["mount", "-o", "remount,bind,ro", checkpoints]
+        wait_for(lambda: subprocess.run(remount, capture_output=True, check=False).returncode == 0)
         ended_well(jobs, process, tmp_path, "run", "Read-only file system")
     finally:
         subprocess.run(["umount", "-l", checkpoints], check=True)

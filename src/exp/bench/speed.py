@@ -18,7 +18,7 @@ from typing import Any
 from exp.bench.rivals import RIVALS
 from exp.bench.speed_report import write_report
 from exp.errors import UserError
-from exp.outputs import package_versions
+from exp.outputs import PACKAGES, package_versions
 from exp.progress import track
 from exp.script import run_script
 
@@ -92,7 +92,8 @@ def _bench(arguments: argparse.Namespace, root: Path) -> None:
             rows[case] = _case(
                 [name for name in chosen if name not in PARTS or parts], network, batch_size, arguments.rounds, root
             )
-    report = {"rounds": arguments.rounds, "cores": os.cpu_count(), "packages": package_versions(), "ms_per_step": rows}
+    versions = package_versions([*PACKAGES, "torch", "lightning"])
+    report = {"rounds": arguments.rounds, "cores": os.cpu_count(), "packages": versions, "ms_per_step": rows}
     print(write_report(report, arguments.out))
 
 
