@@ -17,7 +17,6 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
-from exp.console import Display
 from exp.errors import JobsFailed, UserError
 
 STARTED = time.perf_counter()
@@ -40,6 +39,7 @@ def main(*, conf: Path) -> int:
     statuses: list[int] = []
 
     def job(config: DictConfig) -> float | None:
+        from exp.console import Display
         from exp.job import do_job, figure_for_sweeper
 
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # under another launcher than ours

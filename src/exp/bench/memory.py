@@ -32,8 +32,9 @@ def _bench(arguments: argparse.Namespace, program: Path) -> None:
         samples: dict[int, int] = {}
         while process.poll() is None:
             step = _step(Path(folder) / "run" / "metrics.jsonl")
-            if step:
-                samples[step] = _resident(process.pid)
+            memory = _resident(process.pid)
+            if step and memory:
+                samples[step] = memory
             time.sleep(0.2)
     if process.returncode or not samples:
         raise UserError(f"the run ended with status {process.returncode}, after {len(samples)} looks at its memory")
