@@ -14,7 +14,7 @@ run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 	@echo "next:        $(BIN)/python run.py model=cnn device=virtual"
 	@echo "all keys:    $(BIN)/python run.py --help"
 
-test: $(VENV)/.dev ## set everything up and run the tests (about 18 minutes)
+test: $(VENV)/.dev ## set everything up and run the tests (about 15 minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
 test-all: $(VENV)/.dev ## run all tests, also those that need minutes
