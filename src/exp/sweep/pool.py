@@ -87,7 +87,8 @@ class Pool:
         """
         waiting, since, told = list(jobs), time.monotonic(), False
         while self.running or (waiting and self._stop.signal is None):
-            free = [job for job in waiting if not is_locked(job.folder / ".lock")]
+            room = len(self.running) < self._n_jobs
+            free = [job for job in waiting if not is_locked(job.folder / ".lock")] if room else []
             if not free and not self.running and time.monotonic() - since > ORPHAN_SECONDS:
                 free = list(waiting)  # they will say themselves what is wrong
             while free and len(self.running) < self._n_jobs and self._stop.signal is None:
