@@ -61,3 +61,24 @@ def fragile(*, input_shape: tuple[int, ...], classes: int, number: int, raises: 
 
     layers = [Deadly(), keras.layers.Flatten(), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(classes)]
     return keras.Sequential(layers[:-1] if bad and number == misshapen else layers)
+
+
+def talkative(*, input_shape: tuple[int, ...], classes: int, words: bool) -> Any:
+    """A small network that logs something of each kind; words, which XLA does not know, where they are wanted."""
+    import keras
+    import tensorflow as tf
+
+    from exp import figures
+
+    class Talking(keras.layers.Layer):
+        def call(self, pictures: Any) -> Any:
+            figures.scalar("MyScalar", tf.reduce_mean(pictures))
+            figures.image("digits/first", pictures)
+            waves = tf.reshape(pictures, (-1, pictures.shape[1] * pictures.shape[2], 1))
+            figures.audio("sound", waves, sample_rate=8000)
+            figures.histogram("pixels", pictures)
+            if words:
+                figures.text("words", "so **many** words")
+            return pictures
+
+    return keras.Sequential([Talking(), keras.layers.Flatten(), keras.layers.Dense(classes)])

@@ -29,6 +29,7 @@ quick that the way into a call counts (0.35 ms a step with 20, 0.30 with 100). B
 class Parts:
     """What a run is made of."""
 
+    config: Config
     devices: "Devices"
     splits: Splits
     order: Order
@@ -36,8 +37,10 @@ class Parts:
     executor: "Executor"
     program: "Program"
     total_steps: int
-    jit_note: str | None
-    """What `exec.jit_compile=auto` came to, and why."""
+    own_figures: tuple[str, ...]
+    """Keys of what the model logs by `exp.figures`, where that is known before it runs."""
+    more_notes: tuple[str, ...]
+    """What was decided, and why: a sentence each."""
 
     def notes(self) -> list[str]:
         """What the person should know about the data, a sentence each."""
@@ -45,10 +48,18 @@ class Parts:
         absent = [
             name for label, name in enumerate(splits.class_names) if label not in splits.train.labels[: order.size]
         ]
-        notes = [*splits.notes, *([self.jit_note] if self.jit_note else [])]
+        notes = [*splits.notes, *self.more_notes]
         if absent:
             notes.append(f"data.limit={order.size}: the first examples hold none of {', '.join(absent)}")
         return notes
+
+    def detailed_every(self) -> tuple[int, ...]:
+        """Steps that are a multiple of one of these have to show their details, in a call of their own."""
+        if self.config.exec.name == "fit":
+            return ()  # Keras's calls all have one size, and it hands the figures of the last step to its callbacks
+        own = self.config.exec.name == "eager" or self.own_figures
+        histograms = self.config.summary.histograms
+        return (*([self.config.summary.figures] if own else []), *([histograms] if histograms else []))
 
     def facts(self) -> dict[str, Any]:
         """The devices and the data, for the manifest."""
@@ -82,6 +93,7 @@ def assemble(config: Config) -> Parts:
 
     from exp.device import configure
     from exp.exec import Program, make_executor
+    from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
     devices = configure(config.device, session=config.exec.name == "session")
@@ -96,9 +108,9 @@ def assemble(config: Config) -> Parts:
             model = _model(config, splits, transforms.input_shape)
             optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
             optimizer.build(model.trainable_variables)
-        jit_train, jit_note = decide_jit(
-            config.exec, model, training=config.mode == "train", devices=devices.names, transforms=transforms
-        )
+        training = config.mode == "train"
+        probed = probe(config.exec.name, model, transforms) if training else None
+        jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         feed = Feed(
             batch_size=config.data.batch_size,
             steps_per_call=_steps_per_call(config, transforms, total_steps, compiled=jit_train),
@@ -117,9 +129,23 @@ def assemble(config: Config) -> Parts:
             jit_train=jit_train,
             # A test gives the same figures in every mode, unless XLA is asked for by name.
             jit_test=config.exec.jit_compile is True,
+            gradients=config.summary.histograms is not None,
         )
         executor.prepare(program)
-    return Parts(devices, splits, order, feed, executor, program, total_steps, jit_note)
+    own = probed.figures if probed else ()
+    notes = [jit_note, *_limits(config, own, devices.replicas)]
+    return Parts(
+        config=config,
+        devices=devices,
+        splits=splits,
+        order=order,
+        feed=feed,
+        executor=executor,
+        program=program,
+        total_steps=total_steps,
+        own_figures=own,
+        more_notes=tuple(note for note in notes if note),
+    )
 
 
 def load_data(config: Config) -> tuple[Splits, Order, Transforms]:
@@ -172,6 +198,24 @@ def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
     if output != (None, classes):
         raise UserError(f"model={config.model.name}: gives {output}, and data={splits.name} has {classes} classes")
     return model
+
+
+def _limits(config: Config, own: Sequence[str], replicas: int) -> list[str]:
+    """What a mode does not do of what is asked for, a sentence each."""
+    name, notes = config.exec.name, []
+    if name == "fit" and config.summary.histograms:
+        notes.append("summary.histograms: exec=fit shows weights only; Keras keeps its gradients to itself")
+    if name == "fit" and (config.exec.steps_per_call or 1) > 1 and own:
+        notes.append("summary.figures: exec=fit shows those of the last step of a call only")
+    if name == "fit" and replicas > 1 and any(not key.startswith("scalar/") for key in own):
+        notes.append(
+            "summary.figures: exec=fit with several replicas shows scalars only; Keras takes means over replicas"
+        )
+    if name == "eager" and config.exec.show_autograph:
+        notes.append(
+            "exec.show_autograph: exec=eager makes no graph to show; autograph.py has what AutoGraph would make"
+        )
+    return notes
 
 
 def _check_replicas(config: Config, replicas: int) -> None:

@@ -4,6 +4,7 @@ TensorFlow is imported after all of it, by `exp.run`.
 """
 
 import os
+import re
 import sys
 import time
 import traceback
@@ -54,6 +55,7 @@ def main(*, conf: Path) -> int:
         return refuse("--experimental-rerun: reads a pickle, which can run any code; use resume=RUN_DIR")
     # Hydra would print its own errors, and end with status 1; with this it lets them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv[1:] = [_one_value(argument) for argument in sys.argv[1:]]
     try:
         hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
     except UserError as error:
@@ -103,6 +105,12 @@ def _chosen(choose: Callable[[DictConfig, DictConfig], Path], config: DictConfig
     except Exception:
         traceback.print_exc()
         raise SystemExit(1) from None
+
+
+def _one_value(argument: str) -> str:
+    """`exec.profile=100,110` is one value; to Hydra, a comma means a choice."""
+    key, _, value = argument.partition("=")
+    return f"{key}=[{value}]" if key == "exec.profile" and re.fullmatch(r"\d+,\d+", value) else argument
 
 
 def refuse(message: str) -> int:

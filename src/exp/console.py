@@ -16,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.tree import Tree
 
+from exp.verdict import WHAT
+
 log = logging.getLogger("exp")
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -131,6 +133,12 @@ def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("speed", f"{results['examples_per_second']:.0f} examples/s"))
     seconds = {name: value for name, value in results["seconds"].items() if value is not None}
     rows.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())))
+    parts = {name: value for name, value in results["time"].items() if name != "advice" and value}
+    if parts:
+        largest = sorted(parts.items(), key=lambda part: -part[1])
+        rows.append(("training time", ", ".join(f"{WHAT[name]} {value:.0%}" for name, value in largest)))
+    if results["time"]["advice"]:
+        rows.append(("advice", results["time"]["advice"]))
     return rows
 
 

@@ -5,25 +5,18 @@ It knows protocols, not modes: an executor runs calls, and tells `Training.after
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from exp.checkpoint import Checkpoints, NotFiniteError
 from exp.console import Display
 from exp.exec import Batches, Executor
-from exp.exec.base import Losses, TestResult
+from exp.exec.base import Details, Losses, TestResult
+from exp.profiler import Profiler
 from exp.signals import StopRequest
 from exp.summary import SummaryWriter
-
-
-@dataclass
-class Seconds:
-    """Where the time of a training went, in seconds."""
-
-    first_step: float | None = None
-    train: float = 0.0
-    data_wait: float | None = None
-    checkpoint: float = 0.0
+from exp.verdict import Seconds
 
 
 @dataclass
@@ -42,6 +35,13 @@ class Training:
     steps_per_epoch: int
     save_every: int
     log_every: int
+    figures_every: int = 100
+    """Steps between two that log the model's own figures."""
+    histograms_every: int | None = None
+    """Steps between two that log histograms of weights and gradients."""
+    weights: Sequence[Any] = ()
+    """The model's variables, for histograms."""
+    profiler: Profiler | None = None
     test: Callable[[], TestResult] | None = None
     """Tests the model as it is, where every checkpoint is to be tested."""
     tested: tuple[int, TestResult] | None = None
@@ -56,6 +56,9 @@ class Training:
         self.display.begin(done=self.step, total=self.last)
         self._first, self._first_call_steps = self.step, 0
         self._started = time.perf_counter()
+        self._batches = batches
+        if self.profiler:
+            self.profiler.after(self.step)
         try:
             if self.stop.signal is not None:
                 self._interrupt()
@@ -66,10 +69,12 @@ class Training:
             self._diverged(str(error), error.step)
         finally:
             self.display.end()
+            if self.profiler:
+                self.profiler.end(self.step)
             self.seconds.train = time.perf_counter() - self._started
             self.seconds.data_wait = batches.wait_seconds if self.executor.waits_visible else None
 
-    def after_call(self, first: int, losses: Losses) -> bool:
+    def after_call(self, first: int, losses: Losses, details: Details | None = None) -> bool:
         """Log a call's losses, save if it is time, and say whether to go on.
 
         Raises:
@@ -79,6 +84,7 @@ class Training:
         if not self._first_call_steps:
             self._first_call_steps = len(losses)
             self.seconds.first_step = time.perf_counter() - self._started
+            self.seconds.first_wait = self._batches.wait_seconds
         rows = []
         for step, loss in enumerate(losses.tolist(), first + 1):
             self.step, self.loss = step, loss
@@ -87,15 +93,31 @@ class Training:
                 rows.append((step, loss, (step - 1) // self.steps_per_epoch))
             if not finite:
                 break
+        started = time.perf_counter()
         self.summary.losses(rows)
         if not finite:
             return self._diverged(f"the loss of step {step} is {loss}", step)
+        self._show(details)
+        if self.profiler:
+            self.profiler.after(self.step)
+        self.seconds.summary += time.perf_counter() - started
         self.display.advance(done=self.step, loss=losses[-1].item())
         if self.step % self.save_every == 0 or self.step == self.last:
             self._save(test=self.test is not None)
         if self.stop.signal is not None and self.step < self.last:
             self._interrupt()
         return self.status == "completed"
+
+    def _show(self, details: Details | None) -> None:
+        """Log the details of the last step, where they are due."""
+        if details and details.figures and self.step % self.figures_every == 0:
+            self.summary.figures(self.step, details.figures)
+        if self.histograms_every and self.step % self.histograms_every == 0:
+            gradients = details.gradients if details else {}
+            with self.executor.scope():
+                values = self.executor.read(self.weights)
+            weights = {f"weights/{weight.path}": value for weight, value in zip(self.weights, values, strict=True)}
+            self.summary.histograms(self.step, {**weights, **{f"gradients/{p}": v for p, v in gradients.items()}})
 
     def _diverged(self, what: str, step: int) -> bool:
         epoch, batch = divmod(step - 1, self.steps_per_epoch)
@@ -111,18 +133,22 @@ class Training:
 
     def _save(self, *, test: bool) -> None:
         metrics = {} if self.loss is None else {"train/loss": self.loss}
+        started = time.perf_counter()
         if test and self.test is not None:
             result = self.test()
             self.tested = self.step, result
             metrics |= {"test/loss": result.loss, "test/accuracy": result.accuracy}
             self.summary.test(self.step, {"test/loss": result.loss, "test/accuracy": result.accuracy})
-        started = time.perf_counter()
+        tested = time.perf_counter()
         # The figures go to disk first: a checkpoint must never be ahead of the log of its run.
         self.summary.flush()
+        flushed = time.perf_counter()
+        self.seconds.tests += tested - started
+        self.seconds.summary += flushed - tested
         with self.executor.scope():
             finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
             self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite)
-        self.seconds.checkpoint += time.perf_counter() - started
+        self.seconds.checkpoint += time.perf_counter() - flushed
 
     def _wait_for_saves(self) -> None:
         started = time.perf_counter()

@@ -99,7 +99,7 @@ class RunFolder:
 
 def empty_results(mode: str) -> dict[str, Any]:
     """`results.json` of a run that has done nothing yet: every key of the contract is there."""
-    seconds = ("import", "build", "first_step", "train", "data_wait", "checkpoint", "test", "total")
+    seconds = ("import", "build", "first_step", "train", "data_wait", "checkpoint", "summary", "test", "total")
     return {
         "status": None,
         "mode": mode,
@@ -110,6 +110,9 @@ def empty_results(mode: str) -> dict[str, Any]:
         "test": {"loss": None, "accuracy": None, "examples": None},
         "weights_sha256": None,
         "seconds": dict.fromkeys(seconds),
+        "time": {"advice": None},
+        "traces": 0,
+        "trace_list": [],
         "examples_per_second": None,
         "checkpoint": None,
         "error": None,

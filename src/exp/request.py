@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from exp.config import Config, parse
+from exp.config.later import with_later_keys
 from exp.config.parse import REQUEST_KEYS, check_batch_size
 from exp.config.targets import locate
 from exp.errors import UserError
@@ -228,7 +229,7 @@ def stored_config(key: str, value: Any) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
     if not isinstance(stored, dict):
         raise UserError(f"{path}: is not a configuration")
-    return {str(k): v for k, v in stored.items() if k not in REQUEST_KEYS}
+    return with_later_keys({str(k): v for k, v in stored.items() if k not in REQUEST_KEYS})
 
 
 def _relative(folder: Path) -> Path:

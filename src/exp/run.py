@@ -121,10 +121,15 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
         if status == "completed":
             status = run.test()
             results["seconds"]["test"] = clock.lap()
+        run.show_graphs()
         results["status"] = status
     finally:
+        traces = executor.traces
+        results |= {"traces": len(traces.traces), "trace_list": traces.facts()}
         summary.ended(results["step"], results["status"] or "failed")
         summary.close()
+    for line in traces.warnings():
+        display.say(line)
 
 
 def _begin(request: Request, parts: Parts, display: Display) -> "Beginning":

@@ -1,7 +1,7 @@
 """The two things that a run does, training and testing, each from its parts to its figures in `results`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,10 @@ from exp.exec import Batches
 from exp.exec.base import TestResult
 from exp.loop import Training
 from exp.outputs import RunFolder
+from exp.profiler import Profiler
 from exp.signals import StopRequest
 from exp.summary import SummaryWriter
+from exp.verdict import advice, shares
 
 
 @dataclass
@@ -41,6 +43,8 @@ class Stages:
             last=parts.total_steps,
             steps_per_call=parts.program.steps_per_call,
             every=config.checkpoint.every,
+            detailed=parts.detailed_every(),
+            ends=self._profile_ends(),
         )
         self._log_beginning(anything_left=bool(calls))
         checkpoints = self._checkpoints()
@@ -57,6 +61,10 @@ class Stages:
             steps_per_epoch=parts.order.steps_per_epoch,
             save_every=config.checkpoint.every,
             log_every=config.summary.every,
+            figures_every=config.summary.figures,
+            histograms_every=config.summary.histograms,
+            weights=parts.program.model.trainable_variables,
+            profiler=self._profiler(),
             loss=self._known_metrics().get("train/loss"),
             test=(lambda: parts.executor.test(tests)) if (config.checkpoint.best or "").startswith("test/") else None,
         )
@@ -65,6 +73,8 @@ class Stages:
         finally:
             checkpoints.close()
             self._note(training, checkpoints)
+        if training.profiler and training.profiler.note:
+            display.say(training.profiler.note)
         if training.tested and training.tested[0] == training.step:
             self._tested = training.tested[1]
         return training.status
@@ -112,6 +122,26 @@ class Stages:
         checkpoints.adopt(beginning.earlier)
         return checkpoints
 
+    def show_graphs(self) -> None:
+        """What `exec.show_autograph` asks for: AutoGraph's code, and the graph that was traced."""
+        if not self.config.exec.show_autograph:
+            return
+        from exp.autograph import write_code
+
+        write_code(self.folder.path / "autograph.py")
+        graphs = self.parts.executor.traces.graphs
+        if graphs:
+            self.summary.graph(graphs.get("train", next(iter(graphs.values()))))
+
+    def _profiler(self) -> Profiler | None:
+        wanted = self.config.exec.profile
+        return Profiler(self.folder.path, first=wanted[0], last=wanted[1]) if wanted else None
+
+    def _profile_ends(self) -> Sequence[int]:
+        """Calls end where profiling begins and ends; Keras's calls all have one size."""
+        wanted = self.config.exec.profile
+        return (wanted[0] - 1, wanted[1]) if wanted and self.config.exec.name != "fit" else ()
+
     def _note(self, training: Training, checkpoints: Checkpoints) -> None:
         self.results |= {
             "step": training.step,
@@ -121,7 +151,11 @@ class Stages:
             "checkpoint": str(checkpoints.newest) if checkpoints.newest else None,
             "error": training.error,
         }
-        self.results["seconds"] |= vars(training.seconds)
+        seconds = training.seconds
+        timed = ("first_step", "train", "data_wait", "checkpoint", "summary")
+        self.results["seconds"] |= {name: getattr(seconds, name) for name in timed}
+        parts = shares(seconds)
+        self.results["time"] = {**parts, "advice": advice(parts, self.config)}
 
     def _show_predictions(self, dataset: Any) -> None:
         from exp.show.charts import confusion_chart

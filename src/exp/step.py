@@ -23,6 +23,15 @@ class Sums(NamedTuple):
     """int32: how many examples there were."""
 
 
+class Update(NamedTuple):
+    """What a training step did."""
+
+    loss: tf.Tensor
+    """float32 scalar: the mean loss of the batch, before the update."""
+    gradients: list[Any]
+    """For each trainable variable, in order; None where the loss does not depend on it."""
+
+
 def scaled(pictures: tf.Tensor) -> tf.Tensor:
     """Pictures as float32: uint8 pixels become 0..1, inside the graph; anything else stays."""
     if pictures.dtype == tf.uint8:
@@ -35,7 +44,7 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
 
 
-def train_step(model: Any, optimizer: Any, pictures: tf.Tensor, labels: tf.Tensor, global_batch: int) -> tf.Tensor:
+def train_step(model: Any, optimizer: Any, pictures: tf.Tensor, labels: tf.Tensor, global_batch: int) -> Update:
     """One update of the weights, in one replica.
 
     Args:
@@ -46,7 +55,7 @@ def train_step(model: Any, optimizer: Any, pictures: tf.Tensor, labels: tf.Tenso
         global_batch: the number of examples in the batch over all replicas.
 
     Returns:
-        This replica's share of the batch's mean loss, a float32 scalar: the sum over replicas is the mean.
+        This replica's shares of the batch's mean loss and of its gradients: the sum over replicas is the mean.
     """
     with tf.GradientTape() as tape:
         logits = model(scaled(pictures), training=True)
@@ -55,8 +64,9 @@ def train_step(model: Any, optimizer: Any, pictures: tf.Tensor, labels: tf.Tenso
             share = tf.cast(tf.shape(labels)[0], loss.dtype) / global_batch
             loss += tf.add_n(model.losses) * share
     weights = model.trainable_variables
-    optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
-    return loss
+    gradients = tape.gradient(loss, weights)
+    optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    return Update(loss, gradients)
 
 
 def eval_step(model: Any, pictures: tf.Tensor, labels: tf.Tensor) -> Sums:

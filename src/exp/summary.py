@@ -9,12 +9,14 @@ import json
 import math
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS, STATUS_UNKNOWN
 from tensorboard.plugins.hparams.metadata import PLUGIN_NAME, SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
@@ -23,9 +25,15 @@ from tensorflow.core.framework.summary_pb2 import Summary
 from tensorflow.core.util.event_pb2 import Event
 
 from exp.config import yaml_text
+from exp.event_values import picture_of, values_of
+from exp.figures import kind_of
 from exp.files import write_atomically
 
 TRAINING_LOSS = "train/loss"
+MADE_AGAIN = ("test/", "train/batches")
+"""Tags of what is made again where a run goes on from a step: a test after it may have been cut off."""
+WAITING = 2
+"""Sets of own figures that may wait to be written: they can be as large as the model."""
 
 
 class SummaryWriter:
@@ -34,7 +42,7 @@ class SummaryWriter:
     def __init__(self, folder: Path, *, done: int) -> None:
         """Go on after `done` steps: what an earlier, killed process logged of later ones is dropped.
 
-        Of the last step itself only the training loss stays: a test after it may have been cut off, and is made again.
+        Of the last step itself all stays that is not made again: a test after it may have been cut off.
         """
         _drop_later_events(folder, done)
         _drop_later_lines(folder / "metrics.jsonl", done)
@@ -51,6 +59,7 @@ class SummaryWriter:
         # Training does not wait for its log: a thread writes, in the order of the calls.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="summary")
         self._pending: list[Future[None]] = []
+        self._room = threading.BoundedSemaphore(WAITING)
 
     def losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
         """Mean training losses of global batches: (step, loss, epoch) each."""
@@ -62,10 +71,26 @@ class SummaryWriter:
 
     def picture(self, step: int, tag: str, picture: Any) -> None:
         """A picture for TensorBoard's Images tab: (height, width, 1 or 3) uint8."""
-        height, width, channels = picture.shape
-        image = Summary.Image(height=height, width=width, colorspace=channels)
-        image.encoded_image_string = tf.io.encode_png(picture).numpy()
-        self._later(self._event, step, Summary(value=[Summary.Value(tag=tag, image=image)]))
+        self._later(self._event, step, Summary(value=[Summary.Value(tag=tag, image=picture_of(picture))]))
+
+    def figures(self, step: int, figures: Mapping[str, Any]) -> None:
+        """The run's own figures after a step, as `exp.figures` collects them; scalars join the line of that step.
+
+        Arrays may be large: where several steps' figures wait to be written, this waits too.
+        """
+        self._room.acquire()
+        self._later(self._figures, step, dict(figures))
+
+    def histograms(self, step: int, arrays: Mapping[str, Any]) -> None:
+        """The distributions of arrays after a step, by tag."""
+        self._room.acquire()
+        self._later(self._figures, step, {f"histogram/{tag}": array for tag, array in arrays.items()})
+
+    def graph(self, graph: Any) -> None:
+        """A `tf.Graph` for TensorBoard's Graphs tab."""
+        definition = graph.as_graph_def().SerializeToString()
+        event = Event(wall_time=time.time(), graph_def=definition)
+        self._later(lambda: self._events.write(event.SerializeToString()))
 
     def hparams(self, config: Mapping[str, Any]) -> None:
         """The configuration, by dotted key, for TensorBoard's HParams tab; it shows those keys first that differ."""
@@ -119,6 +144,16 @@ class SummaryWriter:
         self._line(step, figures)
         self._scalars(step, figures)
 
+    def _figures(self, step: int, figures: Mapping[str, Any]) -> None:
+        try:
+            arrays = {key: np.asarray(value) for key, value in figures.items()}
+        finally:
+            self._room.release()
+        scalars = {key.partition("/")[2]: float(value) for key, value in arrays.items() if kind_of(key) == "scalar"}
+        if scalars:
+            self._line(step, scalars)
+        self._event(step, Summary(value=[value for key, array in arrays.items() for value in values_of(key, array)]))
+
     def _flush(self) -> None:
         self._lines.flush()
         self._events.flush()
@@ -169,7 +204,7 @@ def _before(record: bytes, done: int) -> bytes | None:
     event = Event.FromString(record)
     if event.step < done or not event.summary.value:
         return record if event.step <= done else None
-    values = [value for value in event.summary.value if event.step == done and value.tag == TRAINING_LOSS]
+    values = [value for value in event.summary.value if event.step == done and not value.tag.startswith(MADE_AGAIN)]
     if not values:
         return None
     stays = Event(wall_time=event.wall_time, step=event.step, summary=Summary(value=values))
@@ -204,5 +239,5 @@ def _line_before(line: str, done: int) -> str | None:
         return None  # the end of a line that a killed process did not finish
     if step < done:
         return line
-    own = {key: row[key] for key in ("step", "loss", "epoch") if key in row}
-    return json.dumps(own) if step == done and "loss" in own else None
+    own = {key: value for key, value in row.items() if not key.startswith(MADE_AGAIN)}
+    return json.dumps(own) if step == done and len(own) > 1 else None

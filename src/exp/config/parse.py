@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exp.config.schema import (
+    PROFILE,
     AllDevices,
     Checkpoint,
     Config,
@@ -230,11 +231,17 @@ _TYPES = {
 }
 
 
+_KEYS = {
+    "device.memory": "growth, full, a limit of at least 64 (MB), or in a session a fraction between 0 and 1",
+    "exec.jit_compile": "true, false, or auto",
+    "exec.profile": PROFILE,
+}
+
+
 def _allowed(path: str, kind: str, context: Mapping[str, Any], error: ErrorDetails) -> str:
-    if path.endswith(".memory"):
-        return "growth, full, a limit of at least 64 (MB), or in a session a fraction between 0 and 1"
-    if path.endswith(".jit_compile"):
-        return "true, false, or auto"
+    own = _KEYS.get(path.partition("[")[0])
+    if own:
+        return own
     if kind == "literal_error":
         return f"one of {context['expected']}".replace("'", "")
     if kind in _NUMBERS:

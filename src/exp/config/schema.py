@@ -5,7 +5,7 @@ No field has a default: every default value lives in `conf/`.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag
 
 from exp.config.targets import Target
 from exp.config.transforms import AnyTransform
@@ -32,12 +32,25 @@ class Data(Section):
     transforms: list[AnyTransform]
 
 
+def _rising(steps: list[int]) -> list[int]:
+    if steps[0] > steps[1]:
+        raise ValueError(PROFILE)
+    return steps
+
+
+PROFILE = "the first and the last step to profile, such as 100,110"
+Profile = Annotated[list[PositiveInt], Field(min_length=2, max_length=2), AfterValidator(_rising)]
+"""The first and the last step."""
+
+
 class Exec(Section):
     """How a step is executed."""
 
     name: Literal["eager", "function", "session", "fit"]
     steps_per_call: Annotated[int, Field(ge=1, le=10_000)] | None
     jit_compile: bool | Literal["auto"]
+    show_autograph: bool
+    profile: Profile | None
 
 
 class DeviceSection(Section):
@@ -111,6 +124,8 @@ class Summary(Section):
 
     every: PositiveInt
     images: bool
+    figures: PositiveInt
+    histograms: PositiveInt | None
 
 
 class Config(Section):

@@ -4,7 +4,7 @@ A call is one trip from Python into TensorFlow: one or more training steps. Ever
 nothing is ever retraced; what is not needed of it is filled with -1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ class Call(NamedTuple):
     first: int
     """The number of steps already done when the call begins."""
     steps: int
+    detailed: bool = False
+    """Whether it is a single step that also shows its details, such as gradients."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,35 @@ class Feed:
         return self.steps_per_call, self.batch_size
 
 
-def plan_calls(*, first: int, last: int, steps_per_call: int, every: int) -> list[Call]:
-    """Divide the steps from `first` to `last` into calls that never run past a multiple of `every` (a checkpoint)."""
+def plan_calls(
+    *,
+    first: int,
+    last: int,
+    steps_per_call: int,
+    every: int,
+    detailed: Sequence[int] = (),
+    ends: Sequence[int] = (),
+) -> list[Call]:
+    """Divide the steps from `first` to `last` into calls.
+
+    Args:
+        first: steps done so far.
+        last: steps done in the end.
+        steps_per_call: the most that a call takes.
+        every: no call runs past a multiple of this (a checkpoint).
+        detailed: each step that is a multiple of one of these is a call of its own, and detailed.
+        ends: nor does a call run past one of these steps.
+    """
     calls = []
     while first < last:
-        stop = min(first + steps_per_call, last, (first // every + 1) * every)
+        due = min(((first // period + 1) * period for period in detailed), default=last + 1)
+        if due == first + 1:
+            calls.append(Call(first, 1, detailed=True))
+            first = due
+            continue
+        stop = min(
+            [first + steps_per_call, last, (first // every + 1) * every, due - 1, *(e for e in ends if e > first)]
+        )
         calls.append(Call(first, stop - first))
         first = stop
     return calls

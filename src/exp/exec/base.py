@@ -1,7 +1,7 @@
 """What every execution mode is, and what they share: the step over all replicas, and many steps in one graph."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -10,13 +10,25 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from exp import step
+from exp import figures, step
 from exp.checkpoint import EagerAccess
+from exp.traces import TraceLog
 
 Losses = npt.NDArray[np.float32]
 
-AfterCall = Callable[[int, Losses], bool]
-"""Told after each call: the number of steps done before it, and the loss of each of its steps. False stops."""
+
+class Details(NamedTuple):
+    """What a single step shows besides its loss, as arrays or tensors."""
+
+    figures: Mapping[str, Any]
+    """Of the model's own, as `exp.figures` collects them."""
+    gradients: Mapping[str, Any]
+    """Of each trainable variable, by its path; empty unless `Program.gradients`."""
+
+
+AfterCall = Callable[[int, Losses, Details | None], bool]
+"""Told after each call: the number of steps done before it, the loss of each of its steps, and of a detailed call the
+details of its last step. False stops."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class Program:
     """Whether XLA compiles the training step."""
     jit_test: bool = False
     """Whether it compiles the evaluation step."""
+    gradients: bool = False
+    """Whether a detailed step gives its gradients."""
 
 
 class TestResult(NamedTuple):
@@ -72,6 +86,8 @@ class Executor(Protocol):
 
     waits_visible: bool
     """Whether waiting for data happens where `Batches` can see it."""
+    traces: TraceLog
+    """What was traced; an executor without graphs leaves it empty."""
 
     def scope(self) -> AbstractContextManager[Any]:
         """The context that the run's variables live in; it can be entered again and again."""
@@ -113,9 +129,8 @@ def replica_rows(batch_size: int, replicas: int, replica: int) -> slice:
 
 
 def _on_replicas(program: Program, function: Callable[[Any, Any], Any], pictures: Any, labels: Any) -> Any:
-    """Run a function on each replica's part of a batch, and sum what it returns over the replicas."""
-    strategy = program.strategy
-    replicas = strategy.num_replicas_in_sync
+    """Run a function on each replica's part of a batch; what it returns, replica by replica."""
+    replicas = program.strategy.num_replicas_in_sync
 
     def on_replica(pictures: Any, labels: Any) -> Any:
         if replicas > 1:
@@ -124,24 +139,50 @@ def _on_replicas(program: Program, function: Callable[[Any, Any], Any], pictures
             pictures, labels = pictures[rows], labels[rows]
         return function(pictures, labels)
 
-    results = strategy.run(on_replica, args=(pictures, labels))
-    return tf.nest.map_structure(lambda part: strategy.reduce("SUM", part, axis=None), results)
+    return program.strategy.run(on_replica, args=(pictures, labels))
+
+
+def _summed(program: Program, results: Any) -> Any:
+    """The sums over the replicas."""
+    return tf.nest.map_structure(lambda part: program.strategy.reduce("SUM", part, axis=None), results)
 
 
 def train_batch(program: Program, pictures: Any, labels: Any) -> Any:
     """One training step over all replicas; returns the mean loss of the batch."""
-    return _on_replicas(
-        program,
-        lambda x, y: step.train_step(program.model, program.optimizer, x, y, program.batch_size),
-        pictures,
-        labels,
-    )
+
+    def update(x: Any, y: Any) -> Any:
+        return step.train_step(program.model, program.optimizer, x, y, program.batch_size).loss
+
+    return _summed(program, _on_replicas(program, update, pictures, labels))
+
+
+def detailed_batch(program: Program, pictures: Any, labels: Any) -> tuple[Any, Details]:
+    """The same step, and its details."""
+    paths = [variable.path for variable in program.model.trainable_variables]
+
+    def update(x: Any, y: Any) -> Any:
+        with figures.collected() as found:
+            done = step.train_step(program.model, program.optimizer, x, y, program.batch_size)
+        share = x.shape[0] / program.batch_size  # so that the sum over replicas is the mean over the batch
+        scalars = {key: value * share for key, value in found.items() if figures.kind_of(key) == "scalar"}
+        others = {key: value for key, value in found.items() if key not in scalars}
+        wanted = zip(paths, done.gradients, strict=True) if program.gradients else ()
+        gradients = {path: tf.convert_to_tensor(gradient) for path, gradient in wanted if gradient is not None}
+        return (done.loss, scalars, gradients), others
+
+    results, others = _on_replicas(program, update, pictures, labels)
+    loss, scalars, gradients = _summed(program, results)
+    first = {key: program.strategy.experimental_local_results(value)[0] for key, value in others.items()}
+    return loss, Details({**scalars, **first}, gradients)
 
 
 def eval_batch(program: Program, pictures: Any, labels: Any) -> step.Sums:
     """One evaluation step over all replicas; returns the sums of the batch."""
-    sums = _on_replicas(program, lambda x, y: step.eval_step(program.model, x, y), pictures, labels)
-    return step.Sums(*sums)
+
+    def evaluate(x: Any, y: Any) -> Any:
+        return step.eval_step(program.model, x, y)
+
+    return step.Sums(*_summed(program, _on_replicas(program, evaluate, pictures, labels)))
 
 
 def train_many(program: Program, pictures: Any, labels: Any, steps: Any) -> Any:

@@ -10,10 +10,12 @@ from exp.exec.base import (
     EagerVariables,
     Program,
     TestResult,
+    detailed_batch,
     eval_batch,
     total,
     train_batch,
 )
+from exp.traces import TraceLog
 
 
 class EagerExecutor(EagerVariables):
@@ -23,13 +25,18 @@ class EagerExecutor(EagerVariables):
 
     def prepare(self, program: Program) -> None:
         """Keep the program."""
-        self._program = program
+        self._program, self.traces = program, TraceLog()
 
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Step by step."""
         for call, pictures, labels in batches:
-            losses = [train_batch(self._program, pictures[i], labels[i]).numpy() for i in range(call.steps)]
-            if not after_call(call.first, np.array(losses, np.float32)):
+            if call.detailed:
+                loss, details = detailed_batch(self._program, pictures[0], labels[0])
+                losses = [loss.numpy()]
+            else:
+                losses = [train_batch(self._program, pictures[i], labels[i]).numpy() for i in range(call.steps)]
+                details = None
+            if not after_call(call.first, np.array(losses, np.float32), details):
                 return
 
     def test(self, dataset: Any) -> TestResult:

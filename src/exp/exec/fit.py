@@ -10,10 +10,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from exp import step
-from exp.exec.base import AfterCall, Batches, EagerVariables, Program, TestResult
+from exp import figures, step
+from exp.exec.base import AfterCall, Batches, Details, EagerVariables, Program, TestResult
+from exp.traces import TraceLog
 
 ACCURACY = "sparse_categorical_accuracy"
+OWN = "own:"
+"""Begins the names, among Keras's logs, of the model's own figures."""
 
 
 class StepLosses(keras.metrics.Metric):  # type: ignore[misc]
@@ -48,8 +51,35 @@ class _AfterCall(keras.callbacks.Callback):  # type: ignore[misc]
         """Runs once for every `steps_per_execution` steps."""
         call = next(self._calls)
         losses = np.asarray(logs["step_losses"], np.float32)[-call.steps :]
-        if not self._after_call(call.first, losses):
+        own = {name.removeprefix(OWN): value for name, value in logs.items() if name.startswith(OWN)}
+        if not self._after_call(call.first, losses, Details(own, {})):
             self.model.stop_training = True
+
+
+class Observed(keras.Model):  # type: ignore[misc]
+    """A Keras model that notes its traces, and puts the model's own figures into Keras's logs."""
+
+    def __init__(self, *arguments: Any, traces: TraceLog, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._log = traces
+
+    def train_step(self, data: Any) -> Any:
+        """Keras's; each replica calls it once for a trace."""
+        with self._log.tracing("train", _arguments(data), once_a_graph=True), figures.collected() as own:
+            logs = super().train_step(data)
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            # Keras takes the mean of logs over replicas, which only numbers have.
+            own = {key: value for key, value in own.items() if figures.kind_of(key) == "scalar"}
+        return {**logs, **{f"{OWN}{key}": value for key, value in own.items()}}
+
+    def test_step(self, data: Any) -> Any:
+        """Keras's."""
+        with self._log.tracing("test", _arguments(data), once_a_graph=True):
+            return super().test_step(data)
+
+
+def _arguments(data: Any) -> dict[str, Any]:
+    return dict(zip(("pictures", "labels", "weights"), data, strict=False))
 
 
 class FitExecutor(EagerVariables):
@@ -63,10 +93,11 @@ class FitExecutor(EagerVariables):
 
     def prepare(self, program: Program) -> None:
         """Wrap and compile."""
+        self.traces = TraceLog()
         with program.strategy.scope():
             pictures = keras.Input(program.input_shape, dtype=program.pixel_type)
             scaled = keras.layers.Rescaling(step.SCALE)(pictures) if program.pixel_type == "uint8" else pictures
-            self._outer = keras.Model(pictures, program.model(scaled))
+            self._outer = Observed(pictures, program.model(scaled), traces=self.traces)
             self._accuracy = keras.metrics.SparseCategoricalAccuracy(name=ACCURACY)
             self._outer.compile(
                 optimizer=program.optimizer,

@@ -10,39 +10,55 @@ from exp.exec.base import (
     EagerVariables,
     Program,
     TestResult,
+    detailed_batch,
     element_spec,
     eval_many,
     total,
     train_many,
 )
+from exp.traces import Traced, TraceLog
 
 
 class FunctionExecutor(EagerVariables):
-    """One trace for training and one for testing, whatever the number of steps in a call."""
+    """One trace for training, one for a detailed step, and one for testing, whatever the number of steps in a call."""
 
     waits_visible = True
 
     def prepare(self, program: Program) -> None:
         """Define the functions; they are traced when they are first called."""
-        specs = element_spec(program)
-        self._train = tf.function(
+        specs = list(element_spec(program))
+        self.traces = TraceLog()
+        self._train = Traced(
             lambda pictures, labels, steps: train_many(program, pictures, labels, steps),
+            name="train",
+            log=self.traces,
             input_signature=[*specs, tf.TensorSpec((), tf.int32)],
             jit_compile=program.jit_train or None,  # None leaves the choice for each operation to TensorFlow
-            autograph=False,
         )
-        self._test = tf.function(
+        self._detailed = Traced(
+            lambda pictures, labels: detailed_batch(program, pictures[0], labels[0]),
+            name="detailed",
+            log=self.traces,
+            input_signature=specs,
+            jit_compile=program.jit_train or None,
+        )
+        self._test = Traced(
             lambda pictures, labels: eval_many(program, pictures, labels),
-            input_signature=list(specs),
+            name="test",
+            log=self.traces,
+            input_signature=specs,
             jit_compile=program.jit_test or None,
-            autograph=False,
         )
 
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Call by call."""
         for call, pictures, labels in batches:
-            losses = self._train(pictures, labels, tf.constant(call.steps))
-            if not after_call(call.first, losses.numpy()[: call.steps]):
+            if call.detailed:
+                loss, details = self._detailed(pictures, labels)
+                losses = tf.reshape(loss, [1])
+            else:
+                losses, details = self._train(pictures, labels, tf.constant(call.steps)), None
+            if not after_call(call.first, losses.numpy()[: call.steps], details):
                 return
 
     def test(self, dataset: Any) -> TestResult:

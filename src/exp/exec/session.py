@@ -9,7 +9,19 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from exp import step
-from exp.exec.base import AfterCall, Batches, Program, TestResult, element_spec, eval_many, total, train_many
+from exp.exec.base import (
+    AfterCall,
+    Batches,
+    Details,
+    Program,
+    TestResult,
+    detailed_batch,
+    element_spec,
+    eval_many,
+    total,
+    train_many,
+)
+from exp.traces import Traced, TraceLog
 
 v1 = tf.compat.v1
 
@@ -26,6 +38,8 @@ class SessionExecutor:
         self._graph = tf.Graph()
         self._session = v1.Session(graph=self._graph, config=config)
         self._predicted: tuple[Any, Any] | None = None
+        self._detailed: tuple[Any, Details] | None = None
+        self.traces = TraceLog()
 
     def scope(self) -> AbstractContextManager[Any]:
         """The private graph, with its session as the default one: saving and restoring need it too."""
@@ -45,15 +59,17 @@ class SessionExecutor:
         self._program = program
         self._inputs = [v1.placeholder(spec.dtype, spec.shape, spec.name) for spec in element_spec(program)]
         self._steps = v1.placeholder(tf.int32, (), "steps")
-        train = tf.function(
+        train = Traced(
             lambda pictures, labels, steps: train_many(program, pictures, labels, steps),
+            name="train",
+            log=self.traces,
             jit_compile=program.jit_train or None,
-            autograph=False,
         )
-        test = tf.function(
+        test = Traced(
             lambda pictures, labels: eval_many(program, pictures, labels),
+            name="test",
+            log=self.traces,
             jit_compile=program.jit_test or None,
-            autograph=False,
         )
         self._losses = train(*self._inputs, self._steps)
         self._sums = test(*self._inputs)
@@ -62,9 +78,14 @@ class SessionExecutor:
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Call by call."""
         for call, pictures, labels in batches:
-            feed = {**self._feed(pictures, labels), self._steps: call.steps}
-            losses = self._session.run(self._losses, feed_dict=feed)
-            if not after_call(call.first, losses[: call.steps]):
+            feed = self._feed(pictures, labels)
+            if call.detailed:
+                loss, details = self._session.run(self._detailed_step(), feed_dict=feed)
+                losses = np.reshape(loss, [1])
+            else:
+                losses = self._session.run(self._losses, feed_dict={**feed, self._steps: call.steps})
+                details = None
+            if not after_call(call.first, losses[: call.steps], details):
                 return
 
     def test(self, dataset: Any) -> TestResult:
@@ -93,6 +114,20 @@ class SessionExecutor:
                 initialisers.append(replica.initializer)
                 feed[replica.initializer.inputs[1]] = value
         self._session.run(initialisers, feed_dict=feed)
+
+    def _detailed_step(self) -> tuple[Any, Details]:
+        """What a detailed step fetches, from a graph that is built the first time."""
+        if self._detailed is None:
+            program = self._program
+            step_of = Traced(
+                lambda pictures, labels: detailed_batch(program, pictures[0], labels[0]),
+                name="detailed",
+                log=self.traces,
+                jit_compile=program.jit_train or None,
+            )
+            with self.scope():
+                self._detailed = step_of(*self._inputs)
+        return self._detailed
 
     def _feed(self, pictures: Any, labels: Any) -> dict[Any, Any]:
         return dict(zip(self._inputs, (pictures.numpy(), labels.numpy()), strict=True))

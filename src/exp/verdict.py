@@ -1,0 +1,95 @@
+"""Where the time of a training went: shares that add up to one, and a sentence of advice where one dominates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exp.config import Config
+
+LARGE = 0.2
+"""A share that is worth advice."""
+SMALL = 0.05
+"""What the advice aims at."""
+WHAT = {
+    "data_wait": "waiting for data",
+    "computing": "computing",
+    "summaries": "writing summaries",
+    "checkpoints": "saving checkpoints",
+    "tests": "testing at checkpoints",
+    "first_call": "first call",
+}
+
+
+@dataclass
+class Seconds:
+    """Where the time of a training went, in seconds."""
+
+    first_step: float | None = None
+    """To the end of the first call, which builds graphs."""
+    train: float = 0.0
+    """All of it."""
+    data_wait: float | None = None
+    """Waiting for batches; None where that cannot be seen."""
+    checkpoint: float = 0.0
+    """Saving, as far as training waited for it."""
+    summary: float = 0.0
+    """Logging, as far as training waited for it."""
+    tests: float = 0.0
+    """Testing at checkpoints."""
+    first_wait: float = field(default=0.0)
+    """The part of `data_wait` before the first call."""
+
+
+def shares(seconds: Seconds) -> dict[str, float | None]:
+    """The parts of a training's time, by the names of `WHAT`: they add up to 1. Empty if there was no training.
+
+    What is not seen counts as computing: `data_wait` is None where Keras fetches the batches inside its graph.
+    """
+    if not seconds.train:
+        return {}
+    parts: dict[str, float | None] = {
+        "first_call": max((seconds.first_step or 0) - seconds.first_wait, 0),
+        "data_wait": seconds.data_wait,
+        "summaries": seconds.summary,
+        "checkpoints": seconds.checkpoint,
+        "tests": seconds.tests,
+    }
+    parts["computing"] = max(seconds.train - sum(value or 0 for value in parts.values()), 0)
+    return {name: None if value is None else value / seconds.train for name, value in parts.items()}
+
+
+def advice(parts: Mapping[str, float | None], config: Config) -> str | None:
+    """One plain sentence about the largest part of the time that is not computing; None where none is large."""
+    cost = {name: value for name, value in parts.items() if name not in ("computing", "first_call") and value}
+    if not cost:
+        return None
+    name = max(cost, key=lambda part: cost[part])
+    if cost[name] < LARGE:
+        return None
+    return f"{cost[name]:.0%} of the training time is {WHAT[name]}: {_remedy(name, cost[name], config)}"
+
+
+def _remedy(name: str, share: float, config: Config) -> str:
+    every = config.checkpoint.every
+    seldom = every * max(2, round(share / (1 - share) / SMALL))
+    if name == "checkpoints":
+        return f"try checkpoint.every={seldom} instead of {every}"
+    if name == "tests":
+        return f"checkpoint.best={config.checkpoint.best} tests at every checkpoint; try checkpoint.every={seldom}"
+    if name == "summaries":
+        keys = {
+            "histograms": config.summary.histograms,
+            "figures": config.summary.figures,
+            "every": config.summary.every,
+        }
+        key, period = next((key, period) for key, period in keys.items() if period is not None)
+        if key == "figures" and period >= 100:
+            key, period = "every", config.summary.every
+        return f"try summary.{key}={period * 10} instead of {period}"
+    cache = config.data.target.arguments.get("cache")
+    if cache == "none":
+        return "reading and decoding are slow; try data.cache=memory"
+    if config.data.transforms:
+        return "try fewer data.transforms, or more device.threads"
+    return (
+        "the data set itself is slow; make its map cheaper or parallel, or raise data.prefetch where it comes in bursts"
+    )
