@@ -41,7 +41,7 @@ def test_a_step_returns_the_mean_loss_and_descends(tf, model, batch):
     optimizer = keras.optimizers.SGD(0.5)
     optimizer.build(model.trainable_variables)
     before = mean_loss(model, pictures, labels)
-    loss = step.train_step(model, optimizer, tf.constant(pictures), tf.constant(labels), 8)
+    loss = step.train_step(model, optimizer, tf.constant(pictures), tf.constant(labels), 8).loss
     assert float(loss) == pytest.approx(before, rel=1e-5)
     assert mean_loss(model, pictures, labels) < before
 
@@ -68,7 +68,7 @@ def test_parts_of_a_batch_sum_to_its_mean(tf, model, batch):
     optimizer = keras.optimizers.SGD(1e-12)
     optimizer.build(model.trainable_variables)
     parts = [
-        float(step.train_step(model, optimizer, tf.constant(pictures[rows]), tf.constant(labels[rows]), 8))
+        float(step.train_step(model, optimizer, tf.constant(pictures[rows]), tf.constant(labels[rows]), 8).loss)
         for rows in (slice(0, 3), slice(3, 8))
     ]
     assert sum(parts) == pytest.approx(mean_loss(model, pictures, labels), rel=1e-5)
@@ -85,7 +85,7 @@ def test_regularisation_counts_once_however_the_batch_is_divided(tf, batch):
     pictures, labels = batch
     penalty = 0.01 * float(np.square(model.layers[1].kernel.numpy()).sum())
     parts = [
-        float(step.train_step(model, optimizer, tf.constant(pictures[rows]), tf.constant(labels[rows]), 8))
+        float(step.train_step(model, optimizer, tf.constant(pictures[rows]), tf.constant(labels[rows]), 8).loss)
         for rows in (slice(0, 3), slice(3, 8))
     ]
     assert sum(parts) == pytest.approx(mean_loss(model, pictures, labels) + penalty, rel=1e-5)

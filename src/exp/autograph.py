@@ -7,7 +7,7 @@ import tensorflow as tf
 from exp import step
 from exp.files import write_atomically
 
-HEADER = """# What AutoGraph makes of the training step and the evaluation step (src/exp/step.py), by tf.autograph.to_code.
+HEADER = """# What AutoGraph makes of the training step and the evaluation step (src/exp/step.py), by to_code.
 # `ag__` is TensorFlow's module of operators; the file is for reading, and does not run on its own.
 # Runs trace the step as it is written, with autograph=False: no control flow in it depends on a tensor, so that both
 # make the same graph.

@@ -103,7 +103,7 @@ def train(tf, part, mode: str, *, steps: int, steps_per_call: int, stop_after: i
     dataset = training_dataset(part, order, calls, feed(10, steps_per_call))
     heard: list[tuple[int, np.ndarray]] = []
 
-    def after_call(first, losses):
+    def after_call(first, losses, details=None):
         heard.append((first, losses))
         return stop_after is None or first + len(losses) < stop_after
 

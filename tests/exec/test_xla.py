@@ -11,15 +11,12 @@ SHAPE = (28, 28, 1)
 
 
 def decide(model, *, wanted="auto", name="function", training=True, devices=("CPU:0",)):
+    from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
-    return decide_jit(
-        SimpleNamespace(jit_compile=wanted, name=name),
-        model,
-        training=training,
-        devices=devices,
-        transforms=Transforms([], input_shape=SHAPE, pixel_type="uint8"),
-    )
+    transforms = Transforms([], input_shape=SHAPE, pixel_type="uint8")
+    probed = probe(name, model, transforms) if training else None
+    return decide_jit(SimpleNamespace(jit_compile=wanted, name=name), probed, devices=devices)
 
 
 @pytest.fixture(scope="module")

@@ -102,10 +102,10 @@ def _mix(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 def _flat(apply: Callable[[Any], Any], pictures: Any) -> Any:
-    """Apply to the pictures as one row of them."""
+    """Apply to the pictures as one row of them; one of the sizes before a picture's own may be unknown."""
     import tensorflow as tf
 
-    leading = pictures.shape[:-3]
+    leading = [-1 if size is None else size for size in pictures.shape[:-3]]
     done = apply(tf.reshape(pictures, (-1, *pictures.shape[-3:])))
     return tf.reshape(done, (*leading, *done.shape[1:]))
 
