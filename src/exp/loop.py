@@ -14,6 +14,7 @@ from exp.exec import Batches, Executor
 from exp.exec.base import Losses, TestResult
 from exp.signals import StopRequest
 from exp.summary import SummaryWriter
+from exp.team import AgreedStop, NoCheckpoints, NoSummary
 
 
 @dataclass
@@ -31,10 +32,10 @@ class Training:
     """A stretch of training, from `step` to `last`."""
 
     executor: Executor
-    checkpoints: Checkpoints
-    summary: SummaryWriter
+    checkpoints: Checkpoints | NoCheckpoints
+    summary: SummaryWriter | NoSummary
     display: Display
-    stop: StopRequest
+    stop: StopRequest | AgreedStop
     step: int
     """Steps done so far."""
     last: int
@@ -57,7 +58,7 @@ class Training:
         self._first, self._first_call_steps = self.step, 0
         self._started = time.perf_counter()
         try:
-            if self.stop.signal is not None:
+            if self.stop.asked():
                 self._interrupt()
             elif batches.calls:
                 self.executor.train(batches, self.after_call)
@@ -93,7 +94,7 @@ class Training:
         self.display.advance(done=self.step, loss=losses[-1].item())
         if self.step % self.save_every == 0 or self.step == self.last:
             self._save(test=self.test is not None)
-        if self.stop.signal is not None and self.step < self.last:
+        if self.stop.asked() and self.step < self.last:
             self._interrupt()
         return self.status == "completed"
 
@@ -107,7 +108,8 @@ class Training:
         self._save(test=False)
         self._wait_for_saves()
         self.status = "interrupted"
-        self.display.say(f"stopped by a signal after step {self.step}; saved {self.checkpoints.newest}")
+        saved = f"; saved {self.checkpoints.newest}" if self.checkpoints.newest else ""
+        self.display.say(f"stopped by a signal after step {self.step}{saved}")
 
     def _save(self, *, test: bool) -> None:
         metrics = {} if self.loss is None else {"train/loss": self.loss}

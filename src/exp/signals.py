@@ -28,6 +28,10 @@ class StopRequest:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    def asked(self) -> bool:
+        """Whether to stop now."""
+        return self.signal is not None
+
     @property
     def exit_status(self) -> int:
         """128 and the number of the signal, as shells count; 0 if there was none."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from exp.assemble import Parts
@@ -17,6 +17,7 @@ from exp.loop import Training
 from exp.outputs import RunFolder
 from exp.signals import StopRequest
 from exp.summary import SummaryWriter
+from exp.team import AgreedStop, NoCheckpoints, NoFolder, NoSummary, Team
 
 
 @dataclass
@@ -25,13 +26,20 @@ class Stages:
 
     config: Config
     parts: Parts
-    folder: RunFolder
+    folder: RunFolder | NoFolder
     beginning: Beginning
-    summary: SummaryWriter
+    summary: SummaryWriter | NoSummary
     results: dict[str, Any]
     """`results.json`; filled in here."""
+    team: Team | None = None
+    """The workers that train together, if several do."""
     _tested: TestResult | None = None
     """Of the last step, where it was tested on the way."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes the run folder."""
+        return self.team is None or self.team.is_chief
 
     def train(self, display: Display, stop: StopRequest) -> str:
         """Train to the last step, or to where it stops; return the status."""
@@ -50,7 +58,7 @@ class Stages:
             checkpoints=checkpoints,
             summary=self.summary,
             display=display,
-            stop=stop,
+            stop=AgreedStop(stop, self.team) if self.team else stop,
             step=first,
             last=parts.total_steps,
             batch_size=parts.program.batch_size,
@@ -72,14 +80,13 @@ class Stages:
     def test(self) -> str:
         """Test with every example exactly once, unless that is done already; return the status."""
         part = self.parts.splits.test
-        dataset = test_dataset(part, self.parts.feed)
-        test = self._tested or self.parts.executor.test(dataset)
+        test = self._tested or self.parts.executor.test(test_dataset(part, self.parts.feed))
         assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
         if self._tested is None:
             self.summary.test(self.results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
         self.results["test"] = test._asdict()
-        if self.config.summary.images:
-            self._show_predictions(dataset)
+        if self.config.summary.images and self.writes:
+            self._show_predictions(test_dataset(part, replace(self.parts.feed, rows=None)))
         if math.isfinite(test.loss):
             return "completed"
         self.results["test"]["loss"] = None
@@ -94,7 +101,7 @@ class Stages:
         tested = {name: value for name, value in self._known_metrics().items() if name.startswith("test/")}
         if tested:
             self.summary.test(first, tested)
-        if self.config.summary.images:
+        if self.config.summary.images and self.writes:
             from exp.show.batches import batches_grid
 
             grid = batches_grid(parts.splits, parts.order, parts.feed, first=first)
@@ -105,14 +112,16 @@ class Stages:
         record = self.beginning.record
         return record.metrics if record and self.beginning.step else {}
 
-    def _checkpoints(self) -> Checkpoints:
+    def _checkpoints(self) -> Checkpoints | NoCheckpoints:
+        if not self.writes:
+            return NoCheckpoints()
         directory, beginning = self.folder.checkpoints, self.beginning
         set_aside(directory, self.config.checkpoint.name, beginning.passed_over)
         checkpoints = open_checkpoints(self.config, self.parts, directory, run=beginning.run)
         checkpoints.adopt(beginning.earlier)
         return checkpoints
 
-    def _note(self, training: Training, checkpoints: Checkpoints) -> None:
+    def _note(self, training: Training, checkpoints: Checkpoints | NoCheckpoints) -> None:
         self.results |= {
             "step": training.step,
             "examples": training.step * training.batch_size,
