@@ -44,7 +44,7 @@ class Cluster:
 
 
 def find_cluster(device: Device, environment: Mapping[str, str] | None = None) -> Cluster | None:
-    """The cluster that the environment describes; None without `device=workers`, and where this process makes it itself.
+    """The cluster that the environment describes; None without `device=workers`, and with `device.local`.
 
     Args:
         device: the layout.
@@ -122,7 +122,9 @@ def _from_slurm(environment: Mapping[str, str], device: WorkersDevices) -> Clust
     except (KeyError, ValueError):
         names = ("PROCID", "STEP_NODELIST", "STEP_TASKS_PER_NODE", "STEP_NUM_TASKS")
         found = ", ".join(f"SLURM_{name}={environment.get(f'SLURM_{name}')}" for name in names)
-        raise UserError(f"Slurm's environment does not describe the step ({found}); start the workers with srun") from None
+        raise UserError(
+            f"Slurm's environment does not describe the step ({found}); start the workers with srun"
+        ) from None
     secret = "-".join(environment.get(f"SLURM_{name}", "") for name in ("JOB_ID", "STEP_ID"))
     return _checked(addresses, index, "Slurm", secret=secret, device=device)
 

@@ -80,7 +80,9 @@ def check(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, An
     config, tree = _effective(composed, hydra)
     _check_batch(config)
     if hydra.mode == RunMode.MULTIRUN and isinstance(config.device, WorkersDevices) and config.device.local is None:
-        raise UserError("device.local=null: the jobs of a sweep start their workers themselves; device.local=2 starts two")
+        raise UserError(
+            "device.local=null: the jobs of a sweep start their workers themselves; device.local=2 starts two"
+        )
     return config, tree
 
 

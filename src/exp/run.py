@@ -66,7 +66,7 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
     )
     with native_messages_to(log_file), StopRequest() as stop:
         try:
-            _run(request, folder, display, stop, results, team)
+            _run(request, folder, display, stop, results, team=team)
         except UserError:
             folder.close()
             raise
@@ -97,6 +97,7 @@ def _run(
     display: Display,
     stop: StopRequest,
     results: dict[str, Any],
+    *,
     team: Team | None,
 ) -> None:
     clock = _Clock()

@@ -99,7 +99,9 @@ def _log_to_chief(path: Path, team: Team) -> None:
 
     class ToChief(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            team.report(record.levelno, record.getMessage())
+            error = record.exc_info[1] if record.exc_info else None
+            told = record.getMessage() if error is None else f"{record.getMessage()}: {type(error).__name__}: {error}"
+            team.report(record.levelno, told.splitlines()[0])
 
     to_file = logging.FileHandler(path)
     to_file.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))

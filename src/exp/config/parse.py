@@ -122,6 +122,11 @@ def _check_combinations(config: Config) -> None:
         wrong = replica_problems(config, config.device.local or 1)
         if name == "session":
             wrong.append("exec=session: a session cannot train across processes; take function, eager or fit")
+        if name == "fit" and steps_per_call not in (None, 1):
+            wrong.append(
+                f"exec.steps_per_call={steps_per_call}: Keras's own loop over several steps fails across processes "
+                "(Keras 3.15); take 1, or exec=function"
+            )
     if name == "eager" and steps_per_call not in (None, 1):
         wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
     if name == "eager" and config.exec.jit_compile is True:

@@ -1,4 +1,4 @@
-"""What takes the place of the run folder in workers that write none; the order of things is the same for all workers."""
+"""What takes the place of the run folder in workers that write none: so the order of things is the same in all."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

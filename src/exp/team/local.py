@@ -82,8 +82,8 @@ def plan_local(count: int, *, timeout: float) -> Cluster:
     gpus = visible_gpus()
     if gpus and len(gpus) < count:
         raise UserError(
-            f"device.local={count}: this machine shows {len(gpus)} GPU{'s' if len(gpus) > 1 else ''}, and workers cannot "
-            "share one; CUDA_VISIBLE_DEVICES= (empty) trains on the CPU"
+            f"device.local={count}: this machine shows {len(gpus)} GPU{'s' if len(gpus) > 1 else ''}, and workers "
+            "cannot share one; CUDA_VISIBLE_DEVICES= (empty) trains on the CPU"
         )
     taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     addresses = tuple(f"127.0.0.1:{server.getsockname()[1]}" for server in taken)

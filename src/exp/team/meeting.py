@@ -82,7 +82,9 @@ def _listen(cluster: Cluster) -> socket.socket:
     except OSError as error:
         reason = "the port is in use" if error.errno == errno.EADDRINUSE else _reason(error)
         remedy = "; device.port chooses another" if cluster.source == "Slurm" else ""
-        raise UserError(f"{cluster.source}: worker {cluster.index} cannot listen at {address}: {reason}{remedy}") from None
+        raise UserError(
+            f"{cluster.source}: worker {cluster.index} cannot listen at {address}: {reason}{remedy}"
+        ) from None
 
 
 def _receive_all(
@@ -159,9 +161,7 @@ def _unreachable(cluster: Cluster, index: int, nonce: str) -> str | None:
     return None
 
 
-def _arrive(
-    cluster: Cluster, facts: Mapping[str, Any], listener: socket.socket
-) -> tuple[Channel, Mapping[str, Any]]:
+def _arrive(cluster: Cluster, facts: Mapping[str, Any], listener: socket.socket) -> tuple[Channel, Mapping[str, Any]]:
     channel = Channel(_call_chief(cluster))
     nonce = secrets.token_hex(8)
     try:
@@ -177,10 +177,12 @@ def _arrive(
         # The chief itself waits no longer than that for the last worker, and says who it is.
         deadline = time.monotonic() + cluster.timeout + 2 * _SECONDS_FOR_A_CALL
         while True:
-            ready, _, _ = select.select([listener, channel], [], [], max(0.0, deadline - time.monotonic()))
+            ready, _, _ = select.select(
+                [listener.fileno(), channel.fileno()], [], [], max(0.0, deadline - time.monotonic())
+            )
             if not ready:
                 raise UserError(f"{cluster.name(0)} does not answer")
-            if channel in ready:
+            if channel.fileno() in ready:
                 break
             with listener.accept()[0] as connection:
                 connection.sendall(nonce.encode())

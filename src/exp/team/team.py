@@ -86,7 +86,8 @@ class Team:
         if signal is not None and self._asked is None:
             self._asked = signal
             self._tell_all("stop", signal=signal)
-        return self._expect("go")["signal"]
+        told: int | None = self._expect("go")["signal"]
+        return told
 
     def same(self, what: str, facts: Mapping[str, Any]) -> None:
         """Wait for all workers to come here, and make sure that they bring the same.
