@@ -1,4 +1,4 @@
-"""The cluster of `device=workers`: which processes train together, and which of them this one is. No TensorFlow here."""
+"""The cluster of `device=workers`: which processes train together, and which of them is this one. No TensorFlow."""
 
 import json
 import os

@@ -119,6 +119,7 @@ def _run(
     results["checkpoint"] = str(beginning.checkpoint) if beginning.checkpoint and beginning.step else None
     if team:
         team.same("beginning", {"step": beginning.step, "weights": _digest(parts)})
+        stop.insist()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
     results["seconds"]["build"] = clock.lap()
 
     # From here on the request is known to be possible, and the folder becomes a run's.

@@ -21,6 +21,11 @@ class StopRequest:
                 self._previous[number] = signal.signal(number, self._remember)
         return self
 
+    def insist(self) -> None:
+        """Install the handlers once more, where other code may have put its own in their place."""
+        for number in self._previous:
+            signal.signal(number, self._remember)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
