@@ -85,11 +85,13 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
     """
     import keras
 
-    from exp.device import abort_collectives, configure
+    from exp.device import abort_collectives, configure, tensorflow_version
     from exp.exec import Program, make_executor
     from exp.exec.xla import decide_jit
 
     cluster = team.cluster if team else None
+    if team:
+        team.same("TensorFlow", {"version": tensorflow_version()})  # all have it, so that none waits long for another
     devices = configure(config.device, session=config.exec.name == "session", cluster=cluster)
     if team:
         team.abort_by(abort_collectives)

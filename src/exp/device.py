@@ -85,6 +85,11 @@ def configure(device: Device, *, session: bool, cluster: Cluster | None = None) 
     )
 
 
+def tensorflow_version() -> str:
+    """Of the library that is loaded here, which may have been built in another way than its package says."""
+    return str(tf.version.GIT_VERSION)
+
+
 def abort_collectives(reason: str) -> None:
     """Have all collective operations of this process fail, now and from now on. Any thread may call this."""
     from tensorflow.python.eager import context  # as TensorFlow's own health check does; there is no public way
@@ -104,9 +109,25 @@ def _workers(cluster: Cluster) -> tuple[Any, tuple[str, ...]]:
         num_accelerators={"GPU": len(gpus)},
         rpc_layer="grpc",
     )
+    _wait_at_most(cluster)
     strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     own = [f"GPU:{index}" for index in range(len(gpus))] or ["CPU:0"]
     return strategy, tuple(f"worker {index} {name}" for index in range(cluster.size) for name in own)
+
+
+def _wait_at_most(cluster: Cluster) -> None:
+    """TensorFlow's own wait for the others, an hour by default, holds Python's lock: nothing else happens in it."""
+    from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+    from tensorflow.python.eager import context  # as the strategy itself does; there is no public way
+
+    milliseconds = int(cluster.timeout * 1000)
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=milliseconds // 2,
+        heartbeat_timeout_in_ms=milliseconds,
+        coordinated_jobs=[coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=cluster.size)],
+    )
 
 
 def _all(memory: int | float | str, proto: Any) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -24,6 +25,9 @@ from exp.errors import UserError
 from exp.run import Request, run
 from exp.team import Team, facts_of, gpus_of, meet, plan_local, start_workers, worker_log
 
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
+SECONDS_TO_END, SECONDS_AFTER_FAILURE = 10.0, 2.0
+"""That workers of this machine are given to end by themselves, before they are killed."""
 SECONDS_AFTER_CHIEF = 5.0
 """In which a worker of this machine says what it has to, where the chief is gone."""
 
@@ -61,14 +65,16 @@ def _local_team(request: Request, display: Display, device: WorkersDevices) -> I
     gpus = gpus_of(0, cluster.size)
     if gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    patience = SECONDS_AFTER_FAILURE
     try:
         with _others_know(meet(cluster, _facts(request), folder=request.folder, check=processes.check)) as team:
             team.how_ended = processes.how_ended
             team.say = display.say
             team.watch()
             yield team
+            patience = SECONDS_TO_END if team.is_whole else patience
     finally:
-        processes.end()
+        processes.end(within=patience)
 
 
 @contextlib.contextmanager
@@ -149,6 +155,7 @@ def _requested(order: dict[str, Any]) -> Request:
 def main() -> int:
     """Be a worker of this machine; returns the exit status."""
     started = time.perf_counter()
+    _die_with_chief()
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(0, 2**16)
@@ -167,8 +174,19 @@ def main() -> int:
         return 2
 
 
+def _die_with_chief() -> None:
+    """Have Linux kill this process when the chief dies, also while native code keeps all threads of Python waiting."""
+    if sys.platform == "linux":
+        import ctypes
+
+        chief = os.getppid()
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != chief:
+            os._exit(1)
+
+
 def _end_with_chief() -> None:
-    """Whatever ends the chief also closes this process's stdin."""
+    """Whatever ends the chief also closes this process's stdin, on every system."""
     while os.read(0, 2**16):
         pass
     time.sleep(SECONDS_AFTER_CHIEF)

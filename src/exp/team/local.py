@@ -18,7 +18,6 @@ from exp.errors import UserError
 
 MODULE = "exp.worker"
 """What a worker's process runs; it gets its orders from stdin, which it holds open for as long as the chief lives."""
-_SECONDS_TO_END = 10.0
 
 
 class Processes:
@@ -54,11 +53,11 @@ class Processes:
                 return f"was killed by {signal.Signals(-status).name}"
         return f"ended with status {status}"
 
-    def end(self) -> None:
-        """Wait until none is left, and kill those that do not end by themselves."""
+    def end(self, *, within: float) -> None:
+        """Wait until none is left, and kill those that do not end by themselves in so many seconds."""
         for process in self._processes.values():
             try:
-                process.wait(_SECONDS_TO_END)
+                process.wait(within)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -52,6 +52,11 @@ class Team:
         """Whether this worker writes the run folder."""
         return self.cluster.is_chief
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody was lost."""
+        return self._lost is None
+
     def watch(self) -> None:
         """Begin to listen to the others, and to be heard by them."""
         self._threads = [
