@@ -82,7 +82,7 @@ def _table(seconds: float, size: float, network: Network) -> list[str]:
     lines = [
         f"{network.gbit_per_second:g} Gbit/s, {network.latency * 1e6:g} µs a message",
         "",
-        "| workers | MB each sends a step | ms all-reduce | efficiency, batch grows | efficiency, batch divided | speed |",
+        "| workers | MB sent by each | ms all-reduce | efficiency, grows | efficiency, divided | speed, divided |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
     for count in COUNTS:
