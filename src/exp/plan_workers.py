@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         "--parameters", type=float, default=3_274_634, help="trained ones (3274634, those of model=cnn)"
     )
     parser.add_argument("--bytes-per-parameter", type=float, default=4, help="of a gradient (4: float32)")
-    parser.add_argument("--seconds", type=float, default=0.06, help="of a step on one worker, as measured (0.06)")
+    parser.add_argument("--seconds", type=float, default=0.023, help="of a step on one worker, as measured (0.023)")
     parser.add_argument("--flops", type=float, help="of a step, instead of --seconds")
     parser.add_argument("--flops-per-second", type=float, help="that a worker really does")
     parser.add_argument("--bandwidth", type=float, nargs="+", default=[1, 10, 100], help="Gbit/s (1 10 100)")

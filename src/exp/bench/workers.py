@@ -128,7 +128,7 @@ def _sum_gradients(network: str) -> float:
 def _table(figures: dict[tuple[str, int, str], list[float]]) -> Iterator[str]:
     yield f"ms a step, batch {BATCH} over all replicas; medians of {_rounds(figures)} rounds (lowest to highest)"
     yield ""
-    yield "| network | replicas | bytes all-reduced | virtual devices | workers | all-reduce alone |"
+    yield "| network | replicas | bytes of gradients | virtual devices | workers | all-reduce alone |"
     yield "|---|---:|---:|---:|---:|---:|"
     for network, count in dict.fromkeys((network, count) for network, count, _ in figures):
         size = 4 * sum(_product(shape) for shape in PARAMETERS[network]) if count > 1 else 0
