@@ -209,7 +209,7 @@ def test_an_address_that_is_wrong_or_taken_is_named(options, tmp_path):
         (("exec=fit", "exec.steps_per_call=5", "device.local=2"), "exec.steps_per_call=5: Keras's own loop"),
         ((), "device.local=null: there is neither TF_CONFIG nor Slurm"),
         (("device.local=60",), "data.batch_size=50: has no example for each of the 60 replicas"),
-        (("-m", "seed=1,2"), "device.local=null: the jobs of a sweep start their workers themselves"),
+        (("-m", "seed=1"), "device.local=null: the jobs of a sweep start their workers themselves"),
     ],
 )
 def test_what_cannot_be_is_refused(jobs, tmp_path, arguments, message):
