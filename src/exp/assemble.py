@@ -13,6 +13,7 @@ from exp.config.targets import locate, nested_targets
 from exp.data import Feed, Order, Splits, Transforms
 from exp.data.transforms import pixel_bytes
 from exp.errors import UserError
+from exp.team import Team
 
 if TYPE_CHECKING:
     from exp.device import Devices
@@ -83,22 +84,35 @@ class Parts:
         }
 
 
-def assemble(config: Config) -> Parts:
+def assemble(config: Config, *, team: Team | None = None) -> Parts:
     """Make everything; TensorFlow's devices are set up first, and fixed from then on.
+
+    Args:
+        config: of the run.
+        team: the workers that train together, if several do; all of them have to call this.
 
     Raises:
         UserError: the configuration asks for what is not possible here.
     """
     import keras
 
-    from exp.device import configure
+    from exp.device import abort_collectives, configure, tensorflow_version
     from exp.exec import Program, make_executor
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
-    devices = configure(config.device, session=config.exec.name == "session")
+    cluster = team.cluster if team else None
+    if team:
+        team.same("TensorFlow", {"version": tensorflow_version()})  # all have it, so that none waits long for another
+    devices = configure(config.device, session=config.exec.name == "session", cluster=cluster)
+    if team:
+        team.abort_by(abort_collectives)
     _check_replicas(config, devices.replicas)
+    if team:
+        team.wait_for_chief()  # which may have to download, or to draw, what is then there for all
     splits, order, transforms = load_data(config)
+    if team:
+        team.chief_done()
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
     executor = make_executor(config.exec.name, session_config=devices.session_config)
     keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
@@ -117,6 +131,7 @@ def assemble(config: Config) -> Parts:
             transforms=transforms,
             threads=devices.threads,
             prefetch=config.data.prefetch,
+            rows=_rows(config, devices) if team else None,
         )
         program = Program(
             model=model,
@@ -130,6 +145,7 @@ def assemble(config: Config) -> Parts:
             # A test gives the same figures in every mode, unless XLA is asked for by name.
             jit_test=config.exec.jit_compile is True,
             gradients=config.summary.histograms is not None,
+            rows=feed.rows,
         )
         executor.prepare(program)
     own = probed.figures if probed else ()
@@ -223,6 +239,17 @@ def _check_replicas(config: Config, replicas: int) -> None:
     problems = replica_problems(config, replicas)
     if problems:
         raise UserError("\n".join(problems))
+
+
+def _rows(config: Config, devices: "Devices") -> slice:
+    """Of each batch, the rows that the replicas of this process take."""
+    from exp.exec.base import replica_rows
+
+    first, last = (
+        replica_rows(config.data.batch_size, devices.replicas, replica)
+        for replica in (devices.here[0], devices.here[-1])
+    )
+    return slice(first.start, last.stop)
 
 
 def _order(config: Config, splits: Splits) -> Order:

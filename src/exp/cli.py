@@ -85,6 +85,8 @@ class Preflight(Callback):
 
         with read_write(config.hydra.run):
             config.hydra.run.dir = str(_chosen(choose_folder, config))
+        if "TF_CONFIG" in os.environ or "SLURM_PROCID" in os.environ:
+            _leave_log_to_chief(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """The same for the folder of a sweep."""
@@ -92,6 +94,16 @@ class Preflight(Callback):
 
         with read_write(config.hydra.sweep):
             config.hydra.sweep.dir = str(_chosen(choose_sweep_folder, config))
+
+
+def _leave_log_to_chief(config: DictConfig) -> None:
+    """Keep Hydra from writing `run.log` in a worker that follows another; `exp.worker` says where its log goes."""
+    from exp.cluster import is_follower
+    from exp.request import check
+
+    if is_follower(check(config, config.hydra)[0].device):
+        with read_write(config.hydra.job_logging):
+            config.hydra.job_logging.handlers.file.filename = os.devnull
 
 
 def _chosen(choose: Callable[[DictConfig, DictConfig], Path], config: DictConfig) -> Path:

@@ -14,3 +14,11 @@ def available_cores() -> int:
 def has_gpu() -> bool:
     """Whether an NVIDIA GPU is there that programs may see."""
     return os.environ.get("CUDA_VISIBLE_DEVICES") != "" and any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def visible_gpus() -> list[str]:
+    """The NVIDIA GPUs that programs may see, as `CUDA_VISIBLE_DEVICES` names them."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]

@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from exp.config import AllDevices, Device, SubsetOfDevices, VirtualDevices
+from exp.cluster import Cluster
+from exp.config import Device, SubsetOfDevices, VirtualDevices, WorkersDevices
 from exp.cores import available_cores
 from exp.errors import UserError
 
@@ -23,7 +24,9 @@ class Devices:
     strategy: Any
     """The `tf.distribute.Strategy` to build and train under; TensorFlow's default one for a single replica."""
     names: tuple[str, ...]
-    """The logical devices that train, such as CPU:0: one replica each."""
+    """The logical devices that train, such as CPU:0: one replica each. Those of all workers, worker by worker."""
+    here: range
+    """Which of them are in this process."""
     physical: tuple[str, ...]
     """All physical devices that TensorFlow sees, used or not."""
     threads: int
@@ -36,44 +39,103 @@ class Devices:
         return len(self.names)
 
 
-def configure(device: Device, *, session: bool) -> Devices:
+def configure(device: Device, *, session: bool, cluster: Cluster | None = None) -> Devices:
     """Set up TensorFlow's devices and threads as asked for. To be called once in a process, before anything computes.
 
     Args:
         device: the layout.
         session: whether a `tf.compat.v1.Session` will run the steps; it needs another all-reduce.
+        cluster: the workers that train together, of which this process is one; all of them have to call this.
 
     Raises:
         UserError: the layout asks for a device, or for a limit, that is not possible here.
     """
     physical = tf.config.list_physical_devices()
-    threads = device.threads or available_cores()
+    shared = cluster.size if cluster and cluster.local else 1
+    threads = device.threads or max(1, available_cores() // shared)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     proto = tf.compat.v1.ConfigProto(
         allow_soft_placement=True, intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
     )
+    if cluster is not None:
+        strategy, names = _workers(cluster)
+        own = len(names) // cluster.size
+        return Devices(
+            strategy=strategy,
+            names=names,
+            here=range(cluster.index * own, (cluster.index + 1) * own),
+            physical=tuple(_short(d) for d in physical),
+            threads=threads,
+            session_config=proto,
+        )
     if isinstance(device, VirtualDevices):
         names = _virtual(device, proto)
     elif isinstance(device, SubsetOfDevices):
         names = _subset(device, proto)
     else:
-        names = _all(device, proto)
+        names = _all("growth" if isinstance(device, WorkersDevices) else device.memory, proto)
     return Devices(
         strategy=_strategy(names, session=session),
         names=names,
+        here=range(len(names)),
         physical=tuple(_short(d) for d in physical),
         threads=threads,
         session_config=proto,
     )
 
 
-def _all(device: AllDevices, proto: Any) -> tuple[str, ...]:
+def tensorflow_version() -> str:
+    """Of the library that is loaded here, which may have been built in another way than its package says."""
+    return str(tf.version.GIT_VERSION)
+
+
+def abort_collectives(reason: str) -> None:
+    """Have all collective operations of this process fail, now and from now on. Any thread may call this."""
+    from tensorflow.python.eager import context  # as TensorFlow's own health check does; there is no public way
+
+    context.context().abort_collective_ops(tf.errors.UNAVAILABLE, reason)
+
+
+def _workers(cluster: Cluster) -> tuple[Any, tuple[str, ...]]:
+    """TensorFlow's strategy over all workers, which waits for all of them; each must have as many GPUs."""
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.index,
+        num_accelerators={"GPU": len(gpus)},
+        rpc_layer="grpc",
+    )
+    _wait_at_most(cluster)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    own = [f"GPU:{index}" for index in range(len(gpus))] or ["CPU:0"]
+    return strategy, tuple(f"worker {index} {name}" for index in range(cluster.size) for name in own)
+
+
+def _wait_at_most(cluster: Cluster) -> None:
+    """TensorFlow's own wait for the others, an hour by default, holds Python's lock: nothing else happens in it."""
+    from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+    from tensorflow.python.eager import context  # as the strategy itself does; there is no public way
+
+    milliseconds = int(cluster.timeout * 1000)
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=milliseconds // 2,
+        heartbeat_timeout_in_ms=milliseconds,
+        coordinated_jobs=[coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=cluster.size)],
+    )
+
+
+def _all(memory: int | float | str, proto: Any) -> tuple[str, ...]:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        _refuse_cpu_limit("device.memory", device.memory)
+        _refuse_cpu_limit("device.memory", memory)
         return ("CPU:0",)
-    _set_gpu_memory(gpus, device.memory, proto)
+    _set_gpu_memory(gpus, memory, proto)
     return tuple(f"GPU:{index}" for index in range(len(gpus)))
 
 

@@ -17,3 +17,7 @@ class JobsFailed(Exception):  # noqa: N818
         """
         super().__init__(message, status)  # both, so that another process can send it
         self.message, self.status = message, status
+
+
+class WorkerLost(Exception):  # noqa: N818
+    """Another worker of the same run is gone, or is not in step: the run cannot go on."""

@@ -16,7 +16,7 @@ def values_of(key: str, value: Any) -> list[Any]:
     """The values of an event for one of `exp.figures`, by its key and array; pictures and sounds are one each."""
     kind, _, tag = key.partition("/")
     if kind == "scalar":
-        return [Summary.Value(tag=tag, simple_value=float(value))]
+        return [Summary.Value(tag=tag, simple_value=float(value.item()))]
     if kind == "image":
         return [Summary.Value(tag=one, image=picture_of(picture)) for one, picture in _numbered(tag, value)]
     if kind == "audio":

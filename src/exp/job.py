@@ -7,11 +7,12 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from exp.cluster import is_follower
 from exp.console import Display
 from exp.errors import JobsFailed
 from exp.outputs import is_completed, read_results
 from exp.request import make_request
-from exp.run import run
+from exp.worker import run_in_team
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ def do_job(composed: DictConfig, display: Display, *, started: float) -> Ended:
     if request.resumed and is_completed(request.folder):
         display.say(f"{request.folder}: this run is completed; nothing is left to do")
         return Ended(0, request.folder)
-    display.config(request.tree)
-    return Ended(run(request, display, started=started), request.folder)
+    if not is_follower(request.config.device):
+        display.config(request.tree)
+    return Ended(run_in_team(request, display, started=started), request.folder)
 
 
 def figure_for_sweeper(ended: Ended, objective: str) -> float | None:

@@ -16,6 +16,7 @@ from exp.exec.base import Details, Losses, TestResult
 from exp.profiler import Profiler
 from exp.signals import StopRequest
 from exp.summary import SummaryWriter
+from exp.team import AgreedStop, NoCheckpoints, NoSummary
 from exp.verdict import Seconds
 
 
@@ -24,10 +25,10 @@ class Training:
     """A stretch of training, from `step` to `last`."""
 
     executor: Executor
-    checkpoints: Checkpoints
-    summary: SummaryWriter
+    checkpoints: Checkpoints | NoCheckpoints
+    summary: SummaryWriter | NoSummary
     display: Display
-    stop: StopRequest
+    stop: StopRequest | AgreedStop
     step: int
     """Steps done so far."""
     last: int
@@ -60,7 +61,7 @@ class Training:
         if self.profiler:
             self.profiler.after(self.step)
         try:
-            if self.stop.signal is not None:
+            if self.stop.asked():
                 self._interrupt()
             elif batches.calls:
                 self.executor.train(batches, self.after_call)
@@ -104,7 +105,7 @@ class Training:
         self.display.advance(done=self.step, loss=losses[-1].item())
         if self.step % self.save_every == 0 or self.step == self.last:
             self._save(test=self.test is not None)
-        if self.stop.signal is not None and self.step < self.last:
+        if self.stop.asked() and self.step < self.last:
             self._interrupt()
         return self.status == "completed"
 
@@ -129,7 +130,8 @@ class Training:
         self._save(test=False)
         self._wait_for_saves()
         self.status = "interrupted"
-        self.display.say(f"stopped by a signal after step {self.step}; saved {self.checkpoints.newest}")
+        saved = f"; saved {self.checkpoints.newest}" if self.checkpoints.newest else ""
+        self.display.say(f"stopped by a signal after step {self.step}{saved}")
 
     def _save(self, *, test: bool) -> None:
         metrics = {} if self.loss is None else {"train/loss": self.loss}

@@ -9,7 +9,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from exp.config import Config, parse
+from exp.cluster import is_follower
+from exp.config import Config, WorkersDevices, parse
 from exp.config.later import with_later_keys
 from exp.config.parse import REQUEST_KEYS, check_batch_size
 from exp.config.targets import locate
@@ -43,6 +44,8 @@ def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
     resume = composed.get("resume")
     if resume is not None:
         return _run_folder("resume", resume)
+    if is_follower(config.device):
+        return Path()  # the chief chooses; nothing is written here
     wanted = inside("hydra.run.dir", hydra.run.dir)
     if not _is_given("hydra.run.dir", hydra):
         kind = "_test" if config.mode == "test" else ""
@@ -77,6 +80,10 @@ def check(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, An
     """
     config, tree = _effective(composed, hydra)
     _check_batch(config)
+    if hydra.mode == RunMode.MULTIRUN and isinstance(config.device, WorkersDevices) and config.device.local is None:
+        raise UserError(
+            "device.local=null: the jobs of a sweep start their workers themselves; device.local=2 starts two"
+        )
     return config, tree
 
 

@@ -16,6 +16,7 @@ from exp.files import storage_problem
 from exp.outputs import RunFolder, config_hash, empty_results
 from exp.signals import StopRequest
 from exp.startup import import_tensorflow, native_messages_to
+from exp.team import NoFolder, NoSummary, Team, worker_log
 
 if TYPE_CHECKING:
     from exp.beginning import Beginning
@@ -41,13 +42,14 @@ class Request:
     """Of a job: the folder of its sweep, and how many jobs ran side by side."""
 
 
-def run(request: Request, display: Display, *, started: float) -> int:
+def run(request: Request, display: Display, *, started: float, team: Team | None = None) -> int:
     """Do a run, and write everything that it leaves behind.
 
     Args:
         request: what to do.
         display: what the person sees.
         started: `time.perf_counter()` at the start of the program.
+        team: the workers that do this together, if several do; all run the same code, and the chief alone writes.
 
     Returns:
         The exit status: 0 completed, 1 failed or diverged, 130 or 143 stopped by a signal.
@@ -55,22 +57,24 @@ def run(request: Request, display: Display, *, started: float) -> int:
     Raises:
         UserError: the request is impossible here; nothing but run.log was written.
     """
-    folder = RunFolder(request.folder)
-    log_file = request.folder / "run.log"
+    writes = team is None or team.is_chief
+    folder = RunFolder(request.folder) if writes else NoFolder(request.folder)
+    log_file = request.folder / ("run.log" if team is None or team.is_chief else worker_log(team.cluster.index))
     results = empty_results(request.config.mode)
     logging.raiseExceptions = (
         False  # where a full disk stops the log, the person shall not see a traceback for each line
     )
     with native_messages_to(log_file), StopRequest() as stop:
         try:
-            _run(request, folder, display, stop, results)
+            _run(request, folder, display, stop, results, team=team)
         except UserError:
             folder.close()
             raise
         except Exception as error:
-            log.exception("the run failed")
-            results |= {"status": "failed", "error": storage_problem(error) or _one_line(error)}
-            display.say(_last_words(results, error, log_file))
+            loss = team.loss_behind(error) if team else None
+            log.exception("the run failed") if loss is None else log.error("the run failed: %s", loss, exc_info=True)
+            results |= {"status": "failed", "error": loss or storage_problem(error) or _one_line(error)}
+            display.say(_last_words(results, log_file, plain=bool(loss or storage_problem(error))))
         results["seconds"]["total"] = time.perf_counter() - started
         try:
             folder.write_results(results)
@@ -78,45 +82,60 @@ def run(request: Request, display: Display, *, started: float) -> int:
             results |= {"status": "failed", "error": results["error"] or storage_problem(error)}
             display.say(f"{request.folder}/results.json: cannot be written ({error.strerror})")
         folder.close()
-        display.closing(results, str(request.folder))
+        if writes:
+            display.closing(results, str(request.folder))
+        if team:
+            team.close(results["error"] if results["status"] == "failed" else None)
     if results["status"] == "interrupted":
         return stop.exit_status
     return 0 if results["status"] == "completed" else 1
 
 
-def _run(request: Request, folder: RunFolder, display: Display, stop: StopRequest, results: dict[str, Any]) -> None:
+def _run(
+    request: Request,
+    folder: RunFolder | NoFolder,
+    display: Display,
+    stop: StopRequest,
+    results: dict[str, Any],
+    *,
+    team: Team | None,
+) -> None:
     clock = _Clock()
     import_tensorflow()
     results["seconds"]["import"] = clock.lap()
 
-    from exp.checkpoint import weights_digest
     from exp.config.flat import flat_config
     from exp.stages import Stages
     from exp.summary import SummaryWriter
 
     config = request.config
-    parts = assemble(config)
-    devices, executor = parts.devices, parts.executor
+    parts = assemble(config, team=team)
+    devices = parts.devices
     display.say(f"Number of devices: {devices.replicas} ({', '.join(devices.names)})")
     for note in parts.notes():
         display.say(note)
     beginning = _begin(request, parts, display)
     results |= {"step": beginning.step, "examples": beginning.examples, "replicas": devices.replicas}
     results["checkpoint"] = str(beginning.checkpoint) if beginning.checkpoint and beginning.step else None
+    if team:
+        team.same("beginning", {"step": beginning.step, "weights": _digest(parts)})
+        stop.insist()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
     results["seconds"]["build"] = clock.lap()
 
     # From here on the request is known to be possible, and the folder becomes a run's.
     if request.config_files:
         folder.write_config(request.config_files)
     folder.write_manifest({**_facts(request, parts), "restored": beginning.facts()})
-    summary = SummaryWriter(request.folder, done=results["step"])
+    writes = team is None or team.is_chief
+    summary = SummaryWriter(request.folder, done=results["step"]) if writes else NoSummary()
     if not request.resumed or not beginning.step:
         summary.hparams(flat_config(request.tree, threads=devices.threads))
     try:
-        run = Stages(config, parts, folder, beginning, summary, results)
+        run = Stages(config, parts, folder, beginning, summary, results, team)
         status = run.train(display, stop) if config.mode == "train" else "completed"
-        with executor.scope():
-            results["weights_sha256"] = weights_digest(executor.read(parts.program.model.weights))
+        results["weights_sha256"] = _digest(parts)
+        if team:
+            team.same("end", {"step": results["step"], "weights": results["weights_sha256"]})
         clock.lap()
         if status == "completed":
             status = run.test()
@@ -124,12 +143,19 @@ def _run(request: Request, folder: RunFolder, display: Display, stop: StopReques
         run.show_graphs()
         results["status"] = status
     finally:
-        traces = executor.traces
+        traces = parts.executor.traces
         results |= {"traces": len(traces.traces), "trace_list": traces.facts()}
         summary.ended(results["step"], results["status"] or "failed")
         summary.close()
     for line in traces.warnings():
         display.say(line)
+
+
+def _digest(parts: Parts) -> str:
+    from exp.checkpoint import weights_digest
+
+    with parts.executor.scope():
+        return weights_digest(parts.executor.read(parts.program.model.weights))
 
 
 def _begin(request: Request, parts: Parts, display: Display) -> "Beginning":
@@ -155,9 +181,9 @@ def _facts(request: Request, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _last_words(results: Mapping[str, Any], error: Exception, log_file: Path) -> str:
+def _last_words(results: Mapping[str, Any], log_file: Path, *, plain: bool) -> str:
     good = f"the last good checkpoint is {results['checkpoint']}" if results["checkpoint"] else "there is no checkpoint"
-    if storage_problem(error):
+    if plain:
         return f"the run failed: {results['error']}; {good}"
     return f"the run failed; {good}; the traceback is in {log_file}"
 

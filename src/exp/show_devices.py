@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from exp.config import Device
+from exp.config import Device, WorkersDevices
 from exp.cores import available_cores
 from exp.errors import UserError
 from exp.script import composed, run_script
@@ -54,6 +54,11 @@ def _show(overrides: list[str], conf: Path) -> None:
 def _tried(pool: Any, choice: str, overrides: list[str], conf: Path) -> list[str]:
     try:
         device = composed([f"device={choice}", *overrides], conf=conf).device
+        if isinstance(device, WorkersDevices):
+            return [
+                "one a worker",
+                "trains with other processes: device.local=N starts them here, TF_CONFIG or Slurm name them",
+            ]
         return list(pool.apply(_configured, (device,)))
     except UserError as error:
         return ["-", str(error)]

@@ -21,12 +21,21 @@ class StopRequest:
                 self._previous[number] = signal.signal(number, self._remember)
         return self
 
+    def insist(self) -> None:
+        """Install the handlers once more, where other code may have put its own in their place."""
+        for number in self._previous:
+            signal.signal(number, self._remember)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Put the earlier handlers back."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    def asked(self) -> bool:
+        """Whether to stop now."""
+        return self.signal is not None
 
     @property
     def exit_status(self) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from exp.assemble import Parts
@@ -18,6 +18,7 @@ from exp.outputs import RunFolder
 from exp.profiler import Profiler
 from exp.signals import StopRequest
 from exp.summary import SummaryWriter
+from exp.team import AgreedStop, NoCheckpoints, NoFolder, NoSummary, Team
 from exp.verdict import advice, shares
 
 
@@ -27,13 +28,20 @@ class Stages:
 
     config: Config
     parts: Parts
-    folder: RunFolder
+    folder: RunFolder | NoFolder
     beginning: Beginning
-    summary: SummaryWriter
+    summary: SummaryWriter | NoSummary
     results: dict[str, Any]
     """`results.json`; filled in here."""
+    team: Team | None = None
+    """The workers that train together, if several do."""
     _tested: TestResult | None = None
     """Of the last step, where it was tested on the way."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes the run folder."""
+        return self.team is None or self.team.is_chief
 
     def train(self, display: Display, stop: StopRequest) -> str:
         """Train to the last step, or to where it stops; return the status."""
@@ -54,7 +62,7 @@ class Stages:
             checkpoints=checkpoints,
             summary=self.summary,
             display=display,
-            stop=stop,
+            stop=AgreedStop(stop, self.team) if self.team else stop,
             step=first,
             last=parts.total_steps,
             batch_size=parts.program.batch_size,
@@ -82,14 +90,13 @@ class Stages:
     def test(self) -> str:
         """Test with every example exactly once, unless that is done already; return the status."""
         part = self.parts.splits.test
-        dataset = test_dataset(part, self.parts.feed)
-        test = self._tested or self.parts.executor.test(dataset)
+        test = self._tested or self.parts.executor.test(test_dataset(part, self.parts.feed))
         assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
         if self._tested is None:
             self.summary.test(self.results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
         self.results["test"] = test._asdict()
-        if self.config.summary.images:
-            self._show_predictions(dataset)
+        if self.config.summary.images and self.writes:
+            self._show_predictions(test_dataset(part, replace(self.parts.feed, rows=None)))
         if math.isfinite(test.loss):
             return "completed"
         self.results["test"]["loss"] = None
@@ -104,7 +111,7 @@ class Stages:
         tested = {name: value for name, value in self._known_metrics().items() if name.startswith("test/")}
         if tested:
             self.summary.test(first, tested)
-        if self.config.summary.images:
+        if self.config.summary.images and self.writes:
             from exp.show.batches import batches_grid
 
             grid = batches_grid(parts.splits, parts.order, parts.feed, first=first)
@@ -115,7 +122,9 @@ class Stages:
         record = self.beginning.record
         return record.metrics if record and self.beginning.step else {}
 
-    def _checkpoints(self) -> Checkpoints:
+    def _checkpoints(self) -> Checkpoints | NoCheckpoints:
+        if not self.writes:
+            return NoCheckpoints()
         directory, beginning = self.folder.checkpoints, self.beginning
         set_aside(directory, self.config.checkpoint.name, beginning.passed_over)
         checkpoints = open_checkpoints(self.config, self.parts, directory, run=beginning.run)
@@ -124,7 +133,7 @@ class Stages:
 
     def show_graphs(self) -> None:
         """What `exec.show_autograph` asks for: AutoGraph's code, and the graph that was traced."""
-        if not self.config.exec.show_autograph:
+        if not (self.config.exec.show_autograph and self.writes):
             return
         from exp.autograph import write_code
 
@@ -134,7 +143,7 @@ class Stages:
             self.summary.graph(graphs.get("train", next(iter(graphs.values()))))
 
     def _profiler(self) -> Profiler | None:
-        wanted = self.config.exec.profile
+        wanted = self.config.exec.profile if self.writes else None
         return Profiler(self.folder.path, first=wanted[0], last=wanted[1]) if wanted else None
 
     def _profile_ends(self) -> Sequence[int]:
@@ -142,7 +151,7 @@ class Stages:
         wanted = self.config.exec.profile
         return (wanted[0] - 1, wanted[1]) if wanted and self.config.exec.name != "fit" else ()
 
-    def _note(self, training: Training, checkpoints: Checkpoints) -> None:
+    def _note(self, training: Training, checkpoints: Checkpoints | NoCheckpoints) -> None:
         self.results |= {
             "step": training.step,
             "examples": training.step * training.batch_size,

@@ -149,7 +149,9 @@ class SummaryWriter:
             arrays = {key: np.asarray(value) for key, value in figures.items()}
         finally:
             self._room.release()
-        scalars = {key.partition("/")[2]: float(value) for key, value in arrays.items() if kind_of(key) == "scalar"}
+        scalars = {
+            key.partition("/")[2]: float(value.item()) for key, value in arrays.items() if kind_of(key) == "scalar"
+        }
         if scalars:
             self._line(step, scalars)
         self._event(step, Summary(value=[value for key, array in arrays.items() for value in values_of(key, array)]))

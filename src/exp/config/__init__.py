@@ -12,6 +12,7 @@ from exp.config.schema import (
     Summary,
     Train,
     VirtualDevices,
+    WorkersDevices,
 )
 from exp.config.targets import Target
 
@@ -27,6 +28,7 @@ __all__ = [
     "Target",
     "Train",
     "VirtualDevices",
+    "WorkersDevices",
     "parse",
     "yaml_text",
 ]

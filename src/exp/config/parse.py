@@ -19,6 +19,7 @@ from exp.config.schema import (
     Summary,
     Train,
     VirtualDevices,
+    WorkersDevices,
 )
 from exp.config.targets import argument_errors, check_trusted, nested_targets
 from exp.config.transforms import TRANSFORMS
@@ -30,7 +31,12 @@ REQUEST_KEYS = ("run", "resume", "objective")
 SUPPLIED = {"model": ("input_shape", "classes"), "data.target": (), "optimizer": ()}
 """Parameters of the targets that `exp.run` passes itself: they follow from the data set."""
 
-_DEVICES: dict[str, type[Section]] = {"all": AllDevices, "subset": SubsetOfDevices, "virtual": VirtualDevices}
+_DEVICES: dict[str, type[Section]] = {
+    "all": AllDevices,
+    "subset": SubsetOfDevices,
+    "virtual": VirtualDevices,
+    "workers": WorkersDevices,
+}
 _SECTIONS: dict[str, type[Section]] = {
     "data": Data,
     "exec": Exec,
@@ -113,6 +119,15 @@ def _check_combinations(config: Config) -> None:
     wrong = []
     if isinstance(config.device, VirtualDevices):
         wrong = replica_problems(config, config.device.count)
+    if isinstance(config.device, WorkersDevices):
+        wrong = replica_problems(config, config.device.local or 1)
+        if name == "session":
+            wrong.append("exec=session: a session cannot train across processes; take function, eager or fit")
+        if name == "fit" and steps_per_call not in (None, 1):
+            wrong.append(
+                f"exec.steps_per_call={steps_per_call}: Keras's own loop over several steps fails across processes "
+                "(Keras 3.15); take 1, or exec=function"
+            )
     if name == "eager" and steps_per_call not in (None, 1):
         wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
     if name == "eager" and config.exec.jit_compile is True:

@@ -87,6 +87,15 @@ class VirtualDevices(DeviceSection):
     memory_limit_mb: MemoryLimit | None
 
 
+class WorkersDevices(DeviceSection):
+    """Several processes, each with the devices of its own machine."""
+
+    name: Literal["workers"]
+    local: Annotated[int, Field(ge=1, le=64)] | None
+    port: Annotated[int, Field(ge=1024, le=65_000)]
+    timeout: Annotated[int, Field(ge=5, le=86_400)]
+
+
 def _layout(value: Any) -> str | None:
     return value.get("name") if isinstance(value, dict) else None
 
@@ -94,7 +103,8 @@ def _layout(value: Any) -> str | None:
 Device = Annotated[
     Annotated[AllDevices, Tag("all")]
     | Annotated[SubsetOfDevices, Tag("subset")]
-    | Annotated[VirtualDevices, Tag("virtual")],
+    | Annotated[VirtualDevices, Tag("virtual")]
+    | Annotated[WorkersDevices, Tag("workers")],
     Discriminator(_layout),
 ]
 

@@ -36,11 +36,13 @@ class Feed:
     """That read, decode and transform pictures."""
     prefetch: int
     """Calls whose batches are made ready ahead."""
+    rows: slice | None = None
+    """Of each batch, those that are made, where other processes train with the others; None: all."""
 
     @property
     def shape(self) -> tuple[int, int]:
         """Of the labels of a call."""
-        return self.steps_per_call, self.batch_size
+        return self.steps_per_call, self.rows.stop - self.rows.start if self.rows else self.batch_size
 
 
 def plan_calls(
@@ -80,15 +82,15 @@ def plan_calls(
 def training_dataset(part: Part, order: Order, calls: list[Call], feed: Feed) -> Any:
     """A data set with an element for each call.
 
-    Each element is (pictures, labels) with the shape (steps_per_call, batch_size, ...); only the first `call.steps`
-    rows are meant.
+    Each element is (pictures, labels) with the shape (steps_per_call, rows, ...), where `rows` are those of the feed;
+    only the first `call.steps` of it are meant.
     """
     import tensorflow as tf
 
     def indices(number: int) -> Indices:
         call = calls[number]
         rows = np.full(feed.shape, -1, np.int64)
-        rows[: call.steps] = order.steps(call.first, call.steps)
+        rows[: call.steps] = order.steps(call.first, call.steps)[:, feed.rows or slice(None)]
         return rows
 
     def draws(number: int) -> Any:
@@ -121,7 +123,8 @@ def test_dataset(part: Part, feed: Feed) -> Any:
 
     def indices(number: int) -> Indices:
         flat = np.arange(number * per_call, (number + 1) * per_call, dtype=np.int64)
-        return np.where(flat < part.size, flat, -1).reshape(feed.shape)
+        batches = np.where(flat < part.size, flat, -1).reshape(feed.steps_per_call, feed.batch_size)
+        return np.ascontiguousarray(batches[:, feed.rows or slice(None)])
 
     dataset = part.read(_numbered(-(-part.size // per_call), indices, tf.int64, feed.shape), feed.threads)
     if feed.transforms:

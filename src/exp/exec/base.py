@@ -49,6 +49,18 @@ class Program:
     """Whether it compiles the evaluation step."""
     gradients: bool = False
     """Whether a detailed step gives its gradients."""
+    rows: slice | None = None
+    """Of each batch, those that this process is given, where several train together; None: all."""
+
+    @property
+    def first_row(self) -> int:
+        """Of each batch, in this process."""
+        return self.rows.start if self.rows else 0
+
+    @property
+    def row_count(self) -> int:
+        """Of each batch, in this process."""
+        return self.rows.stop - self.rows.start if self.rows else self.batch_size
 
 
 class TestResult(NamedTuple):
@@ -136,7 +148,8 @@ def _on_replicas(program: Program, function: Callable[[Any, Any], Any], pictures
         if replicas > 1:
             replica = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
             rows = replica_rows(program.batch_size, replicas, int(replica))
-            pictures, labels = pictures[rows], labels[rows]
+            here = slice(rows.start - program.first_row, rows.stop - program.first_row)
+            pictures, labels = pictures[here], labels[here]
         return function(pictures, labels)
 
     return program.strategy.run(on_replica, args=(pictures, labels))
@@ -190,8 +203,8 @@ def train_many(program: Program, pictures: Any, labels: Any, steps: Any) -> Any:
 
     Args:
         program: what is executed.
-        pictures: (steps_per_call, batch_size, ...).
-        labels: (steps_per_call, batch_size).
+        pictures: (steps_per_call, rows, ...), where `rows` are those of the batch that this process is given.
+        labels: (steps_per_call, rows).
         steps: how many of the rows to take, a scalar int32 tensor. The shapes stay the same whatever it is, so that
             a shorter last call neither retraces nor recompiles.
 
@@ -223,7 +236,7 @@ def eval_many(program: Program, pictures: Any, labels: Any) -> step.Sums:
 
 def element_spec(program: Program) -> tuple[Any, Any]:
     """The shapes and types of the pictures and labels that a call takes."""
-    shape = (program.steps_per_call, program.batch_size)
+    shape = (program.steps_per_call, program.row_count)
     pictures = tf.TensorSpec((*shape, *program.input_shape), tf.as_dtype(program.pixel_type), name="pictures")
     return pictures, tf.TensorSpec(shape, tf.int32, name="labels")
 

@@ -82,6 +82,32 @@ def _arguments(data: Any) -> dict[str, Any]:
     return dict(zip(("pictures", "labels", "weights"), data, strict=False))
 
 
+class AcrossWorkers(Observed):
+    """Keras's own steps, past two places where Keras 3.15 fails under `MultiWorkerMirroredStrategy`.
+
+    It averages logs over workers along an axis, which the scalars it makes itself do not have: they get one here. And
+    it asks the strategy for the mean of a whole batch, to know its shapes: these are known here.
+    """
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Make the metrics' variables, in the strategy's scope."""
+        pictures = tf.TensorSpec((None, *self.input_shape[1:]), self.inputs[0].dtype)
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=(pictures, tf.TensorSpec((None,), tf.int32)))
+
+    def train_step(self, data: Any) -> Any:
+        """Keras's."""
+        return _with_axis(super().train_step(data))
+
+    def test_step(self, data: Any) -> Any:
+        """Keras's."""
+        return _with_axis(super().test_step(data))
+
+
+def _with_axis(logs: Any) -> Any:
+    return {name: tf.convert_to_tensor(value)[tf.newaxis] for name, value in logs.items()}
+
+
 class FitExecutor(EagerVariables):
     """Keras trains an outer model that scales the pictures and then calls ours.
 
@@ -93,11 +119,12 @@ class FitExecutor(EagerVariables):
 
     def prepare(self, program: Program) -> None:
         """Wrap and compile."""
-        self.traces = TraceLog()
+        self._program, self.traces = program, TraceLog()
+        kind = Observed if program.rows is None else AcrossWorkers
         with program.strategy.scope():
             pictures = keras.Input(program.input_shape, dtype=program.pixel_type)
             scaled = keras.layers.Rescaling(step.SCALE)(pictures) if program.pixel_type == "uint8" else pictures
-            self._outer = Observed(pictures, program.model(scaled), traces=self.traces)
+            self._outer = kind(pictures, program.model(scaled), traces=self.traces)
             self._accuracy = keras.metrics.SparseCategoricalAccuracy(name=ACCURACY)
             self._outer.compile(
                 optimizer=program.optimizer,
@@ -118,7 +145,9 @@ class FitExecutor(EagerVariables):
         assert len({call.steps for call in batches.calls[:-1]}) <= 1
         dataset = batches.dataset.unbatch().take(steps)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-        self._outer.fit(dataset, epochs=1, shuffle=False, verbose=0, callbacks=[_AfterCall(batches, after_call)])
+        self._outer.fit(
+            self._shared(dataset), epochs=1, shuffle=False, verbose=0, callbacks=[_AfterCall(batches, after_call)]
+        )
 
     def test(self, dataset: Any) -> TestResult:
         """Rows that only fill up a batch get the weight 0."""
@@ -126,7 +155,20 @@ class FitExecutor(EagerVariables):
         def weighted(pictures: Any, labels: Any) -> tuple[Any, Any, Any]:
             return pictures, tf.maximum(labels, 0), tf.cast(labels >= 0, tf.float32)
 
-        logs = self._outer.evaluate(dataset.unbatch().map(weighted), verbose=0, return_dict=True)
+        logs = self._outer.evaluate(self._shared(dataset.unbatch().map(weighted)), verbose=0, return_dict=True)
         counted = round(float(np.asarray(self._accuracy.count)))
         right = round(float(logs[ACCURACY]) * counted)  # undo the rounding to float32
         return TestResult(float(logs["cross_entropy"]), right / counted, counted)
+
+    def _shared(self, dataset: Any) -> Any:
+        """A data set as Keras divides it among replicas; workers have their rows already, and share them out here."""
+        if self._program.rows is None:
+            return dataset
+        strategy = self._program.strategy
+        replicas = self._program.row_count * strategy.num_replicas_in_sync // self._program.batch_size
+
+        def divided(*element: Any) -> Any:
+            return tf.nest.map_structure(lambda part: tf.reshape(part, (replicas, -1, *part.shape[1:])), element)
+
+        own = dataset.map(divided).unbatch()
+        return strategy.distribute_datasets_from_function(lambda context: own)

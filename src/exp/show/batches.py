@@ -15,7 +15,7 @@ MOST_PICTURES = 32
 
 def batches_grid(splits: Splits, order: Order, feed: Feed, *, first: int = 0) -> Image:
     """A grid of up to four successive batches, from step `first` (counted from 0) on, of one shuffle."""
-    feed = dataclasses.replace(feed, steps_per_call=1)
+    feed = dataclasses.replace(feed, steps_per_call=1, rows=None)
     plain = Transforms([], input_shape=splits.input_shape, pixel_type=splits.pixel_type)
     calls = plan_calls(first=first, last=first + BATCHES, steps_per_call=1, every=1)
     before = training_dataset(splits.train, order, calls, dataclasses.replace(feed, transforms=plain))

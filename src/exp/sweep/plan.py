@@ -99,8 +99,9 @@ class Plan:
             composed.hydra.launcher.n_jobs = self._n_jobs
             # Results depend on the number of threads in their last bits, so that it belongs into the configuration.
             if composed.mode == "train" and composed.device.get("threads", 0) is None:
-                composed.device.threads = self._threads
-                composed.hydra.overrides.task.append(f"device.threads={self._threads}")
+                threads = max(1, self._threads // (composed.device.get("local") or 1))
+                composed.device.threads = threads
+                composed.hydra.overrides.task.append(f"device.threads={threads}")
         HydraConfig.instance().set_config(composed)
         config, tree = check(composed, composed.hydra)
         name = folder_name(swept) or config.label()

@@ -1,0 +1,14 @@
+"""Plan a training on many workers: `python scripts/plan_workers.py --help` tells how."""
+
+import sys
+from pathlib import Path
+
+try:
+    from exp.plan_workers import main
+except ModuleNotFoundError as error:
+    if error.name not in ("exp", "hydra", "omegaconf"):
+        raise
+    sys.exit("exp is not installed in this Python: run `make run` once, then use .venv/bin/python")
+
+if __name__ == "__main__":
+    sys.exit(main(conf=Path(__file__).resolve().parents[1] / "conf"))

@@ -1,0 +1,163 @@
+"""`scripts/bench_workers.py`: a step of local workers beside one of virtual devices, and the all-reduce alone."""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from exp.errors import UserError
+from exp.outputs import read_results
+from exp.progress import track
+from exp.script import run_script
+
+DESCRIPTION = """Measure milliseconds a step for 1, 2 and 4 workers on this machine, by turns with virtual devices.
+
+  python scripts/bench_workers.py
+  python scripts/bench_workers.py --networks mlp --workers 1 2 --rounds 5
+
+The figures are those of whole runs without their first call; "all-reduce" is that of the network's gradients alone.
+"""
+STEPS = {"mlp": 1000, "cnn": 60}
+PARAMETERS: dict[str, list[tuple[int, ...]]] = {
+    "mlp": [(784, 100), (100,), (100, 10), (10,)],
+    "cnn": [(5, 5, 1, 32), (32,), (5, 5, 32, 64), (64,), (3136, 1024), (1024,), (1024, 10), (10,)],
+}
+"""The shapes of a network's gradients."""
+BATCH = 50
+_RUNS = {"mlp": 200, "cnn": 30}
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def main(*, conf: Path) -> int:
+    """Run this process's command line; returns the exit status."""
+    return run_script(_parser(), lambda arguments: _bench(arguments, conf.parent / "run.py"))
+
+
+def _bench(arguments: argparse.Namespace, program: Path) -> None:
+    cases = [
+        (network, count, layout)
+        for network in arguments.networks
+        for count in arguments.workers
+        for layout in ("virtual", "workers", "all-reduce")
+        if count > 1 or layout == "virtual"
+    ]
+    figures: dict[tuple[str, int, str], list[float]] = {case: [] for case in cases}
+    turns = [case for _ in range(arguments.rounds) for case in cases]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, case in enumerate(track(turns, total=len(turns), what="bench")):
+            network, count, layout = case
+            if layout == "all-reduce":
+                figures[case].append(_all_reduce(network, count))
+            else:
+                figures[case].append(_step(program, network, count, layout, Path(folder) / str(number)))
+    print("\n".join(_table(figures)))
+
+
+def _step(program: Path, network: str, count: int, layout: str, folder: Path) -> float:
+    """Milliseconds of a step in a run."""
+    device = f"device.count={count}" if layout == "virtual" else f"device.local={count}"
+    options = [
+        *(f"model={network}", f"device={layout}", device, f"train.steps={STEPS[network]}", f"data.batch_size={BATCH}"),
+        *("exec.jit_compile=false", "checkpoint.every=1000000000", "summary.every=1000000000"),
+        f"hydra.run.dir={folder}",
+    ]
+    done = subprocess.run([sys.executable, str(program), *options], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"a run ended with status {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+    return 1000 * BATCH / float(read_results(folder)["examples_per_second"])
+
+
+def _all_reduce(network: str, count: int) -> float:
+    """Milliseconds in which so many processes sum the gradients of a network."""
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
+    for server in servers:
+        server.close()
+    processes = []
+    for index in range(count):
+        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, **_QUIET, "TF_CONFIG": json.dumps(config)}
+        command = [sys.executable, "-m", "exp.bench.workers", network]
+        processes.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        )
+    said = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        raise UserError("a process of the all-reduce failed")
+    return max(float(one) for one in said)
+
+
+def _sum_gradients(network: str) -> float:
+    """In each of the processes: milliseconds."""
+    import tensorflow as tf
+
+    count = len(json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"])
+    threads = max(1, (os.cpu_count() or 1) // count)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    gradients = [tf.zeros(shape) for shape in PARAMETERS[network]]
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator,unused-ignore]
+    def many(times: Any) -> Any:
+        def once() -> Any:
+            context = tf.distribute.get_replica_context()
+            return context.all_reduce("SUM", gradients)[-1]
+
+        return tf.while_loop(
+            lambda number, last: number < times,
+            lambda number, last: (number + 1, strategy.run(once) + last),
+            (tf.constant(0), tf.zeros(PARAMETERS[network][-1])),
+            parallel_iterations=1,
+        )[1]
+
+    many(tf.constant(3)).numpy()
+    started = time.perf_counter()
+    many(tf.constant(_RUNS[network])).numpy()
+    return (time.perf_counter() - started) / _RUNS[network] * 1000
+
+
+def _table(figures: dict[tuple[str, int, str], list[float]]) -> Iterator[str]:
+    yield f"ms a step, batch {BATCH} over all replicas; medians of {_rounds(figures)} rounds (lowest to highest)"
+    yield ""
+    yield "| network | replicas | bytes of gradients | virtual devices | workers | all-reduce alone |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for network, count in dict.fromkeys((network, count) for network, count, _ in figures):
+        size = 4 * sum(_product(shape) for shape in PARAMETERS[network]) if count > 1 else 0
+        cells = (_cell(figures.get((network, count, layout), [])) for layout in ("virtual", "workers", "all-reduce"))
+        yield f"| {network} | {count} | {size:,} | {' | '.join(cells)} |"
+
+
+def _rounds(figures: dict[Any, list[float]]) -> int:
+    return max(map(len, figures.values()), default=0)
+
+
+def _cell(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})" if values else ""
+
+
+def _product(shape: Sequence[int]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", choices=list(STEPS), default=list(STEPS), help="which (mlp cnn)")
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 2, 4], help="how many (1 2 4)")
+    parser.add_argument("--rounds", type=int, default=3, help="of all cases, by turns (3)")
+    return parser
+
+
+if __name__ == "__main__":
+    print(_sum_gradients(sys.argv[1]))
