@@ -133,7 +133,7 @@ def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("speed", f"{results['examples_per_second']:.0f} examples/s"))
     seconds = {name: value for name, value in results["seconds"].items() if value is not None}
     rows.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())))
-    parts = {name: value for name, value in results["time"].items() if name != "advice" and value}
+    parts = {name: value for name, value in results["time"].items() if name != "advice" and value and value >= 0.005}
     if parts:
         largest = sorted(parts.items(), key=lambda part: -part[1])
         rows.append(("training time", ", ".join(f"{WHAT[name]} {value:.0%}" for name, value in largest)))

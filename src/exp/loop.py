@@ -99,7 +99,7 @@ class Training:
         if not finite:
             return self._diverged(f"the loss of step {step} is {loss}", step)
         self._show(details)
-        if self.profiler:
+        if self.profiler and self.step < self.last:
             self.profiler.after(self.step)
         self.seconds.summary += time.perf_counter() - started
         self.display.advance(done=self.step, loss=losses[-1].item())

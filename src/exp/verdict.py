@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from exp.config import Config
 
-LARGE = 0.2
+LARGE = 0.1
 """A share that is worth advice."""
 SMALL = 0.05
 """What the advice aims at."""
