@@ -39,7 +39,7 @@ def test_what_cannot_be_is_said(tf, log, sentence):
 
 
 def test_a_tensor_of_an_inner_graph_is_refused(tf):
-    @tf.function
+    @tf.function(autograph=False)
     def step(x):
         with figures.collected() as found:
             tf.cond(x > 0, lambda: figures.scalar("inner", x * 2) or x, lambda: x)
