@@ -32,7 +32,9 @@ Ours are whole runs of run.py as it is shipped, with checkpoints, summaries and 
 step is measured. PyTorch and Lightning take part where they are installed (pip install -e '.[bench]').
 """
 TURN_SECONDS = 2.0
-"""How long a turn takes, more or less."""
+"""How long a turn of a rival takes, more or less."""
+OWN_SECONDS = 5.0
+"""And one of ours, which is a whole run: the wait for its last checkpoint is shared by all its steps."""
 OWN_FIRST = {"mlp": 1000, "cnn": 100}
 """Our runs start anew each time: enough steps for many calls after the first one."""
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -131,16 +133,16 @@ def _case(names: Sequence[str], network: str, batch_size: int, rounds: int, root
                 where = Path(folder) / f"run{next(numbers)}"
                 return _own_run(root, [*options, f"train.steps={count}"], where, terminal=name == WITH_TERMINAL)
 
-            steps[name] = steps.get(name) or _steps(train, first=OWN_FIRST[network])
+            steps[name] = steps.get(name) or _steps(train, first=OWN_FIRST[network], seconds=OWN_SECONDS)
             figures[name].append(train(steps[name]) / steps[name] * 1000)
     return figures
 
 
-def _steps(train: Callable[[int], float], *, first: int = 40) -> int:
+def _steps(train: Callable[[int], float], *, first: int = 40, seconds: float = TURN_SECONDS) -> int:
     """How many steps fill a turn, at least `first`; finding out also warms up."""
     train(first)
     each = train(first) / first
-    return max(first, min(10_000, round(TURN_SECONDS / each / 100) * 100))
+    return max(first, min(10_000, round(seconds / each / 100) * 100))
 
 
 @contextlib.contextmanager
