@@ -35,8 +35,8 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 bench: $(VENV)/.bench ## measure a step beside the handbook's loops, Keras, PyTorch and Lightning: about half an hour
 	PYTHONPATH=$(VENV)/bench $(BIN)/python scripts/bench_speed.py
 
-docs: $(VENV)/.docs ## build the guide as a site, in English and Chinese: site/guide/index.html
-	PYTHONPATH=$(VENV)/docs $(BIN)/python -m mkdocs build --strict
+docs: $(VENV)/.docs ## build the guide as a site, in English and Chinese: site/index.html
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(VENV)/docs $(BIN)/python -m mkdocs build --strict
 
 tensorboard: $(VENV)/.run ## look at all runs, on this machine only
 	$(BIN)/tensorboard --logdir outputs --host localhost

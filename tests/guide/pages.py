@@ -40,7 +40,7 @@ class Block:
 def names() -> list[str]:
     """The pages in the order of the site: checkpoint for docs/guide/checkpoint.md and checkpoint.zh.md."""
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    return [entry.removeprefix("guide/").removesuffix(".md") for entry in nav]
+    return [entry.removeprefix("guide/").removesuffix(".md") for entry in nav if entry.startswith("guide/")]
 
 
 def page(name: str, *, chinese: bool = False) -> Path:

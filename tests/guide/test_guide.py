@@ -67,7 +67,6 @@ def test_every_page_is_in_both_languages_and_in_the_navigation():
 def test_links_lead_somewhere(name, chinese):
     path = page(name, chinese=chinese)
     found = links(path)
-    assert found
     assert not [link for link in found if not (path.parent / link.split("#")[0]).is_file()]
 
 
