@@ -35,6 +35,9 @@ has to go."""
 NOT_TO_BE_WAITED_FOR = ("tensorboard ", "make ")
 """Commands that serve until they are stopped, or that install packages: they must exist."""
 
+KEEP = 'if [ "${RUN-}" ]; then declare -p RUN > .shell; fi'
+"""A reader's shell remembers the variable from one block of a page to the next."""
+
 EXAMPLES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "examples").rglob("*.*") if path.suffix != ".pyc")
 
 
@@ -114,7 +117,8 @@ def commands(block: Block, folder: Path) -> list[str]:
         return [problem for command in block.commands for problem in configuration(command)]
     if any(command.startswith(NOT_TO_BE_WAITED_FOR) for command in block.commands):
         return [problem for command in block.commands for problem in existence(command)]
-    wrong = program(["bash", "-euo", "pipefail", "-c", block.text], block, folder)
+    script = f"[ ! -e .shell ] || . ./.shell\n{block.text}\n{KEEP}"
+    wrong = program(["bash", "-euo", "pipefail", "-c", script], block, folder)
     if any(part in block.text for part in AHEAD):
         return [] if wrong else [f"this works now, and is to be taken out of AHEAD:\n{block.text}"]
     return wrong
