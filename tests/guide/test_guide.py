@@ -81,7 +81,12 @@ def test_files_are_shown_as_they_are_and_none_is_left_out():
 
 def test_the_site_builds(tmp_path):
     place = Path(sys.prefix) / "docs"  # where `make docs` installs it
-    environment = {**os.environ, "PYTHONPATH": f"{place}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    path = f"{place}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "NO_MKDOCS_2_WARNING": "1",
+    }  # that one is no warning about our pages
     there = subprocess.run([sys.executable, "-c", "import mkdocs"], env=environment, capture_output=True, check=False)
     if there.returncode:
         pytest.skip("MkDocs is not installed; `make docs` does it")
