@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check lint format bench tensorboard lock clean
+.PHONY: help run test test-all check lint format bench docs tensorboard lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 bench: $(VENV)/.bench ## measure a step beside the handbook's loops, Keras, PyTorch and Lightning: about half an hour
 	PYTHONPATH=$(VENV)/bench $(BIN)/python scripts/bench_speed.py
 
+docs: $(VENV)/.docs ## build the guide as a site, in English and Chinese: site/index.html
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(VENV)/docs $(BIN)/python -m mkdocs build --strict
+
 tensorboard: $(VENV)/.run ## look at all runs, on this machine only
 	$(BIN)/tensorboard --logdir outputs --host localhost
 
@@ -45,9 +48,11 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	  --no-annotate --upgrade -q -c requirements.lock | grep -vxFf requirements.lock > requirements-plugins.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
 	  -c requirements.lock -o requirements-dev.lock
+	uv pip compile --group docs --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
+	  -o requirements-docs.lock
 
 clean: ## remove the environment and caches, not the runs
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -62,6 +67,11 @@ $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
 # Hydra imports its installed plugins at every start. The tests that want them add this folder to their path.
 $(VENV)/.plugins: requirements-plugins.lock $(VENV)/.run
 	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/plugins --upgrade -r requirements-plugins.lock
+	@touch $@
+
+# MkDocs needs nothing of ours, and lies in a folder of its own, so that the environment does not get it.
+$(VENV)/.docs: requirements-docs.lock | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/docs --upgrade -r requirements-docs.lock
 	@touch $@
 
 # Not pinned: which build of PyTorch fits depends on the machine. The results name the versions.
