@@ -100,11 +100,11 @@ def _die_at(step: int) -> None:
 
     after_call = Training.after_call
 
-    def die(self: Any, first: int, losses: Any) -> bool:
+    def die(self: Any, first: int, losses: Any, details: Any) -> bool:
         if first + len(losses) >= step:
             self.checkpoints.wait()  # so that there is a checkpoint, on a slow machine too; others kill at any moment
             os.kill(os.getpid(), signal.SIGKILL)
-        return after_call(self, first, losses)
+        return after_call(self, first, losses, details)
 
     Training.after_call = die  # type: ignore[method-assign]
 

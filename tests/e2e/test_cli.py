@@ -64,7 +64,7 @@ def test_completion_knows_groups_and_choices(tmp_path):
     line = "python run.py device="
     environment = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_CWORD": "2"}
     done = run("--shell-completion", "query=bash", cwd=tmp_path, without_tensorflow=True, env=environment)
-    assert done.stdout.split() == ["device=all", "device=subset", "device=virtual"]
+    assert done.stdout.split() == ["device=all", "device=subset", "device=virtual", "device=workers"]
 
 
 @pytest.mark.parametrize(
