@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: the first one asks the run to stop, the second one stops it.
 
-Under Slurm, SIGUSR1 and SIGUSR2 ask too (`sbatch --signal` sends one ahead of the time limit), and a second signal is not a
-person's impatience: one of each may come, and SIGKILL follows by itself.
+Under Slurm, SIGUSR1 and SIGUSR2 ask too (`sbatch --signal` sends one ahead of the time limit), and a second signal is
+not a person's impatience: one of each may come, and SIGKILL follows by itself.
 """
 
 import os

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "setpriv")
@@ -72,7 +72,7 @@ def slurm() -> Iterator[dict[str, str]]:
         environment = {**ENVIRONMENT, **variables}
         munge = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
         daemons.append(_start(folder, "munged", "-F", "--force", f"--socket={folder}/munge.socket", *munge))
-        _wait(lambda: (folder / "munge.socket").exists(), folder, "munged")
+        _wait((folder / "munge.socket").exists, folder, "munged")
         daemons.append(_start(folder, "slurmctld", "-D", "-f", str(configuration)))
         daemons.append(_start(folder, "slurmd", "-D", "-f", str(configuration)))
         state = ["sinfo", "--noheader", "--format=%T"]
@@ -130,8 +130,7 @@ def _start(folder: Path, program: str, *arguments: str) -> "subprocess.Popen[byt
         )
 
 
-def _wait(happened: "object", folder: Path, what: str, seconds: float = 30) -> None:
-    assert callable(happened)
+def _wait(happened: Callable[[], bool], folder: Path, what: str, seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > end:

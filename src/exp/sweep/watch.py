@@ -93,9 +93,7 @@ class Watch:
                 log = entry.log or Path(entry.folder) / "run.log"
                 self.say(f"{entry.status} {entry.name}: {entry.error or 'stopped'}; log: {log}")
 
-    def _summary(
-        self, running: Sequence[AtWork], reports: Mapping[str, Report], pending: Sequence[AtWork]
-    ) -> str:
+    def _summary(self, running: Sequence[AtWork], reports: Mapping[str, Report], pending: Sequence[AtWork]) -> str:
         failed = sum(entry.status != "completed" for entry in self._ended)
         parts = [f"{len(self._ended)}/{self._total} jobs done", f"{len(running)} running"]
         if pending:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-ACTIVE = frozenset(
-    ("PENDING", "RUNNING", "SUSPENDED", "COMPLETING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD")
-    + ("RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
-)
+_ACTIVE = """
+PENDING RUNNING SUSPENDED COMPLETING CONFIGURING REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING SIGNALING STAGE_OUT STOPPED
+SPECIAL_EXIT RESV_DEL_HOLD
+"""
+ACTIVE = frozenset(_ACTIVE.split())
 """States of a job that has not ended; all others are final."""
 SECONDS_TO_ANSWER = 60.0
 

@@ -22,10 +22,11 @@ from exp.sweep.slurm.pool import SlurmPool
 
 FOLDER = ".slurm"
 """In the sweep's: batch scripts, what they are to do, and what Slurm says about their jobs."""
-TAKEN = frozenset(
-    ("array", "output", "error", "open-mode", "job-name", "signal", "requeue", "no-requeue", "wrap", "chdir", "export")
-    + ("nodes", "ntasks", "ntasks-per-node", "test-only", "parsable", "wait", "hold")
-)
+_TAKEN = """
+array chdir error export hold job-name no-requeue nodes ntasks ntasks-per-node open-mode output parsable requeue signal
+test-only wait wrap
+"""
+TAKEN = frozenset(_TAKEN.split())
 """Options of sbatch without which a job would not be what the sweep takes it for."""
 
 
@@ -112,8 +113,12 @@ class Slurm:
     def write(self, job: Job) -> Path:
         """Write what a job's process needs: its configuration, as checked, and its batch script."""
         self._folder.mkdir(exist_ok=True)
-        order = {"command": list(sys.argv), "import_from": sys.path[0], "folder": str(job.folder)}
-        order["config"] = job.composed
+        order = {
+            "command": list(sys.argv),
+            "import_from": sys.path[0],
+            "folder": str(job.folder),
+            "config": job.composed,
+        }
         path = self._folder / f"{job.name}.yaml"
         write_atomically(path, OmegaConf.to_yaml(OmegaConf.create(order)))
         script = self.script(job)

@@ -2,31 +2,24 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from signal import Signals
 from typing import Protocol
 
+from exp.errors import UserError
 from exp.outputs import is_completed
 from exp.signals import StopRequest
 from exp.sweep import report
 from exp.sweep.plan import Job
 from exp.sweep.slurm import commands
-from exp.sweep.slurm.commands import Ending, SlurmError, State
+from exp.sweep.slurm.commands import SlurmError, State
+from exp.sweep.slurm.endings import last_words, log_beside, meaning
 
 TICK_SECONDS = 0.2
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 15.0
 """Between two questions to Slurm; longer and longer, because clusters have many who ask."""
 SECONDS_FOR_FILES = 60.0
 """Until a network file system shows here what a node has written."""
-REASONS = {
-    "CANCELLED": "cancelled in Slurm",
-    "NODE_FAIL": "its node failed",
-    "BOOT_FAIL": "its node did not boot",
-    "DEADLINE": "its deadline passed",
-    "PREEMPTED": "preempted, and not given back to the queue",
-    "OUT_OF_MEMORY": "out of memory; hydra.launcher.memory_gb gives more",
-}
 
 
 class Scripts(Protocol):
@@ -51,7 +44,7 @@ class InSlurm:
     launched: float
     """`time.time()` when it was handed over."""
     log: Path | None = None
-    state: State = State("PENDING", "", None, "")
+    state: State = field(default_factory=lambda: State("PENDING", "", None, ""))
     gone: float | None = None
     """`time.monotonic()` when Slurm was first found not to have it any more."""
     stopped: bool = False
@@ -125,9 +118,13 @@ class SlurmPool:
         """Find the jobs that Slurm has from an earlier command; returns the others.
 
         Raises:
-            SlurmError: Slurm does not answer, so that jobs could be started twice.
+            UserError: Slurm does not answer, so that jobs could be started twice.
         """
-        there = {state.script: (number, state) for number, state in commands.states().items() if state.active}
+        try:
+            known = commands.states()
+        except SlurmError as error:
+            raise UserError(f"hydra/launcher=slurm: Slurm does not say which jobs it has ({error})") from error
+        there = {state.script: (number, state) for number, state in known.items() if state.active}
         others = []
         for job in jobs:
             number, state = there.get(str(self._scripts.script(job)), (None, None))
@@ -181,44 +178,12 @@ class SlurmPool:
         """What a job's end means where its folder does not say it."""
         if is_completed(one.job.folder):
             return None
-        one.log = self._log_of(one)
+        one.log = log_beside(one.job.folder, self._scripts.log(one.slurm_job), since=one.launched)
         mistake = report.read_report(one.job.folder).error
         if mistake:
             return " ".join(line.strip() for line in mistake.splitlines()[:2])
         ending = commands.ending(one.slurm_job)
         one.stopped = ending is not None and ending.state == "CANCELLED"
-        words = self._last_words(one) if ending is not None and ending.state == "FAILED" else None
-        return f"{self._meaning(ending)} (Slurm job {one.slurm_job}){f': {words}' if words else ''}"
-
-    def _meaning(self, ending: Ending | None) -> str:
-        if ending is None:
-            return "ended, and Slurm does not know how"
-        if ending.state == "TIMEOUT":
-            return (
-                f"stopped at the time limit ({self._time_limit} minutes), before it had saved; "
-                "hydra.launcher.signal_seconds gives it more time for that"
-            )
-        signal = ending.signal or max(ending.status - 128, 0)
-        if ending.state == "FAILED" and signal:
-            name = Signals(signal).name if signal in {*Signals} else f"signal {signal}"
-            return f"killed by {name}{', perhaps because memory ran out' if name == 'SIGKILL' else ''}"
-        if ending.state == "FAILED":
-            return f"ended with status {ending.status}"
-        return REASONS.get(ending.state, f"ended in Slurm as {ending.state}")
-
-    def _log_of(self, one: InSlurm) -> Path | None:
-        """Slurm's own, where the run has written none since it was handed over."""
-        log = one.job.folder / "run.log"
-        if log.is_file() and log.stat().st_size and log.stat().st_mtime >= one.launched - 1:
-            return None
-        return self._scripts.log(one.slurm_job) if one.slurm_job else None
-
-    def _last_words(self, one: InSlurm) -> str | None:
-        """The last line of its log that is not indented: there an interpreter that fails names the error."""
-        try:
-            text = (one.log or one.job.folder / "run.log").read_text(errors="replace")
-        except OSError:
-            return None
-        lines = [line.strip() for line in text.splitlines() if line[:1].strip()]
-        own = [line for line in lines if not line.startswith(("srun:", "slurmstepd"))]
-        return (own or lines or [None])[-1]
+        log = one.log or one.job.folder / "run.log"
+        words = last_words(log) if ending is not None and ending.state == "FAILED" else None
+        return f"{meaning(ending, self._time_limit)} (Slurm job {one.slurm_job}){f': {words}' if words else ''}"
