@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check lint format bench docs tensorboard lock clean
+.PHONY: help run test test-all test-cluster check lint format bench docs tensorboard lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -15,10 +15,18 @@ run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 	@echo "all keys:    $(BIN)/python run.py --help"
 
 test: $(VENV)/.dev ## set everything up and run the tests (about 15 minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not cluster"
 
 test-all: $(VENV)/.dev ## run all tests, also those that need minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not cluster"
+
+test-cluster: $(VENV)/.dev ## sweeps on a Slurm of their own on this machine (Debian, as root): about 5 minutes
+	@export PATH="$$PATH:/usr/sbin"; \
+	{ command -v slurmctld && command -v slurmd && command -v munged && command -v sbatch; } >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null; } || { \
+	  echo "test-cluster needs slurm-wlm and munge, and root to run them" >&2; exit 1; }
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 check: lint test ## everything that must hold before a change lands
 
@@ -44,7 +52,7 @@ tensorboard: $(VENV)/.run ## look at all runs, on this machine only
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
 	  -o requirements.lock
-	uv pip compile pyproject.toml --extra optuna --extra submitit --universal --python-version 3.11 --no-header \
+	uv pip compile pyproject.toml --extra optuna --extra slurm --extra submitit --universal --python-version 3.11 --no-header \
 	  --no-annotate --upgrade -q -c requirements.lock | grep -vxFf requirements.lock > requirements-plugins.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
 	  -c requirements.lock -o requirements-dev.lock

@@ -1,7 +1,8 @@
-"""Networks for tests: one with everything that has a state of its own, and one that breaks in many ways."""
+"""Networks for tests: with everything that has a state of its own, broken in many ways, slow, talkative."""
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,21 @@ def fragile(*, input_shape: tuple[int, ...], classes: int, number: int, raises: 
 
     layers = [Deadly(), keras.layers.Flatten(), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(classes)]
     return keras.Sequential(layers[:-1] if bad and number == misshapen else layers)
+
+
+def leisurely(*, input_shape: tuple[int, ...], classes: int) -> Any:
+    """A small network whose training steps take so long in `exec=eager` as the environment says."""
+    import keras
+
+    pause = float(os.environ.get("EXP_TEST_PAUSE", "0"))
+
+    class Pause(keras.layers.Layer):
+        def call(self, pictures: Any, training: bool = False) -> Any:
+            if training:
+                time.sleep(pause)
+            return pictures
+
+    return keras.Sequential([Pause(), keras.layers.Flatten(), keras.layers.Dense(16), keras.layers.Dense(classes)])
 
 
 def talkative(*, input_shape: tuple[int, ...], classes: int, words: bool) -> Any:

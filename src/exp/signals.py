@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM: the first one asks the run to stop, the second one stops it."""
+"""Ctrl-C and SIGTERM: the first one asks the run to stop, the second one stops it.
+
+Under Slurm, SIGUSR1 and SIGUSR2 ask too (`sbatch --signal` sends one ahead of the time limit), and a second signal is
+not a person's impatience: one of each may come, and SIGKILL follows by itself.
+"""
 
 import os
 import signal
@@ -12,13 +16,21 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._in_slurm = "SLURM_JOB_ID" in os.environ
 
     def __enter__(self) -> Self:
-        """Install the handlers. Only a main thread can; elsewhere nothing is ever requested."""
+        """Install the handlers. Only a main thread can; elsewhere nothing is ever requested.
+
+        What an outer one was asked before is asked of this one too.
+        """
         self._previous = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._remember)
+            more = (signal.SIGUSR1, signal.SIGUSR2) if self._in_slurm else ()
+            for number in (signal.SIGINT, signal.SIGTERM, *more):
+                previous = self._previous[number] = signal.signal(number, self._remember)
+                outer = getattr(previous, "__self__", None)
+                if isinstance(outer, StopRequest) and self.signal is None:
+                    self.signal = outer.signal
         return self
 
     def insist(self) -> None:
@@ -43,6 +55,7 @@ class StopRequest:
         return 0 if self.signal is None else 128 + self.signal
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
+        if self.signal is None:
+            self.signal = number
+        elif not self._in_slurm or number == signal.SIGINT:
             os._exit(128 + number)
-        self.signal = number

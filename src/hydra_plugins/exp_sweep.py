@@ -19,12 +19,32 @@ class ProcessLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's protocol. The task function is not used: a job calls `exp.job`, which it calls, too."""
+        from exp.sweep.here import Here
         from exp.sweep.launcher import Sweep
 
-        self._sweep = Sweep(config, hydra_context.config_loader, n_jobs=self._n_jobs, timeout=self._timeout)
+        engine = Here(config, n_jobs=self._n_jobs, timeout=self._timeout)
+        self._sweep = Sweep(config, hydra_context.config_loader, engine=engine)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs; those of earlier calls, where a sweeper comes again and again, are numbered before them."""
+        return self._sweep.launch(job_overrides, first=initial_job_idx)
+
+
+class SlurmLauncher(Launcher):
+    """`hydra/launcher=slurm`: each job is one of Slurm's; see `exp.sweep.slurm`."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Hydra's protocol. The task function is not used: a job calls `exp.job`, which it calls, too."""
+        from exp.sweep.launcher import Sweep
+        from exp.sweep.slurm import Slurm
+
+        self._sweep = Sweep(config, hydra_context.config_loader, engine=Slurm(config, **self._options))
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Hand jobs to Slurm and wait for them, as `ProcessLauncher` does with its own."""
         return self._sweep.launch(job_overrides, first=initial_job_idx)
 
 
@@ -43,7 +63,7 @@ class GridSweeper(BasicSweeper):
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.launcher is not None
-        if not isinstance(self.launcher, ProcessLauncher):
+        if not isinstance(self.launcher, ProcessLauncher | SlurmLauncher):
             return super().sweep(arguments)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])

@@ -46,6 +46,15 @@ def test_a_failure_under_submitit_has_status_1(tmp_path, plugins):
     assert results(tmp_path / "s" / "0")["status"] == "completed"
 
 
+def test_slurm_is_asked_for_where_there_is_none(tmp_path, plugins):
+    command = ["hydra/launcher=slurm", "seed=1,2", "hydra.sweep.dir=s"]
+    done = sweep(*command, cwd=tmp_path, **plugins, PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("hydra/launcher=slurm: there is no sbatch here; ")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_optuna_is_given_the_objective(tmp_path, plugins):
     command = [
         *("hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "hydra.sweeper.sampler.seed=1"),

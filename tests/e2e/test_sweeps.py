@@ -324,7 +324,27 @@ def test_a_job_whose_folder_is_damaged_says_how_it_can_run_anew(small_sweep, tmp
         (["seed=1,2", "hydra.sweep.dir=."], "hydra.sweep.dir=.: must name a folder"),
         (["seed=range(0)", "hydra.sweep.dir=t"], "the sweep has no jobs: a range or list in it is empty"),
         (["seed=3,4", "hydra.sweep.dir=blocked"], "seed=3: blocked/seed-3: is in the way of the job's folder"),
-        (["hydra/launcher=slurm"], "hydra/launcher=slurm: is not installed; `pip install -e '.[optuna,submitit]'`"),
+        (["hydra/launcher=joblib"], "hydra/launcher=joblib: is not installed; `pip install -e '.[optuna,submitit]'`"),
+        (
+            ["hydra/launcher=slurm", "hydra.sweep.dir=t", "seed=3,4"],
+            "submitit is not installed; pip install -e '.[slurm]'\n",
+        ),
+        (
+            ["hydra/launcher=slurm", "hydra.sweep.dir=t", "hydra.launcher.cpus=0"],
+            "hydra.launcher.cpus=0: must be a whole number of at least 1",
+        ),
+        (
+            ["hydra/launcher=slurm", "hydra.sweep.dir=t", "hydra.launcher.time=1:00"],
+            "hydra.launcher.time=1:00: must be a whole number of",
+        ),
+        (
+            ["hydra/launcher=slurm", "hydra.sweep.dir=t", "+hydra.launcher.sbatch.array=1-3"],
+            "hydra.launcher.sbatch.array: is set by the lau",
+        ),
+        (
+            ["hydra/launcher=slurm", "hydra.sweep.dir=t", "hydra.launcher.memory_gb=much"],
+            "hydra.launcher.memory_gb=much: must be a number a",
+        ),
         (["seeed=1,2", "hydra.sweep.dir=t"], "seeed: there is no such key; did you mean seed?"),
     ],
 )

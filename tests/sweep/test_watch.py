@@ -17,7 +17,7 @@ def running(folder, name: str, *, seconds: float, step: int, total: int, loss: f
     (folder / name).mkdir()
     report = {"step": step, "total": total, "loss": loss, "error": None}
     (folder / name / ".job.json").write_text(json.dumps(report))
-    return SimpleNamespace(job=SimpleNamespace(name=name, folder=folder / name), seconds=seconds)
+    return SimpleNamespace(job=SimpleNamespace(name=name, folder=folder / name), seconds=seconds, pending=None)
 
 
 def entry(name: str, status: str, **more) -> Entry:
@@ -49,6 +49,17 @@ def test_a_line_tells_where_all_jobs_are(tmp_path, screen, monkeypatch):
         # 5 s are left of c, and 10 s each of two more, two at a time
         "2/6 jobs done, 2 running, 1 failed, 12 s left; c step 50/100 loss 0.2500; d starting",
     ]
+
+
+def test_jobs_that_a_cluster_has_not_begun_are_counted(tmp_path, screen, monkeypatch):
+    monkeypatch.setattr("exp.sweep.watch.SECONDS_BETWEEN_LINES", 0)
+    watch = Watch(total=30, n_jobs=30, console=Console(file=screen, soft_wrap=True))
+    jobs = [running(tmp_path, f"c{number}", seconds=5, step=0, total=0, loss=None) for number in range(20)]
+    waiting = [SimpleNamespace(pending=reason) for reason in ("Resources", "Priority", "Priority", "")]
+    watch.update([*jobs, *waiting])
+    [line] = screen.getvalue().splitlines()
+    assert line.startswith("0/30 jobs done, 20 running, 4 pending (Priority, Resources), 0 failed; c0 starting; c1 ")
+    assert line.endswith("c11 starting; and 8 more")
 
 
 def test_a_terminal_has_a_bar_for_each_job(tmp_path, screen):

@@ -31,12 +31,13 @@ def work(start: Start) -> None:
         os.setsid()  # Ctrl-C at the terminal is for the sweep, which stops its jobs one by one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     started = time.perf_counter() - (time.time() - start.launched)
-    _all_output_to(start.folder / "run.log")
+    all_output_to(start.folder / "run.log")
     threading.Thread(target=_stop_when_orphaned, daemon=True).start()
-    sys.exit(_run(start, started))
+    sys.exit(run(start, started))
 
 
-def _run(start: Start, started: float) -> int:
+def run(start: Start, started: float) -> int:
+    """Do a job in this process; returns the exit status that `run.py` would have."""
     from hydra import version
     from hydra._internal.callbacks import Callbacks
     from hydra.core.utils import JobRuntime, run_job, setup_globals
@@ -73,7 +74,7 @@ def _run(start: Start, started: float) -> int:
     return status
 
 
-def _all_output_to(log: Path) -> None:
+def all_output_to(log: Path) -> None:
     """Whatever the job prints, native code and a crash of Python itself included, goes to the end of its log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

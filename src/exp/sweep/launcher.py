@@ -1,52 +1,37 @@
 """A sweep from Hydra's lists of overrides to their results: plan, ledger, processes, table."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from exp.cores import available_cores, has_gpu
 from exp.errors import JobsFailed, UserError
 from exp.job import Ended, figure_for_sweeper
-from exp.outputs import Lock
+from exp.outputs import Lock, is_completed
 from exp.signals import StopRequest
+from exp.sweep.engine import AtWork, Engine
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger
 from exp.sweep.plan import Job, Plan
-from exp.sweep.pool import Pool, Running
 from exp.sweep.watch import Watch
-
-BYTES_PER_JOB = 2 * 2**30
-"""Of memory: how many jobs the machine is thought to hold."""
 
 
 class Sweep:
     """All that one command asks for; a searching sweeper comes several times with a few jobs."""
 
-    def __init__(self, master: DictConfig, config_loader: Any, *, n_jobs: Any, timeout: Any) -> None:
+    def __init__(self, master: DictConfig, config_loader: Any, *, engine: Engine) -> None:
         """Nothing is started, and nothing written.
 
         Args:
             master: Hydra's configuration of the sweep.
             config_loader: Hydra's.
-            n_jobs: jobs side by side; None for as many as fit.
-            timeout: seconds that a job may take; None for no limit.
-
-        Raises:
-            UserError: an option is wrong.
+            engine: runs the jobs.
         """
-        for key, value, kind in (("n_jobs", n_jobs, int), ("timeout", timeout, int | float)):
-            good = value is None or (isinstance(value, kind) and not isinstance(value, bool) and value > 0)
-            if not good:
-                what = "a whole number" if kind is int else "a number of seconds"
-                raise UserError(f"hydra.launcher.{key}={value}: must be {what} above 0, or null")
-        self._master, self._loader = master, config_loader
-        self._n_jobs: int | None = n_jobs
-        self._timeout: float | None = timeout
+        self._master, self._loader, self._engine = master, config_loader, engine
         self._folder = Path(str(master.hydra.sweep.dir))
         self._searching = not str(master.hydra.sweeper._target_).endswith(("GridSweeper", "BasicSweeper"))
 
@@ -77,12 +62,14 @@ class Sweep:
 
     def _launch(self, overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         known = read_ledger(self._folder)
-        n_jobs = self._side_by_side(len({tuple(of_job) for of_job in overrides}))
-        threads = known.threads if known else max(1, available_cores() // n_jobs)
+        n_jobs, threads = self._engine.shares(len({tuple(of_job) for of_job in overrides}))
+        threads = known.threads if known else threads
         plan = Plan(self._master, self._loader, threads=threads, n_jobs=n_jobs)
         jobs = plan.jobs(overrides, first=first)
         ledger = known or Ledger(self._folder, ["python", *sys.argv], plan.fixed, threads, n_jobs)
         _check_same_sweep(ledger, plan)
+        if not all(is_completed(job.folder) for job in jobs):
+            self._engine.check()
         ledger.n_jobs = n_jobs
         ledger.add(jobs)
         # Values given twice, or asked for twice by a search, are one job.
@@ -97,27 +84,30 @@ class Sweep:
             done = f", {len(jobs) - len(to_do)} done before" if len(to_do) < len(jobs) else ""
             watch.say(f"sweep: {self._folder}")
             watch.say(
-                f"{len(jobs)} jobs{done}; {ledger.n_jobs} side by side, device.threads={ledger.threads}; "
-                "TensorFlow is imported once for all"
+                f"{len(jobs)} jobs{done}; "
+                f"{self._engine.announce(n_jobs=min(ledger.n_jobs, len(jobs)), threads=ledger.threads)}"
             )
 
-        def on_start(running: Running) -> None:
+        def on_start(running: AtWork) -> None:
             entry = ledger.entries[running.job.name]
-            entry.status, entry.attempts, entry.launched = "running", entry.attempts + 1, now()
-            entry.seconds = entry.error = entry.result = None
+            entry.status, entry.attempts, entry.launched = self._engine.status, entry.attempts + 1, now()
+            entry.seconds = entry.error = entry.result = entry.log = None
+            entry.slurm_job = running.slurm_job
             ledger.write()
 
-        def on_end(running: Running, error: str | None) -> None:
+        def on_end(running: AtWork, error: str | None) -> None:
             entry = ledger.entries[running.job.name]
-            entry.note_end(error, since=running.launched, stopped=running.asked_to_stop is not None)
+            entry.note_end(error, since=running.launched, stopped=running.stopped)
             entry.seconds = running.seconds
+            entry.log = str(running.log) if running.log else None
             ledger.write()
             watch.ended(entry)
 
+        left: list[str] = []
         with StopRequest() as stop:
             try:
                 if to_do:
-                    pool = Pool(n_jobs=ledger.n_jobs, timeout=self._timeout, stop=stop)
+                    pool = self._engine.pool(n_jobs=ledger.n_jobs, stop=stop, launched=_launched(ledger))
                     pool.run(
                         to_do,
                         on_start=on_start,
@@ -125,11 +115,12 @@ class Sweep:
                         on_poll=lambda: watch.update(pool.running),
                         on_end=on_end,
                     )
+                    left = self._engine.left(pool.running)
             finally:
                 watch.close()
         if not self._searching or stop.signal is not None:
             watch.table([ledger.entries[job.name] for job in jobs], done_before=len(jobs) - len(to_do))
-            for line in _next_commands(self._folder, [ledger.entries[job.name] for job in jobs]):
+            for line in [*left, *_next_commands(self._folder, [ledger.entries[job.name] for job in jobs])]:
                 watch.say(line)
         return stop
 
@@ -140,16 +131,6 @@ class Sweep:
         if not self._searching and any(entry.status != "completed" for entry in entries):
             raise JobsFailed
         return [_job_return(job, entry) for job, entry in zip(jobs, entries, strict=True)]
-
-    def _side_by_side(self, jobs: int) -> int:
-        """How many jobs run at once: one for each core, where memory allows; one, where each takes all GPUs."""
-        if self._n_jobs is not None:
-            return self._n_jobs
-        if has_gpu():
-            return 1
-        given = self._master.get("device", {}).get("threads")
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
-        return max(1, min(jobs, available_cores() // (given or 1), memory // BYTES_PER_JOB))
 
 
 def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:
@@ -164,6 +145,15 @@ def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:
             f"hydra.sweep.dir={ledger.folder}: all jobs there have {there}, and here they have {here}; take another "
             "folder"
         )
+
+
+def _launched(ledger: Ledger) -> dict[str, float]:
+    """When each job was last started."""
+    return {
+        name: datetime.fromisoformat(entry.launched).timestamp()
+        for name, entry in ledger.entries.items()
+        if entry.launched is not None
+    }
 
 
 def _job_return(job: Job, entry: Entry) -> JobReturn:

@@ -29,15 +29,20 @@ class Entry:
     config_hash: str
     folder: str
     status: str = "waiting"
-    """`waiting`, `running`, or as `results.json` has it: `completed`, `interrupted`, `diverged`, `failed`."""
+    """`waiting`, `running`, `submitted` (Slurm knows whether it runs), or as `results.json` has it: `completed`,
+    `interrupted`, `diverged`, `failed`."""
     attempts: int = 0
     launched: str | None = None
     """When it was last started; UTC."""
     seconds: float | None = None
-    """From there to its end."""
+    """From there to its end; in Slurm, of its last stretch."""
     result: dict[str, Any] | None = None
     error: str | None = None
     """In one line."""
+    slurm_job: str | None = None
+    """Its number in Slurm."""
+    log: str | None = None
+    """What to read where `run.log` does not tell."""
 
     def note_end(self, error: str | None, *, since: float = 0.0, stopped: bool = False) -> None:
         """Take over what the run's folder says.

@@ -36,11 +36,19 @@ class Running:
     """`time.time()`."""
     asked_to_stop: float | None = None
     timed_out: bool = False
+    pending: None = None
+    slurm_job: None = None
+    log: None = None
 
     @property
     def seconds(self) -> float:
         """Since it was started."""
         return time.time() - self.launched
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to stop."""
+        return self.asked_to_stop is not None
 
 
 class Pool:

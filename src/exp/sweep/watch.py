@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from exp.sweep.engine import AtWork
 from exp.sweep.ledger import Entry
-from exp.sweep.pool import Running
 from exp.sweep.report import Report, read_report
 
 SECONDS_BETWEEN_LINES = 5.0
+MOST_SHOWN = 12
+"""Of the jobs that run, one by one; a cluster may run hundreds."""
 
 
 class Watch:
@@ -37,20 +39,26 @@ class Watch:
         """A line."""
         self._console.print(text, markup=False)
 
-    def update(self, running: Sequence[Running]) -> None:
+    def update(self, running: Sequence[AtWork]) -> None:
         """Show where the running jobs are."""
         now = time.monotonic()
         if self._progress is None and now - self._last_line < SECONDS_BETWEEN_LINES:
             return
+        pending = [one for one in running if one.pending is not None]
+        running = [one for one in running if one.pending is None]
         reports = {one.job.name: read_report(one.job.folder) for one in running}
-        summary = self._summary(running, reports)
+        summary = self._summary(running, reports, pending)
         if self._progress is None:
             self._last_line = now
-            jobs = "".join(f"; {name} {_where(report)}" for name, report in reports.items())
-            self.say(f"{summary}{jobs}")
+            shown = list(reports.items())[:MOST_SHOWN]
+            more = f"; and {len(reports) - len(shown)} more" if len(reports) > len(shown) else ""
+            jobs = "".join(f"; {name} {_where(report)}" for name, report in shown)
+            self.say(f"{summary}{jobs}{more}")
             return
         self._progress.update(self._all, completed=len(self._ended), text=summary)
-        for name, report in reports.items():
+        for name in [name for name in self._bars if name not in reports]:
+            self._progress.remove_task(self._bars.pop(name))
+        for name, report in list(reports.items())[:MOST_SHOWN]:
             if name not in self._bars:
                 self._bars[name] = self._progress.add_task(f"  {name}", total=None, text="")
             self._progress.update(
@@ -81,18 +89,21 @@ class Watch:
         before = f" ({done_before} of them before)" if done_before else ""
         self.say(f"{completed} of {len(entries)} jobs completed{before}")
         for entry in entries:
-            if entry.status not in ("completed", "waiting"):
-                self.say(
-                    f"{entry.status} {entry.name}: {entry.error or 'stopped'}; log: {Path(entry.folder) / 'run.log'}"
-                )
+            if entry.status not in ("completed", "waiting", "submitted"):
+                log = entry.log or Path(entry.folder) / "run.log"
+                self.say(f"{entry.status} {entry.name}: {entry.error or 'stopped'}; log: {log}")
 
-    def _summary(self, running: Sequence[Running], reports: Mapping[str, Report]) -> str:
+    def _summary(self, running: Sequence[AtWork], reports: Mapping[str, Report], pending: Sequence[AtWork]) -> str:
         failed = sum(entry.status != "completed" for entry in self._ended)
-        parts = [f"{len(self._ended)}/{self._total} jobs done", f"{len(running)} running", f"{failed} failed"]
+        parts = [f"{len(self._ended)}/{self._total} jobs done", f"{len(running)} running"]
+        if pending:
+            reasons = ", ".join(sorted({one.pending for one in pending if one.pending}))
+            parts.append(f"{len(pending)} pending{f' ({reasons})' if reasons else ''}")
+        parts.append(f"{failed} failed")
         left = self._seconds_left(running, reports)
         return ", ".join([*parts, *([f"{left:.0f} s left"] if left is not None else [])])
 
-    def _seconds_left(self, running: Sequence[Running], reports: Mapping[str, Report]) -> float | None:
+    def _seconds_left(self, running: Sequence[AtWork], reports: Mapping[str, Report]) -> float | None:
         """As if the waiting jobs took as long as the others did, or will by what they say."""
         took = [entry.seconds for entry in self._ended if entry.seconds and entry.status == "completed"]
         left = 0.0

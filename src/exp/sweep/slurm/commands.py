@@ -1,0 +1,129 @@
+"""Slurm's own commands: `sbatch`, `squeue`, `scontrol`, `sacct`. What they say is turned into plain values here."""
+
+import contextlib
+import getpass
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+_ACTIVE = """
+PENDING RUNNING SUSPENDED COMPLETING CONFIGURING REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING SIGNALING STAGE_OUT STOPPED
+SPECIAL_EXIT RESV_DEL_HOLD
+"""
+ACTIVE = frozenset(_ACTIVE.split())
+"""States of a job that has not ended; all others are final."""
+SECONDS_TO_ANSWER = 60.0
+
+
+class SlurmError(Exception):
+    """A command of Slurm's failed; the message is its own, on one line."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Of a job, as `squeue` has it."""
+
+    name: str
+    """`PENDING`, `RUNNING`, `COMPLETED`, `TIMEOUT`, ..."""
+    reason: str
+    """Why it is pending, in Slurm's words."""
+    started: float | None
+    """`time.time()`; in its last stretch."""
+    script: str
+    """The path of its batch script, which tells whose job it is better than a number does."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it has not ended."""
+        return self.name in ACTIVE
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Of a job that has ended."""
+
+    state: str
+    status: int = 0
+    """Of its batch script."""
+    signal: int = 0
+    """That ended it; 0 if none did."""
+
+
+def submit(script: Path, *, test_only: bool = False) -> str:
+    """Hand a batch script to Slurm; returns the job's number, and with `test_only` nothing happens but the check.
+
+    Raises:
+        SlurmError: Slurm refuses.
+    """
+    said = _run(["sbatch", "--test-only" if test_only else "--parsable", str(script)])
+    return said.partition(";")[0].strip()
+
+
+def states() -> dict[str, State]:
+    """All jobs of this user that Slurm still knows, by number.
+
+    Raises:
+        SlurmError: Slurm does not answer.
+    """
+    form = "%i|%T|%S|%r|%o"
+    said = _run(["squeue", "--noheader", "--states=all", f"--user={getpass.getuser()}", f"--format={form}"])
+    found = {}
+    for line in said.splitlines():
+        number, name, started, reason, script = line.split("|", 4)
+        found[number] = State(name, "" if reason == "None" else reason, _time(started), script)
+    return found
+
+
+def ending(number: str) -> Ending | None:
+    """How a job ended; None where Slurm does not know (any more)."""
+    with contextlib.suppress(SlurmError):
+        said = _run(["scontrol", "show", "job", number])
+        state = re.search(r"JobState=(\w+)", said)
+        code = re.search(r"\bExitCode=(\d+):(\d+)", said)
+        if state and code:
+            return Ending(state[1], int(code[1]), int(code[2]))
+    with contextlib.suppress(SlurmError, ValueError, IndexError):  # where the cluster keeps accounts
+        words = _run(["sacct", "-n", "-X", "-P", "-j", number, "-o", "State,ExitCode"]).splitlines()[0].split("|")
+        status, _, signal = words[1].partition(":")
+        return Ending(words[0].split()[0], int(status), int(signal))
+    return None
+
+
+def requeue(number: str) -> None:
+    """Have a job end now, and start again later.
+
+    Raises:
+        SlurmError: Slurm refuses.
+    """
+    _run(["scontrol", "requeue", number])
+
+
+def _run(command: Sequence[str]) -> str:
+    try:
+        # In a session of its own: a Ctrl-C at the terminal is for the sweep.
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=SECONDS_TO_ANSWER, start_new_session=True
+        )
+    except OSError as error:
+        raise SlurmError(f"{command[0]}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise SlurmError(f"{command[0]}: no answer in {SECONDS_TO_ANSWER:g} seconds") from error
+    if done.returncode:
+        raise SlurmError(_plain(done.stderr) or f"{command[0]} ended with status {done.returncode}")
+    return done.stdout
+
+
+def _plain(errors: str) -> str:
+    """Lines such as `sbatch: error: Batch job submission failed: Invalid ...`, without what they begin with."""
+    lines = [re.sub(r"^(\w+: )?(error: )?(Batch job submission failed: )?", "", line) for line in errors.splitlines()]
+    return "; ".join(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def _time(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp()  # Slurm's commands speak in local time
+    except ValueError:
+        return None

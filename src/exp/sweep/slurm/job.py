@@ -1,0 +1,93 @@
+"""What happens in a job of Slurm's: `python -m exp.sweep.slurm.job FILE`.
+
+Started again by Slurm, after a preemption, a requeue or its time limit, it goes on with the run in its folder.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+STARTED = time.perf_counter()
+
+from exp.signals import StopRequest  # noqa: E402
+
+AHEAD_OF_LIMIT = (signal.SIGUSR1, signal.SIGUSR2)
+SECONDS_FOR_FOLDER = 120.0
+"""That a process of an earlier stretch has to give its folder back."""
+
+
+def main(order: Path) -> int:
+    """Do a job; returns its exit status.
+
+    Args:
+        order: written by `exp.sweep.slurm.engine`.
+    """
+    with StopRequest():  # from the first moment, until the run has its own
+        from omegaconf import OmegaConf
+
+        from exp.sweep.child import Start, all_output_to, run
+
+        loaded: Any = OmegaConf.load(order)
+        folder = Path(loaded.folder)
+        all_output_to(folder / "run.log")
+        sys.argv[:] = list(loaded.command)
+        sys.path.insert(0, loaded.import_from)
+        _wait_for(folder)
+        status = run(Start(_as_hydra_has_it(loaded.config), folder, time.time()), STARTED)
+        return _again(folder, status) if status in [128 + number for number in AHEAD_OF_LIMIT] else status
+
+
+def _as_hydra_has_it(config: Any) -> Any:
+    """What was read is plain, and a part of something; Hydra's own part has types."""
+    from hydra.conf import HydraConf
+    from omegaconf import OmegaConf, open_dict
+
+    config = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
+    typed = OmegaConf.structured(HydraConf)
+    with open_dict(typed):  # for what Hydra has put in beside them
+        typed.merge_with(config.hydra)
+    config.hydra = typed
+    return config
+
+
+def _wait_for(folder: Path) -> None:
+    """For a process of an earlier stretch, or of another sweep, that still holds the folder."""
+    from exp.outputs import is_locked
+
+    end = time.monotonic() + SECONDS_FOR_FOLDER
+    while is_locked(folder / ".lock") and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def _again(folder: Path, status: int) -> int:
+    """The run has saved ahead of its time limit: have Slurm start the job again, to go on."""
+    from exp.sweep.report import Reporter
+    from exp.sweep.slurm.commands import SlurmError, requeue
+
+    if _gets_nowhere(folder):
+        Reporter(folder).mistake(
+            "three times not a single step was done before the time limit; hydra.launcher.time must be longer, or "
+            "hydra.launcher.signal_seconds shorter"
+        )
+        return status
+    try:
+        requeue(os.environ["SLURM_JOB_ID"])  # Slurm ends this process then, with SIGTERM, which is ignored by now
+    except SlurmError as error:
+        Reporter(folder).mistake(f"saved ahead of its time limit, and Slurm does not start it again: {error}")
+    return status
+
+
+def _gets_nowhere(folder: Path) -> bool:
+    """Whether this stretch and the two before it ended at the same step."""
+    from exp.outputs import read_json, read_results
+
+    earlier = read_json(folder / "manifest.json").get("previous", [])[-2:]
+    steps = [read_results(folder).get("step"), *((one.get("results") or {}).get("step") for one in earlier)]
+    return len(steps) == 3 and len(set(steps)) == 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,189 @@
+"""Jobs in Slurm: handed over, watched, and taken over again from a command that has gone."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from exp.errors import UserError
+from exp.outputs import is_completed
+from exp.signals import StopRequest
+from exp.sweep import report
+from exp.sweep.plan import Job
+from exp.sweep.slurm import commands
+from exp.sweep.slurm.commands import SlurmError, State
+from exp.sweep.slurm.endings import last_words, log_beside, meaning
+
+TICK_SECONDS = 0.2
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 15.0
+"""Between two questions to Slurm; longer and longer, because clusters have many who ask."""
+SECONDS_FOR_FILES = 60.0
+"""Until a network file system shows here what a node has written."""
+
+
+class Scripts(Protocol):
+    """Knows the batch scripts of jobs."""
+
+    def script(self, job: Job) -> Path:
+        """Its path."""
+
+    def write(self, job: Job) -> Path:
+        """Write it."""
+
+    def log(self, number: str) -> Path:
+        """What Slurm says about a job, by number."""
+
+
+@dataclass
+class InSlurm:
+    """A job that Slurm has."""
+
+    job: Job
+    slurm_job: str
+    launched: float
+    """`time.time()` when it was handed over."""
+    log: Path | None = None
+    state: State = field(default_factory=lambda: State("PENDING", "", None, ""))
+    gone: float | None = None
+    """`time.monotonic()` when Slurm was first found not to have it any more."""
+    stopped: bool = False
+
+    @property
+    def pending(self) -> str | None:
+        """Why it is not running yet."""
+        return self.state.reason if self.state.name != "RUNNING" else None
+
+    @property
+    def seconds(self) -> float:
+        """Of its last stretch."""
+        return max(0.0, time.time() - self.state.started) if self.state.started else 0.0
+
+
+class SlurmPool:
+    """Hands jobs to Slurm, `n_jobs` at once, and waits for them."""
+
+    def __init__(
+        self,
+        scripts: Scripts,
+        *,
+        n_jobs: int,
+        stop: StopRequest,
+        launched: Mapping[str, float],
+        time_limit: int | None,
+    ) -> None:
+        """Nothing starts yet.
+
+        Args:
+            scripts: of the jobs.
+            n_jobs: how many Slurm has at once.
+            stop: once it is set, the jobs are left to Slurm.
+            launched: when jobs were last handed over (`time.time()`), by name.
+            time_limit: minutes, to be named where a job did not end in time.
+        """
+        self._scripts, self._n_jobs, self._stop, self._launched = scripts, n_jobs, stop, launched
+        self._time_limit = time_limit
+        self.running: list[InSlurm] = []
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        *,
+        on_start: Callable[[InSlurm], None],
+        on_wait: Callable[[Job], None],
+        on_poll: Callable[[], None],
+        on_end: Callable[[InSlurm, str | None], None],
+    ) -> None:
+        """Run all jobs, and tell what happens: see `exp.sweep.engine.JobPool`."""
+        del on_wait  # whose folder is held waits itself
+        waiting = self._take_over(jobs)
+        begun = asked = time.monotonic()
+        while (self.running or waiting) and self._stop.signal is None:
+            while waiting and len(self.running) < self._n_jobs and self._stop.signal is None:
+                if not self._submit(waiting[0], on_start, on_end):
+                    break
+                waiting.pop(0)
+            time.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            if now - asked >= min(FIRST_PAUSE_SECONDS + (now - begun) / 60, LONGEST_PAUSE_SECONDS):
+                self._look()
+                asked = time.monotonic()
+            on_poll()
+            for one in [one for one in self.running if self._has_ended(one)]:
+                self.running.remove(one)
+                on_end(one, self._error_of(one))
+                report.clear(one.job.folder)
+
+    def _take_over(self, jobs: Sequence[Job]) -> list[Job]:
+        """Find the jobs that Slurm has from an earlier command; returns the others.
+
+        Raises:
+            UserError: Slurm does not answer, so that jobs could be started twice.
+        """
+        try:
+            known = commands.states()
+        except SlurmError as error:
+            raise UserError(f"hydra/launcher=slurm: Slurm does not say which jobs it has ({error})") from error
+        there = {state.script: (number, state) for number, state in known.items() if state.active}
+        others = []
+        for job in jobs:
+            number, state = there.get(str(self._scripts.script(job)), (None, None))
+            if number is None or state is None:
+                others.append(job)
+            else:
+                self.running.append(InSlurm(job, number, self._launched.get(job.name, 0.0), state=state))
+        return others
+
+    def _submit(
+        self, job: Job, on_start: Callable[[InSlurm], None], on_end: Callable[[InSlurm, str | None], None]
+    ) -> bool:
+        """Hand a job over; False where it must wait, because Slurm takes no more of them now."""
+        one = InSlurm(job, "", time.time())
+        try:
+            one.slurm_job = commands.submit(self._scripts.write(job))
+        except SlurmError as error:
+            if self.running:
+                self._n_jobs = len(self.running)
+                return False
+            on_start(one)
+            on_end(one, f"Slurm refuses it: {error}")
+            return True
+        on_start(one)
+        report.clear(job.folder)
+        self.running.append(one)
+        return True
+
+    def _look(self) -> None:
+        """Ask Slurm about all jobs; where it does not answer, they stay as they were."""
+        try:
+            known = commands.states()
+        except SlurmError:
+            return
+        for one in self.running:
+            state = known.get(one.slurm_job)
+            one.state = state or one.state
+            if state is not None and state.active:
+                one.gone = None
+            elif one.gone is None:
+                one.gone = time.monotonic()
+
+    def _has_ended(self, one: InSlurm) -> bool:
+        if one.gone is None:
+            return False
+        late = time.monotonic() - one.gone > SECONDS_FOR_FILES
+        ending = commands.ending(one.slurm_job) if not is_completed(one.job.folder) and not late else None
+        return ending is None or ending.state != "COMPLETED"
+
+    def _error_of(self, one: InSlurm) -> str | None:
+        """What a job's end means where its folder does not say it."""
+        if is_completed(one.job.folder):
+            return None
+        one.log = log_beside(one.job.folder, self._scripts.log(one.slurm_job), since=one.launched)
+        mistake = report.read_report(one.job.folder).error
+        if mistake:
+            return " ".join(line.strip() for line in mistake.splitlines()[:2])
+        ending = commands.ending(one.slurm_job)
+        one.stopped = ending is not None and ending.state == "CANCELLED"
+        log = one.log or one.job.folder / "run.log"
+        words = last_words(log) if ending is not None and ending.state == "FAILED" else None
+        return f"{meaning(ending, self._time_limit)} (Slurm job {one.slurm_job}){f': {words}' if words else ''}"
