@@ -150,7 +150,7 @@ class Slurm:
             additional_parameters={"requeue": True, **self._sbatch},
         )
         # submitit's public `submit` would pickle a function, and answer the signal ahead of the time limit itself.
-        return executor._make_submission_file_text(command, "")
+        return str(executor._make_submission_file_text(command, ""))
 
     def _asked_for(self) -> str:
         asked = {**self._words, "time": self._time, "cpus": self._cpus, "gpus": self._gpus or None}
