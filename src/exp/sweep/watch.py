@@ -112,7 +112,7 @@ class Watch:
             if said.step and said.total:
                 whole = one.seconds * said.total / said.step
                 took.append(whole)
-                left += whole - one.seconds
+                left += max(0.0, whole - one.seconds)
         if not took:
             return None
         left += (self._total - len(self._ended) - len(running)) * sum(took) / len(took)
