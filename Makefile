@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-cluster check lint format bench docs tensorboard lock clean
+.PHONY: help run test test-all test-cluster slurm check lint format bench docs tensorboard lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -14,19 +14,21 @@ run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 	@echo "next:        $(BIN)/python run.py model=cnn device=virtual"
 	@echo "all keys:    $(BIN)/python run.py --help"
 
-test: $(VENV)/.dev ## set everything up and run the tests (about 15 minutes)
+test: $(VENV)/.dev ## set everything up and run the tests (about 20 minutes)
 	$(BIN)/python -m pytest -m "not slow and not cluster"
 
 test-all: $(VENV)/.dev ## run all tests, also those that need minutes
 	$(BIN)/python -m pytest -m "not cluster"
 
-test-cluster: $(VENV)/.dev ## sweeps on a Slurm of their own on this machine (Debian, as root): about 5 minutes
+test-cluster: $(VENV)/.dev slurm ## sweeps on a Slurm of their own on this machine (Debian, as root): about 5 minutes
+	$(BIN)/python -m pytest -m cluster tests/cluster
+
+slurm:
 	@export PATH="$$PATH:/usr/sbin"; \
 	{ command -v slurmctld && command -v slurmd && command -v munged && command -v sbatch; } >/dev/null || { \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null; } || { \
 	  echo "test-cluster needs slurm-wlm and munge, and root to run them" >&2; exit 1; }
-	$(BIN)/python -m pytest -m cluster tests/cluster
 
 check: lint test ## everything that must hold before a change lands
 
