@@ -1,7 +1,7 @@
 """Slurm's own commands: `sbatch`, `squeue`, `scontrol`, `sacct`. What they say is turned into plain values here."""
 
 import contextlib
-import getpass
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def states() -> dict[str, State]:
         SlurmError: Slurm does not answer.
     """
     form = "%i|%T|%S|%r|%o"
-    said = _run(["squeue", "--noheader", "--states=all", f"--user={getpass.getuser()}", f"--format={form}"])
+    said = _run(["squeue", "--noheader", "--states=all", f"--user={os.getuid()}", f"--format={form}"])
     found = {}
     for line in said.splitlines():
         number, name, started, reason, script = line.split("|", 4)

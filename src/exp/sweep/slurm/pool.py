@@ -83,6 +83,7 @@ class SlurmPool:
         """
         self._scripts, self._n_jobs, self._stop, self._launched = scripts, n_jobs, stop, launched
         self._time_limit = time_limit
+        self._full_until = 0.0
         self.running: list[InSlurm] = []
 
     def run(
@@ -99,10 +100,9 @@ class SlurmPool:
         waiting = self._take_over(jobs)
         begun = asked = time.monotonic()
         while (self.running or waiting) and self._stop.signal is None:
-            while waiting and len(self.running) < self._n_jobs and self._stop.signal is None:
-                if not self._submit(waiting[0], on_start, on_end):
-                    break
-                waiting.pop(0)
+            while self._has_room() and waiting and self._stop.signal is None:
+                if self._submit(waiting[0], on_start, on_end):
+                    waiting.pop(0)
             time.sleep(TICK_SECONDS)
             now = time.monotonic()
             if now - asked >= min(FIRST_PAUSE_SECONDS + (now - begun) / 60, LONGEST_PAUSE_SECONDS):
@@ -111,6 +111,7 @@ class SlurmPool:
             on_poll()
             for one in [one for one in self.running if self._has_ended(one)]:
                 self.running.remove(one)
+                self._full_until = 0.0
                 on_end(one, self._error_of(one))
                 report.clear(one.job.folder)
 
@@ -134,16 +135,19 @@ class SlurmPool:
                 self.running.append(InSlurm(job, number, self._launched.get(job.name, 0.0), state=state))
         return others
 
+    def _has_room(self) -> bool:
+        return len(self.running) < self._n_jobs and time.monotonic() >= self._full_until
+
     def _submit(
         self, job: Job, on_start: Callable[[InSlurm], None], on_end: Callable[[InSlurm, str | None], None]
     ) -> bool:
-        """Hand a job over; False where it must wait, because Slurm takes no more of them now."""
+        """Hand a job over; False where it must wait, because Slurm takes no more of them now (a person has a limit)."""
         one = InSlurm(job, "", time.time())
         try:
             one.slurm_job = commands.submit(self._scripts.write(job))
         except SlurmError as error:
             if self.running:
-                self._n_jobs = len(self.running)
+                self._full_until = time.monotonic() + LONGEST_PAUSE_SECONDS
                 return False
             on_start(one)
             on_end(one, f"Slurm refuses it: {error}")
