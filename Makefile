@@ -42,7 +42,7 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.bench ## measure a step beside the handbook's loops, Keras, PyTorch and Lightning: about half an hour
+bench: $(VENV)/.bench ## measure a step beside the handbook's loops, Keras, PyTorch and Lightning: about 50 minutes
 	PYTHONPATH=$(VENV)/bench $(BIN)/python scripts/bench_speed.py
 
 docs: $(VENV)/.docs ## build the guide as a site, in English and Chinese: site/index.html

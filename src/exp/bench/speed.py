@@ -24,7 +24,7 @@ from exp.script import run_script
 
 DESCRIPTION = """Measure milliseconds a step of MNIST networks, by turns: rivals, and this project's modes.
 
-  python scripts/bench_speed.py                                  all of it: about half an hour
+  python scripts/bench_speed.py                                  all of it: about 50 minutes
   python scripts/bench_speed.py --networks mlp --batches 50 --rounds 3
   python scripts/bench_speed.py --only "exp function" "PyTorch Lightning"
 
@@ -33,7 +33,7 @@ step is measured. PyTorch and Lightning take part where they are installed (pip 
 """
 TURN_SECONDS = 2.0
 """How long a turn of a rival takes, more or less."""
-OWN_SECONDS = 5.0
+OWN_SECONDS = 8.0
 """And one of ours, which is a whole run: the wait for its last checkpoint is shared by all its steps."""
 OWN_FIRST = {"mlp": 1000, "cnn": 100}
 """Our runs start anew each time: enough steps for many calls after the first one."""
