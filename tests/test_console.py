@@ -14,10 +14,14 @@ def display(*, terminal: bool) -> tuple[Display, io.StringIO]:
     return Display(Console(file=text, force_terminal=terminal, width=120, highlight=False)), text
 
 
-def test_the_config_is_a_tree():
+def test_the_config_has_a_row_for_each_group():
     shown, text = display(terminal=False)
-    shown.config({"data": {"batch_size": 50}, "seed": 0})
-    assert text.getvalue().splitlines() == ["config", "├── data", "│   └── batch_size: 50", "└── seed: 0"]
+    shown.config({"data": {"dir": None, "transforms": ["flip"]}, "optimizer": {"decay": {"rate": 0.5}}, "seed": 0})
+    assert [line.rstrip() for line in text.getvalue().splitlines()] == [
+        'data       dir=null transforms=["flip"]',
+        "optimizer  decay.rate=0.5",
+        "           seed=0",
+    ]
 
 
 def test_a_terminal_gets_a_bar_with_loss_and_rate():

@@ -1,20 +1,21 @@
-"""What a person sees: the configuration as a tree, progress, and a closing table.
+"""What a person sees: the configuration, progress, and a closing table.
 
 On a terminal a bar is drawn; elsewhere plain lines appear now and then. Everything that is said also goes to run.log.
 """
 
+import json
 import logging
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.tree import Tree
+from rich.text import Text
 
 from exp.verdict import WHAT
 
@@ -52,10 +53,14 @@ class Display:
         self._console.print(text, markup=False)
 
     def config(self, tree: Mapping[str, Any]) -> None:
-        """The configuration as a tree."""
-        root = Tree("config")
-        _grow(root, tree)
-        self._console.print(root)
+        """The configuration, a row for each group, each value as it would be written on a command line."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
+        for name, node in tree.items():
+            if isinstance(node, Mapping):
+                table.add_row(name, Text(" ".join(_written(node))))
+        table.add_row("", Text(" ".join(_written({k: v for k, v in tree.items() if not isinstance(v, Mapping)}))))
+        self._console.print(table)
 
     def begin(self, *, done: int, total: int) -> None:
         """Training begins after `done` steps of `total`."""
@@ -106,12 +111,14 @@ class Display:
             self.say(line)
 
 
-def _grow(branch: Tree, node: Mapping[str, Any]) -> None:
+def _written(node: Mapping[str, Any]) -> Iterator[str]:
+    """`KEY=VALUE` for each value below a node, as YAML spells it."""
     for key, value in node.items():
         if isinstance(value, Mapping):
-            _grow(branch.add(str(key)), value)
+            yield from (f"{key}.{line}" for line in _written(value))
         else:
-            branch.add(f"{key}: {value}")
+            text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            yield f"{key}={text}"
 
 
 def _replicas(results: Mapping[str, Any]) -> str:
