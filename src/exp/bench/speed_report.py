@@ -49,6 +49,6 @@ def _draw(cases: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> Non
         colors = ["#f57c00" if name.startswith("exp ") else "#90a4ae" for name in names]
         bars = axes.barh(names[::-1], medians[::-1], color=colors[::-1])
         axes.bar_label(bars, [f"{median:.2f}" for median in medians[::-1]], padding=3)
-        axes.set(title=f"{case}: milliseconds a step", xscale="log")
+        axes.set(title=f"{case}: milliseconds a step")
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
