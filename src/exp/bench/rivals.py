@@ -168,7 +168,9 @@ def _keras_fit(work: Work) -> Train:
             clock.end(batch)
 
     def train(steps: int) -> float:
-        model.fit(dataset, steps_per_epoch=steps + _Clock.WARM_UP, epochs=1, verbose=0, callbacks=[Times()])
+        model.fit(
+            dataset, steps_per_epoch=steps + _Clock.WARM_UP, epochs=1, verbose=0, shuffle=False, callbacks=[Times()]
+        )
         return clock.seconds
 
     return train
