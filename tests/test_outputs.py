@@ -80,6 +80,15 @@ def test_a_resumed_run_keeps_its_first_manifest(tmp_path):
     folder.close()
 
 
+def test_what_changed_since_a_run_began_is_told(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.write_manifest({"devices": {"threads": 2, "used": ["CPU:0"]}, "jit_compile": True}) == []
+    assert folder.write_manifest({"devices": {"threads": 2, "used": ["CPU:0"]}, "jit_compile": True}) == []
+    changed = folder.write_manifest({"devices": {"threads": 4, "used": ["CPU:0"]}, "jit_compile": False})
+    assert changed == ["threads 4 (was 2)", "jit_compile False (was True)"]
+    folder.close()
+
+
 def test_git_state(tmp_path):
     assert git_state(tmp_path) is None
 

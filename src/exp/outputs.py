@@ -1,20 +1,19 @@
-"""The run folder: its name, its lock, and the files that say what the run was and what came out of it."""
+"""The run folder: its name, and the files that say what the run was and what came out of it."""
 
 import contextlib
-import errno
 import hashlib
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from exp.errors import UserError
 from exp.files import write_atomically
+from exp.lock import Lock
 
 PACKAGES = (
     "tensorflow",
@@ -71,10 +70,13 @@ class RunFolder:
         for name, text in files.items():
             write_atomically(self.path / ".hydra" / name, text)
 
-    def write_manifest(self, facts: Mapping[str, Any]) -> None:
+    def write_manifest(self, facts: Mapping[str, Any]) -> list[str]:
         """Write `manifest.json`: the facts given, and those of the code, the packages and the machine.
 
         A resumed run keeps the manifest it began with under `previous`, with the results that it had.
+
+        Returns:
+            What that one named and is not the same any more, among all that last bits can depend on.
         """
         path = self.path / "manifest.json"
         manifest = {
@@ -85,12 +87,15 @@ class RunFolder:
             "python": platform.python_version(),
             "platform": platform.platform(),
         }
+        changes: list[str] = []
         if path.exists():
             earlier = json.loads(path.read_text())
+            changes = _changes(earlier, manifest)
             manifest["previous"] = [*earlier.pop("previous", []), {**earlier, "results": read_results(self.path)}]
         write_atomically(path, json.dumps(manifest, indent=2) + "\n")
         # A run that goes on has not ended, and must not look so if it is killed.
         (self.path / "results.json").unlink(missing_ok=True)
+        return changes
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Write `results.json`: the last thing that a run does."""
@@ -144,6 +149,26 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _changes(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What of a manifest's facts about code and machine differs, as `threads 2 (was 4)`."""
+    facts = [_bearing(manifest) for manifest in (earlier, now)]
+    return [f"{name} {facts[1].get(name)} (was {was})" for name, was in facts[0].items() if was != facts[1].get(name)]
+
+
+def _bearing(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a manifest that a result's last bits can depend on, besides the configuration and the data."""
+    git, devices = manifest.get("git") or {}, manifest.get("devices") or {}
+    return {
+        "commit": str(git.get("commit"))[:10],
+        "uncommitted changes": git.get("dirty"),
+        "python": manifest.get("python"),
+        "threads": devices.get("threads"),
+        "devices": ", ".join(devices.get("used") or []),
+        "jit_compile": manifest.get("jit_compile"),
+        **(manifest.get("packages") or {}),
+    }
+
+
 def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str | None]:
     """The installed version of each package, by default of those that a result may depend on."""
     found: dict[str, str | None] = {}
@@ -170,55 +195,3 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-class Lock:
-    """A lock file, held by this process. The system gives the lock back when the process ends, however it ends."""
-
-    def __init__(self, path: Path) -> None:
-        """Take it.
-
-        Raises:
-            UserError: another process has it, or the folder cannot be written.
-        """
-        self._path = path
-        try:
-            self._file = path.open("a+")
-        except OSError as error:
-            raise UserError(f"{path.parent}: cannot be written ({error.strerror})") from error
-        try:
-            _lock(self._file)
-            # The one who had the lock may have removed the file meanwhile: then this is a lock on nothing.
-            if not path.exists() or path.stat().st_ino != os.fstat(self._file.fileno()).st_ino:
-                raise BlockingIOError
-        except OSError as error:
-            self._file.close()
-            raise UserError(f"{path.parent}: another process is running in this folder") from error
-
-    def close(self) -> None:
-        """Give it back, and remove the file."""
-        with contextlib.suppress(OSError):  # of a disk that cannot be written to any more
-            self._path.unlink(missing_ok=True)
-        self._file.close()
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process holds a lock file."""
-    try:
-        with path.open("r+") as file:
-            _lock(file)
-    except OSError as error:
-        return error.errno in (errno.EWOULDBLOCK, errno.EACCES) and path.is_file()
-    return False
-
-
-def _lock(file: IO[str]) -> None:
-    """Raise an OSError if another process has it."""
-    if os.name == "nt":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,7 +12,8 @@ from omegaconf import DictConfig
 
 from exp.errors import JobsFailed, UserError
 from exp.job import Ended, figure_for_sweeper
-from exp.outputs import Lock, is_completed
+from exp.lock import Lock
+from exp.outputs import is_completed
 from exp.signals import StopRequest
 from exp.sweep.engine import AtWork, Engine
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, cast
 
-from exp.outputs import is_locked
+from exp.lock import is_locked
 from exp.signals import StopRequest
 from exp.sweep import report
 from exp.sweep.child import Start, work

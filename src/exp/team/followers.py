@@ -19,8 +19,9 @@ class NoFolder:
     def write_config(self, files: Mapping[str, str]) -> None:
         """The chief does."""
 
-    def write_manifest(self, facts: Mapping[str, Any]) -> None:
+    def write_manifest(self, facts: Mapping[str, Any]) -> list[str]:
         """The chief does."""
+        return []
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """The chief does."""

@@ -55,7 +55,7 @@ def _as_hydra_has_it(config: Any) -> Any:
 
 def _wait_for(folder: Path) -> None:
     """For a process of an earlier stretch, or of another sweep, that still holds the folder."""
-    from exp.outputs import is_locked
+    from exp.lock import is_locked
 
     end = time.monotonic() + SECONDS_FOR_FOLDER
     while is_locked(folder / ".lock") and time.monotonic() < end:
