@@ -7,14 +7,21 @@ from pathlib import Path
 _STORAGE = (errno.ENOSPC, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file as a whole: whoever reads it finds the old text or the new one, also after a power cut."""
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace a file as a whole: whoever reads it finds the old text or the new one.
+
+    Args:
+        path: the file.
+        text: its new content.
+        durable: also after a power cut, which costs a wait for the disk.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -122,6 +122,15 @@ def test_a_failed_save_is_told_at_the_next_step(model, tmp_path):
 def test_weights_that_are_not_finite_are_not_saved(model, tmp_path, value):
     checkpoints = store(tmp_path, model)
     model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, value))
+    with pytest.raises(NotFiniteError, match=r"after step 3, .*kernel is not finite"):
+        checkpoints.save(3, examples=3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_large_weights_are_looked_at_when_they_are_written(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("exp.checkpoint.store.HELD_BYTES", 0)
+    checkpoints = store(tmp_path, model)
+    model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, np.nan))
     checkpoints.save(3, examples=3)
     with pytest.raises(NotFiniteError, match=r"after step 3, .*kernel is not finite"):
         checkpoints.wait()

@@ -31,15 +31,17 @@ def object_graph(roots: Mapping[str, Any]) -> bytes:
     return bytes(graph.SerializeToString())
 
 
-def write(prefix: Path, values: Mapping[str, npt.NDArray[Any]], graph: bytes) -> list[Path]:
+def write(prefix: Path, values: Mapping[str, Any], graph: bytes) -> list[Path]:
     """Write `prefix.index` and `prefix.data-00000-of-00001`; returns their paths.
+
+    Values are arrays or tensors; those in the processor's memory are not copied.
 
     Raises:
         tf.errors.OpError: the files cannot be written.
     """
     keys = [*values, GRAPH_KEY]
     with tf.device("CPU:0"):
-        tensors = [*(tf.constant(value) for value in values.values()), tf.constant(graph)]
+        tensors = [*(tf.convert_to_tensor(value) for value in values.values()), tf.constant(graph)]
         tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=tensors)
     return files_of(prefix)
 

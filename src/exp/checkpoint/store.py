@@ -3,11 +3,15 @@
 A save writes everything into `checkpoints/.saving/` first. Then the files move to their places one by one, the record
 `ckpt-100.json` last: without it a checkpoint is not finished. So a kill at any moment leaves the earlier checkpoints as
 they were, and of the new one either all or nothing that counts.
+
+Small checkpoints that follow each other within a second are written together, and those among them that the rule would
+remove again are not written at all. So the disk is at most a second behind, and in the end it holds what it would have
+held without that.
 """
 
 import shutil
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ import numpy.typing as npt
 
 from exp.checkpoint import bundle
 from exp.checkpoint.access import EagerAccess, VariableAccess
+from exp.checkpoint.behind import Save, WriteBehind
 from exp.checkpoint.keep import Keep
 from exp.checkpoint.record import (
     FORMAT,
@@ -33,6 +38,9 @@ from exp.checkpoint.structure import structure_digest, structure_of
 from exp.checkpoint.survey import SAVING, prefix_of
 from exp.checkpoint.variables import named_variables, weights_of
 from exp.files import sync, write_atomically
+
+HELD_BYTES = 64 * 2**20
+"""How much memory the checkpoints that wait to be written may take."""
 
 
 class SaveError(OSError):
@@ -89,17 +97,22 @@ class Checkpoints:
         self._graph = bundle.object_graph(roots)
         self._structure = structure_of(roots["model"])
         self._origin = origin
-        self._saved: dict[int, dict[str, float]] = {}
-        """The metrics of each checkpoint of this run that is finished or on its way."""
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._running: Future[None] | None = None
+        self._saved: dict[int, Mapping[str, float]] = {}
+        """The metrics of each checkpoint of this run that is to stay, written or not. For the training's thread."""
+        self._on_disk: dict[int, Mapping[str, float]] = {}
+        """And of each one that is on the disk. For the thread that writes."""
         self.written: int | None = None
         """The newest step whose checkpoint is on disk, whole."""
+        self._behind = WriteBehind(self._write)
+        # A checkpoint that stays for good, or may be the best one, is worth writing.
+        no_other = keep.every is None and keep.best is None
+        self._may_hold = no_other and keep.max_to_keep * sum(n.nbytes for n in self._named) <= HELD_BYTES
 
     def adopt(self, records: Mapping[int, Record]) -> None:
         """Count earlier checkpoints of this run as ours: they are kept and removed by the same rule."""
         ours = {step: record.metrics for step, record in records.items() if record.run == self._origin.run}
         self._saved.update(ours)
+        self._on_disk.update(ours)
         self.written = max(records, default=None)
 
     @property
@@ -108,19 +121,23 @@ class Checkpoints:
         return None if self.written is None else prefix_of(self._directory, self._name, self.written)
 
     def save(self, step: int, *, examples: int, metrics: Mapping[str, float] | None = None) -> None:
-        """Take the values of all variables now, and write them in the background.
+        """Take the values of all variables now, and have them written in the background.
 
         Raises:
             SaveError, NotFiniteError: an earlier save failed.
+            NotFiniteError: a weight is not finite. A large checkpoint is not looked at here, but when it is written.
         """
         self.check()
         if step in self._saved:
             return
-        # One save at a time: a slow disk slows the training rather than filling the memory.
-        self.wait()
+        self._behind.make_room()
         values = self._access.read([named.variable for named in self._named])
-        self._saved[step] = dict(metrics or {})
-        self._running = self._pool.submit(self._write, step, examples, dict(metrics or {}), values)
+        if self._may_hold:
+            self._check_finite(step, values)
+        saved = {**self._saved, step: dict(metrics or {})}
+        wanted = self._keep.kept(saved)
+        self._saved = {number: figures for number, figures in saved.items() if number in wanted}
+        self._behind.put(Save(step, examples, saved[step], values), hold=self._may_hold, wanted=wanted)
 
     def check(self) -> None:
         """Raise what went wrong in the background, if that is known already.
@@ -129,8 +146,7 @@ class Checkpoints:
             SaveError: the last save failed.
             NotFiniteError: a weight was not finite, and so nothing was saved.
         """
-        if self._running is not None and self._running.done():
-            self.wait()
+        self._behind.check()
 
     def wait(self) -> None:
         """Wait until everything is on disk.
@@ -139,38 +155,45 @@ class Checkpoints:
             SaveError: the last save failed.
             NotFiniteError: a weight was not finite, and so nothing was saved.
         """
-        if self._running is not None:
-            running, self._running = self._running, None
-            running.result()
+        self._behind.wait()
 
     def close(self) -> None:
-        """Let what is being written be finished, whatever else went wrong; nothing can be saved afterwards."""
-        self._pool.shutdown(wait=True)
+        """Let what is to be written be written, whatever else went wrong; nothing can be saved afterwards."""
+        self._behind.close()
 
-    def _write(self, step: int, examples: int, metrics: dict[str, float], values: list[Any]) -> None:
-        arrays = [np.asarray(value) for value in values]
-        wrong = [str(n) for n, value in zip(self._named, arrays, strict=True) if not _finite(value)]
-        if wrong:
-            raise NotFiniteError(step, wrong[0])
+    def _check_finite(self, step: int, values: list[Any]) -> None:
+        for named, value in zip(self._named, values, strict=True):
+            if not _finite(np.asarray(value)):
+                raise NotFiniteError(step, str(named))
+
+    def _write(self, saves: list[Save]) -> None:
+        for save in saves:
+            self._check_finite(save.step, save.values)
+            with self._failing_as_save_of(save.step):
+                self._write_files(save)
+        with self._failing_as_save_of(saves[-1].step):
+            self._tidy()
+
+    @contextmanager
+    def _failing_as_save_of(self, step: int) -> Iterator[None]:
         try:
-            self._write_files(step, examples, metrics, arrays)
+            yield
         except Exception as error:
-            raise SaveError(
-                f"{prefix_of(self._directory, self._name, step)}: cannot be saved ({_reason(error)})"
-            ) from error
+            prefix = prefix_of(self._directory, self._name, step)
+            raise SaveError(f"{prefix}: cannot be saved ({_reason(error)})") from error
 
-    def _write_files(self, step: int, examples: int, metrics: dict[str, float], values: list[npt.NDArray[Any]]) -> None:
-        prefix = prefix_of(self._directory, self._name, step)
+    def _write_files(self, save: Save) -> None:
+        prefix = prefix_of(self._directory, self._name, save.step)
         if record_path(prefix).exists() or bundle.files_of(prefix):
             raise FileExistsError("there is a checkpoint with this number, and a number is never written again")
         saving = self._directory / SAVING / prefix.name
         saving.parent.mkdir(parents=True, exist_ok=True)
         try:
-            keyed = {n.key: value for n, value in zip(self._named, values, strict=True)}
+            keyed = {n.key: value for n, value in zip(self._named, save.values, strict=True)}
             files = bundle.write(saving, keyed, self._graph)
             for path in files:
                 sync(path)
-            write_atomically(record_path(saving), self._record(step, examples, metrics, values, files).text())
+            write_atomically(record_path(saving), self._record(save, files).text())
         except BaseException:
             shutil.rmtree(saving.parent, ignore_errors=True)  # a full disk needs the room
             raise
@@ -178,21 +201,20 @@ class Checkpoints:
             path.rename(self._directory / path.name)
         saving.parent.rmdir()
         sync(self._directory)
-        self.written = step
-        self._tidy()
+        self.written = save.step
+        self._on_disk[save.step] = save.metrics
 
-    def _record(
-        self, step: int, examples: int, metrics: dict[str, float], values: list[npt.NDArray[Any]], files: list[Path]
-    ) -> Record:
+    def _record(self, save: Save, files: list[Path]) -> Record:
+        values: list[npt.NDArray[Any]] = [np.asarray(value) for value in save.values]
         by_variable = {id(n.variable): value for n, value in zip(self._named, values, strict=True)}
         return Record(
             format=FORMAT,
-            step=step,
-            examples=examples,
+            step=save.step,
+            examples=save.examples,
             run=self._origin.run,
             seed=self._origin.seed,
             data=self._origin.data,
-            metrics=metrics,
+            metrics=dict(save.metrics),
             versions=versions(),
             structure=self._structure,
             structure_sha256=structure_digest(self._structure),
@@ -213,17 +235,17 @@ class Checkpoints:
 
     def _tidy(self) -> None:
         """Remove what need not stay, of what this run wrote, and tell TensorFlow what is there."""
-        stay = self._keep.kept(self._saved)
-        for step in sorted(self._saved.keys() - stay):
+        stay = self._keep.kept(self._on_disk)
+        for step in sorted(self._on_disk.keys() - stay):
             prefix = prefix_of(self._directory, self._name, step)
             # The record goes first: a checkpoint half removed does not count.
             for path in [record_path(prefix), *bundle.files_of(prefix)]:
                 path.unlink(missing_ok=True)
-            del self._saved[step]
+            del self._on_disk[step]
         # For programs that call tf.train.latest_checkpoint; nothing here believes this file.
         names = [prefix_of(self._directory, self._name, step).name for step in sorted(stay)]
         lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{n}"' for n in names)]
-        write_atomically(self._directory / "checkpoint", "".join(f"{line}\n" for line in lines))
+        write_atomically(self._directory / "checkpoint", "".join(f"{line}\n" for line in lines), durable=False)
 
 
 def _finite(value: npt.NDArray[Any]) -> bool:

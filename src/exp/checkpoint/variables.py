@@ -35,6 +35,12 @@ class Named:
     """What its owner calls it, such as `mlp/dense1/kernel`; other layers may use the same."""
     variable: Any
 
+    @property
+    def nbytes(self) -> int:
+        """Of the value; 0 where the shape is not known."""
+        elements, kind = tf.TensorShape(self.variable.shape).num_elements(), tf.as_dtype(self.variable.dtype)
+        return int(elements or 0) * int(kind.size)
+
     def __str__(self) -> str:
         """For messages."""
         return self.title if self.title.count("/") > 1 else self.path
