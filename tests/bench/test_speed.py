@@ -24,7 +24,7 @@ def work(network):
 
 
 @pytest.mark.parametrize("network", OURS)
-def test_the_networks_are_the_same(network):
+def test_the_networks_are_the_same(tf, network):
     model = OURS[network]()
     model.build((None, 28, 28, 1))
     theirs = rivals._keras_model(work(network))
@@ -32,7 +32,7 @@ def test_the_networks_are_the_same(network):
 
 
 @pytest.mark.parametrize("name", [name for name in rivals.RIVALS if "PyTorch" not in name])
-def test_a_rival_trains_and_tells_its_seconds(name):
+def test_a_rival_trains_and_tells_its_seconds(tf, name):
     assert rivals.make(name, work("mlp"))(3) > 0
 
 
