@@ -21,7 +21,7 @@ CALLS = {"rename": range(1, 40), "unlink": range(1, 20), "rmdir": range(1, 8)}
 def options(small_mnist: Path) -> list[str]:
     return [
         *("data.source=idx", f"data.dir={small_mnist}", f"train.steps={STEPS}", "data.limit=1000"),
-        *("checkpoint.every=10", "checkpoint.max_to_keep=1", "summary.every=1"),
+        *("checkpoint.every=10", "checkpoint.max_to_keep=3", "summary.every=1"),
     ]
 
 

@@ -78,7 +78,7 @@ def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
     assert {name for name, job in second.items() if job["attempts"] == 2} == bad
     assert all(second[name] == first[name] for name in first.keys() - bad)
     assert len({job["result"]["weights_sha256"] for job in second.values()}) == 1
-    assert "restored s/number-3/checkpoints/ckpt-1" in (tmp_path / "s" / "number-3" / "run.log").read_text()
+    assert "restored s/number-3/checkpoints/ckpt-" in (tmp_path / "s" / "number-3" / "run.log").read_text()
 
 
 @pytest.fixture(scope="module")
