@@ -87,6 +87,9 @@ def _bench(arguments: argparse.Namespace, root: Path) -> None:
         raise UserError(f"--only {unknown[0]}: must be one of {', '.join(names)}")
     chosen = [name for name in arguments.only or names if _can_run(name)]
     rows: dict[str, dict[str, list[float]]] = {}
+    versions = package_versions([*PACKAGES, "torch", "lightning"])
+    report = {"rounds": arguments.rounds, "cores": os.cpu_count(), "packages": versions, "ms_per_step": rows}
+    table = ""
     for network in arguments.networks:
         for batch_size in arguments.batches:
             case = f"{network}, batch {batch_size}"
@@ -94,9 +97,8 @@ def _bench(arguments: argparse.Namespace, root: Path) -> None:
             rows[case] = _case(
                 [name for name in chosen if name not in PARTS or parts], network, batch_size, arguments.rounds, root
             )
-    versions = package_versions([*PACKAGES, "torch", "lightning"])
-    report = {"rounds": arguments.rounds, "cores": os.cpu_count(), "packages": versions, "ms_per_step": rows}
-    print(write_report(report, arguments.out))
+            table = write_report(report, arguments.out)  # what has been measured stays, if this is stopped
+    print(table)
 
 
 def _can_run(name: str) -> bool:
