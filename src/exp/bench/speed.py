@@ -35,8 +35,11 @@ TURN_SECONDS = 2.0
 """How long a turn of a rival takes, more or less."""
 OWN_SECONDS = 8.0
 """And one of ours, which is a whole run: the wait for its last checkpoint is shared by all its steps."""
+FIRST = 40
+"""Steps by which a rival shows how long one takes, and warms up; fewer of larger batches."""
 OWN_FIRST = {"mlp": 1000, "cnn": 100}
-"""Our runs start anew each time: enough steps for many calls after the first one."""
+"""Our runs start anew each time: enough steps for many calls after the first one; fewer of larger batches, too."""
+FEWEST, OWN_FEWEST = 5, 40
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 OURS = {
     "exp function": ["exec=function"],
@@ -121,7 +124,8 @@ def _case(names: Sequence[str], network: str, batch_size: int, rounds: int, root
             if name in RIVALS
         }
         own = [f"model={network}", f"data.batch_size={batch_size}", "train.epochs=1000"]
-        steps = {name: _steps(rival.train) for name, rival in rivals.items()}
+        steps = {name: _warm_steps(rival.train, batch_size) for name, rival in rivals.items()}
+        own_first = max(OWN_FEWEST, OWN_FIRST[network] * 50 // batch_size)
         turns = [name for _ in range(rounds) for name in names]
         numbers = itertools.count()
         for name in track(turns, total=len(turns), what=f"{network}, batch {batch_size}"):
@@ -135,16 +139,21 @@ def _case(names: Sequence[str], network: str, batch_size: int, rounds: int, root
                 where = Path(folder) / f"run{next(numbers)}"
                 return _own_run(root, [*options, f"train.steps={count}"], where, terminal=name == WITH_TERMINAL)
 
-            steps[name] = steps.get(name) or _steps(train, first=OWN_FIRST[network], seconds=OWN_SECONDS)
+            steps[name] = steps.get(name) or _steps(train, first=own_first, seconds=OWN_SECONDS)
             figures[name].append(train(steps[name]) / steps[name] * 1000)
     return figures
 
 
-def _steps(train: Callable[[int], float], *, first: int = 40, seconds: float = TURN_SECONDS) -> int:
-    """How many steps fill a turn, at least `first`; finding out also warms up."""
+def _steps(train: Callable[[int], float], *, first: int, seconds: float) -> int:
+    """How many steps fill a turn, at least `first`."""
+    return max(first, min(10_000, round(seconds / (train(first) / first))))
+
+
+def _warm_steps(train: Callable[[int], float], batch_size: int) -> int:
+    """The same of a rival, which is warm afterwards."""
+    first = max(FEWEST, FIRST * 50 // batch_size)
     train(first)
-    each = train(first) / first
-    return max(first, min(10_000, round(seconds / each / 100) * 100))
+    return _steps(train, first=first, seconds=TURN_SECONDS)
 
 
 @contextlib.contextmanager
