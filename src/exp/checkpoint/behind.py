@@ -42,7 +42,9 @@ class WriteBehind:
         Raises:
             Exception: what writing raised.
         """
-        if not self._joinable():
+        with self._lock:
+            begun = not self._held
+        if begun:
             self.wait()
 
     def put(self, save: Save, *, hold: bool, wanted: Collection[int]) -> None:
@@ -85,10 +87,6 @@ class WriteBehind:
         """Have everything written, whatever goes wrong; nothing can be put afterwards."""
         self._at_once.set()
         self._pool.shutdown(wait=True)
-
-    def _joinable(self) -> bool:
-        with self._lock:
-            return bool(self._held) or self._turn is None
 
     def _take_turn(self) -> None:
         self._at_once.wait(max(0.0, self._turn_ended + GAP - time.monotonic()))

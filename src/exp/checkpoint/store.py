@@ -133,7 +133,7 @@ class Checkpoints:
         self._behind.make_room()
         values = self._access.read([named.variable for named in self._named])
         if self._may_hold:
-            self._check_finite(step, values)
+            self._check_finite(step, [np.asarray(value) for value in values])
         saved = {**self._saved, step: dict(metrics or {})}
         wanted = self._keep.kept(saved)
         self._saved = {number: figures for number, figures in saved.items() if number in wanted}
@@ -161,16 +161,18 @@ class Checkpoints:
         """Let what is to be written be written, whatever else went wrong; nothing can be saved afterwards."""
         self._behind.close()
 
-    def _check_finite(self, step: int, values: list[Any]) -> None:
-        for named, value in zip(self._named, values, strict=True):
-            if not _finite(np.asarray(value)):
+    def _check_finite(self, step: int, arrays: list[npt.NDArray[Any]]) -> None:
+        for named, array in zip(self._named, arrays, strict=True):
+            if not _finite(array):
                 raise NotFiniteError(step, str(named))
 
     def _write(self, saves: list[Save]) -> None:
         for save in saves:
-            self._check_finite(save.step, save.values)
+            arrays = [np.asarray(value) for value in save.values]
+            if not self._may_hold:
+                self._check_finite(save.step, arrays)
             with self._failing_as_save_of(save.step):
-                self._write_files(save)
+                self._write_files(save, arrays)
         with self._failing_as_save_of(saves[-1].step):
             self._tidy()
 
@@ -182,7 +184,7 @@ class Checkpoints:
             prefix = prefix_of(self._directory, self._name, step)
             raise SaveError(f"{prefix}: cannot be saved ({_reason(error)})") from error
 
-    def _write_files(self, save: Save) -> None:
+    def _write_files(self, save: Save, arrays: list[npt.NDArray[Any]]) -> None:
         prefix = prefix_of(self._directory, self._name, save.step)
         if record_path(prefix).exists() or bundle.files_of(prefix):
             raise FileExistsError("there is a checkpoint with this number, and a number is never written again")
@@ -193,7 +195,7 @@ class Checkpoints:
             files = bundle.write(saving, keyed, self._graph)
             for path in files:
                 sync(path)
-            write_atomically(record_path(saving), self._record(save, files).text())
+            write_atomically(record_path(saving), self._record(save, arrays, files).text())
         except BaseException:
             shutil.rmtree(saving.parent, ignore_errors=True)  # a full disk needs the room
             raise
@@ -204,8 +206,7 @@ class Checkpoints:
         self.written = save.step
         self._on_disk[save.step] = save.metrics
 
-    def _record(self, save: Save, files: list[Path]) -> Record:
-        values: list[npt.NDArray[Any]] = [np.asarray(value) for value in save.values]
+    def _record(self, save: Save, values: list[npt.NDArray[Any]], files: list[Path]) -> Record:
         by_variable = {id(n.variable): value for n, value in zip(self._named, values, strict=True)}
         return Record(
             format=FORMAT,
