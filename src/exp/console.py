@@ -8,7 +8,7 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from exp.config.flat import flat
 from exp.verdict import WHAT
 
 log = logging.getLogger("exp")
@@ -58,8 +59,8 @@ class Display:
         table.add_column(no_wrap=True)
         for name, node in tree.items():
             if isinstance(node, Mapping):
-                table.add_row(name, Text(" ".join(_written(node))))
-        table.add_row("", Text(" ".join(_written({k: v for k, v in tree.items() if not isinstance(v, Mapping)}))))
+                table.add_row(name, Text(_written(node)))
+        table.add_row("", Text(_written({k: v for k, v in tree.items() if not isinstance(v, Mapping)})))
         self._console.print(table)
 
     def begin(self, *, done: int, total: int) -> None:
@@ -111,14 +112,12 @@ class Display:
             self.say(line)
 
 
-def _written(node: Mapping[str, Any]) -> Iterator[str]:
+def _written(node: Mapping[str, Any]) -> str:
     """`KEY=VALUE` for each value below a node, as YAML spells it."""
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from (f"{key}.{line}" for line in _written(value))
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-            yield f"{key}={text}"
+    return " ".join(
+        f"{key}={value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
+        for key, value in flat(node).items()
+    )
 
 
 def _replicas(results: Mapping[str, Any]) -> str:
