@@ -1,20 +1,11 @@
 """Checkpoints that follow each other quickly: the disk is a little behind, and in the end has what it should have."""
 
-import time
-
 import numpy as np
 import pytest
 
 from exp.checkpoint import Keep, NotFiniteError, survey
-from tests.checkpoint.networks import sequential
-from tests.checkpoint.saving import batch, store, values_of
-
-
-@pytest.fixture
-def model(tf):
-    model = sequential(with_input=True)
-    model(batch())
-    return model
+from tests.checkpoint.saving import store, values_of
+from tests.e2e.sweeping import wait_for
 
 
 @pytest.fixture
@@ -32,11 +23,8 @@ def finished(folder):
 
 
 def soon(folder, steps):
-    """Whether these are on the disk without anybody asking for it."""
-    end = time.monotonic() + 20
-    while finished(folder) != steps and time.monotonic() < end:
-        time.sleep(0.01)
-    return finished(folder) == steps
+    """Fails if these do not come to the disk without anybody asking for it."""
+    wait_for(lambda: finished(folder) == steps, seconds=20)
 
 
 @pytest.mark.parametrize("end", ["wait", "close"])
@@ -44,7 +32,7 @@ def test_those_that_would_go_again_are_not_written(model, written, tmp_path, mon
     monkeypatch.setattr("exp.checkpoint.behind.GAP", 600.0)
     checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=3))
     checkpoints.save(1, examples=1)
-    assert soon(tmp_path, [1])
+    soon(tmp_path, [1])
     then = {}
     for number in range(2, 7):
         model.trainable_variables[0].assign_add(np.ones(model.trainable_variables[0].shape))
@@ -68,14 +56,14 @@ def test_what_is_held_back_comes_by_itself(model, tmp_path, monkeypatch):
     checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=1))
     for number in (1, 2, 3):
         checkpoints.save(number, examples=number)
-    assert soon(tmp_path, [3])
+    soon(tmp_path, [3])
 
 
 def test_nothing_goes_before_its_successor_is_there(model, tmp_path, monkeypatch):
     monkeypatch.setattr("exp.checkpoint.behind.GAP", 600.0)
     checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=1))
     checkpoints.save(1, examples=1)
-    assert soon(tmp_path, [1])
+    soon(tmp_path, [1])
     checkpoints.save(2, examples=2)
     assert finished(tmp_path) == [1]
     checkpoints.wait()
@@ -98,7 +86,7 @@ def test_some_are_always_written(model, tmp_path, monkeypatch, keep, room):
     checkpoints = store(tmp_path, model, keep=keep)
     for number in (1, 2, 3):
         checkpoints.save(number, examples=number)
-        assert soon(tmp_path, list(range(1, number + 1)))
+        soon(tmp_path, list(range(1, number + 1)))
 
 
 def test_the_last_finite_one_is_not_lost(model, tmp_path, monkeypatch):

@@ -23,13 +23,6 @@ METRICS = {
 }
 
 
-@pytest.fixture
-def model(tf):
-    model = sequential(with_input=True)
-    model(batch())
-    return model
-
-
 @pytest.mark.parametrize(("keep", "kept"), STEPS_KEPT)
 def test_what_stays(model, tmp_path, keep, kept):
     checkpoints = store(tmp_path, model, keep=keep)

@@ -56,7 +56,7 @@ def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
     command = [
         *("model._target_=tests.models.fragile", "trusted_targets=[tests.]", "~model.hidden"),
         *("+model.number=range(8)", "+model.raises=1", "+model.dies=3", "+model.misshapen=5"),
-        *("train.steps=200", "checkpoint.every=20", "hydra.sweep.dir=s"),
+        *("train.steps=200", "checkpoint.every=20", "checkpoint.keep_every=20", "hydra.sweep.dir=s"),
     ]
     done = sweep(*command, cwd=tmp_path)
     assert done.returncode == 1
@@ -78,7 +78,7 @@ def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
     assert {name for name, job in second.items() if job["attempts"] == 2} == bad
     assert all(second[name] == first[name] for name in first.keys() - bad)
     assert len({job["result"]["weights_sha256"] for job in second.values()}) == 1
-    assert "restored s/number-3/checkpoints/ckpt-" in (tmp_path / "s" / "number-3" / "run.log").read_text()
+    assert "restored s/number-3/checkpoints/ckpt-1" in (tmp_path / "s" / "number-3" / "run.log").read_text()
 
 
 @pytest.fixture(scope="module")

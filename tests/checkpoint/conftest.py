@@ -1,0 +1,14 @@
+"""What several tests of checkpoints begin with."""
+
+import pytest
+
+from tests.checkpoint.networks import sequential
+from tests.checkpoint.saving import batch
+
+
+@pytest.fixture
+def model(tf):
+    """A small network, built."""
+    model = sequential(with_input=True)
+    model(batch())
+    return model
