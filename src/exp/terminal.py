@@ -1,0 +1,83 @@
+"""The way to a person: text is shown as text, and a terminal that is gone never ends or changes a run.
+
+Whatever may come from a folder, a file or another's configuration goes through `printable` before it is shown; whatever
+is written to stdout and stderr goes through a stream that outlasts its reader.
+"""
+
+import contextlib
+import logging
+import os
+import re
+import sys
+from typing import IO, Any
+
+# C0 and C1 controls but the line break and the tab, and what turns the direction of text around.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which could move a cursor, change a title or hide a line: ESC becomes `\\x1b`."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class PlainFormatter(logging.Formatter):
+    """Lines of a log in which control characters are escaped: a log is read on a terminal, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As `logging` has it."""
+        return printable(super().format(record))
+
+
+class Lasting:
+    """Stands for stdout or stderr: where nobody reads any more (a closed pipe, a full disk), what is written is lost."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        """Wrap a stream."""
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, if anybody reads."""
+        try:
+            self._stream.write(text)
+        except BlockingIOError:  # another program has made the terminal non-blocking, and it is busy
+            pass
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            self._give_up()
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, if anybody reads."""
+        try:
+            self._stream.flush()
+        except BlockingIOError:
+            pass
+        except (OSError, ValueError):
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """From here on everything is lost, what native code writes to the same descriptor too."""
+        lost = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(lost.fileno(), self._stream.fileno())
+        self._stream = lost
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's."""
+        return getattr(self._stream, name)
+
+
+def outlast() -> None:
+    """Have this process outlast its terminal: to be called once, before anything is written."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed: a file that is opened next would get this number, and what is printed with it
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+        if not isinstance(stream, Lasting):
+            setattr(sys, name, Lasting(stream))
