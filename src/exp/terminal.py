@@ -16,7 +16,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u20
 
 
 def printable(text: str) -> str:
-    """Text without control characters, which could move a cursor, change a title or hide a line: ESC becomes `\\x1b`."""
+    """Text with its control characters escaped (ESC becomes `\\x1b`): they could move a cursor or hide a line."""
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
@@ -29,7 +29,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class Lasting:
-    """Stands for stdout or stderr: where nobody reads any more (a closed pipe, a full disk), what is written is lost."""
+    """Stands for stdout or stderr: if nobody reads it any more (a closed pipe, a full disk), the text is lost."""
 
     def __init__(self, stream: IO[str]) -> None:
         """Wrap a stream."""
