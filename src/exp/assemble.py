@@ -13,6 +13,7 @@ from exp.config.targets import locate, nested_targets
 from exp.data import Feed, Order, Splits, Transforms
 from exp.data.transforms import pixel_bytes
 from exp.errors import UserError
+from exp.optimizer import check_made
 from exp.team import Team
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
             optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
             optimizer.build(model.trainable_variables)
         training = config.mode == "train"
+        if training:
+            check_made(optimizer, replicas=devices.replicas)
         probed = probe(config.exec.name, model, transforms) if training else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         feed = Feed(
@@ -149,7 +152,7 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
         )
         executor.prepare(program)
     own = probed.figures if probed else ()
-    notes = [jit_note, *_limits(config, own, devices.replicas)]
+    notes = [jit_note, *_limits(config, own, devices.replicas), _normalization_note(model, devices.replicas)]
     return Parts(
         config=config,
         devices=devices,
@@ -232,6 +235,25 @@ def _limits(config: Config, own: Sequence[str], replicas: int) -> list[str]:
             "exec.show_autograph: exec=eager makes no graph to show; autograph.py has what AutoGraph would make"
         )
     return notes
+
+
+def _normalization_note(model: Any, replicas: int) -> str | None:
+    """What batch normalization does on several replicas; None if there is none."""
+    import keras
+
+    from exp.checkpoint.variables import walk
+
+    layers = [
+        layer.name
+        for _, layer in walk("model", model, set())
+        if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
+    ]
+    if replicas == 1 or not layers:
+        return None
+    return (
+        f"{', '.join(layers)}: batch normalization takes the mean and variance of each replica's part of the batch, so "
+        f"that {replicas} replicas do not train as one does; synchronized=True takes them over the whole batch"
+    )
 
 
 def _check_replicas(config: Config, replicas: int) -> None:

@@ -1,9 +1,13 @@
-"""The optimizers that have a file in `conf/optimizer/`. Keras is imported when one is made."""
+"""The optimizers that have a file in `conf/optimizer/`, and what no optimizer may have. Keras is imported late."""
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat
+
+from exp.config.optimizer_rules import CLASSES, LOSS_SCALE, argument_problems
+from exp.errors import UserError
 
 
 def _check_rate(value: Any) -> Any:
@@ -29,3 +33,41 @@ def sgd(*, learning_rate: LearningRate, momentum: NonNegativeFloat, nesterov: bo
     import keras
 
     return keras.optimizers.SGD(learning_rate=learning_rate, momentum=momentum, nesterov=nesterov)
+
+
+def check_made(optimizer: Any, *, replicas: int) -> None:
+    """Refuse an optimizer that would not train the same in every mode; a class of one's own can hide what it asks for.
+
+    Args:
+        optimizer: a built Keras optimizer; those inside of it are looked at too.
+        replicas: on which it trains.
+
+    Raises:
+        UserError: naming all that is refused.
+    """
+    problems = [problem for one in _all(optimizer) for problem in _problems(one, replicas)]
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _all(optimizer: Any) -> Iterator[Any]:
+    yield optimizer
+    inner = getattr(optimizer, "inner_optimizer", None)
+    for one in (*([inner] if inner is not None else []), *getattr(optimizer, "optimizers", ())):
+        yield from _all(one)
+
+
+def _problems(optimizer: Any, replicas: int) -> list[str]:
+    import keras
+
+    base = keras.optimizers
+    if isinstance(optimizer, base.LossScaleOptimizer):
+        return [f"optimizer: {type(optimizer).__name__}: {CLASSES[LOSS_SCALE]}"]
+    problems = argument_problems("optimizer", lambda key: getattr(optimizer, key, None), replicas)
+    known = (base.Optimizer.finalize_variable_values, base.MultiOptimizer.finalize_variable_values)
+    if type(optimizer).finalize_variable_values not in known:
+        problems.append(
+            f"optimizer: {type(optimizer).__name__} changes the weights once more in finalize_variable_values, which "
+            "only Keras's own fit calls, after the last checkpoint: what is tested would not be what is saved"
+        )
+    return problems

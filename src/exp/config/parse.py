@@ -7,12 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from exp.config.optimizer_rules import target_problems
 from exp.config.schema import (
     PROFILE,
     AllDevices,
     Checkpoint,
     Config,
     Data,
+    Device,
     Exec,
     Section,
     SubsetOfDevices,
@@ -116,11 +118,8 @@ def _with_targets(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _check_combinations(config: Config) -> None:
     """Refuse what cannot go together, as far as the configuration alone can tell."""
     steps_per_call, name = config.exec.steps_per_call, config.exec.name
-    wrong = []
-    if isinstance(config.device, VirtualDevices):
-        wrong = replica_problems(config, config.device.count)
+    wrong = replica_problems(config, _replicas(config.device))
     if isinstance(config.device, WorkersDevices):
-        wrong = replica_problems(config, config.device.local or 1)
         if name == "session":
             wrong.append("exec=session: a session cannot train across processes; take function, eager or fit")
         if name == "fit" and steps_per_call not in (None, 1):
@@ -155,6 +154,15 @@ def _check_combinations(config: Config) -> None:
         raise UserError("\n".join(wrong))
 
 
+def _replicas(device: Device) -> int:
+    """The number of replicas, as far as the configuration alone can tell; else 1, of which there is always one."""
+    if isinstance(device, VirtualDevices):
+        return device.count
+    if isinstance(device, WorkersDevices):
+        return device.local or 1
+    return len(set(device.indices)) if isinstance(device, SubsetOfDevices) else 1
+
+
 def replica_problems(config: Config, replicas: int) -> list[str]:
     """What a configuration asks for that so many replicas cannot do, a sentence for each."""
     batch, problems = config.data.batch_size, []
@@ -167,6 +175,8 @@ def replica_problems(config: Config, replicas: int) -> list[str]:
         )
     if config.exec.jit_compile is True and replicas > 1:
         problems.append(f"exec.jit_compile=true: XLA compiles a step for one replica, and there are {replicas}")
+    if config.mode == "train":
+        problems += target_problems(config.optimizer, replicas)
     return problems
 
 

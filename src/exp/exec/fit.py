@@ -4,6 +4,7 @@ What is ours here: the data set, and a metric that notes the loss of every singl
 running means only. See docs/adr/0004-fit-is-keras.md.
 """
 
+import threading
 from typing import Any
 
 import keras
@@ -19,18 +20,30 @@ OWN = "own:"
 """Begins the names, among Keras's logs, of the model's own figures."""
 
 
+_traced = threading.local()
+"""What the step being traced has made; each replica of a strategy is traced in a thread of its own."""
+
+
+def _penalties() -> list[Any]:
+    """What regularizers add to the loss of the step being traced; none where Keras only looks for shapes."""
+    graph = tf.compat.v1.get_default_graph()
+    return [penalty for penalty in getattr(_traced, "penalties", ()) if penalty.graph is graph]
+
+
 class StepLosses(keras.metrics.Metric):  # type: ignore[misc]
-    """The loss of each step of the last call: (steps_per_call,) float32, in the order of the steps."""
+    """The loss of each step of the last call: (steps_per_call,) float32, in the order of the steps.
+
+    What the model's regularizers add belongs to it, as in every other mode.
+    """
 
     def __init__(self, steps_per_call: int) -> None:
         super().__init__(name="step_losses")
-        self._size = steps_per_call
         self._losses = self.add_variable((steps_per_call,), "zeros", name="losses")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Push out the oldest loss."""
         labels = tf.cast(tf.reshape(y_true, [-1]), tf.int32)  # Keras casts labels to float
-        loss = tf.reduce_mean(step.cross_entropy(labels, y_pred))
+        loss = tf.add_n([tf.reduce_mean(step.cross_entropy(labels, y_pred)), *_penalties()])
         held = tf.convert_to_tensor(self._losses)
         self._losses.assign(tf.concat([held[1:], loss[tf.newaxis]], axis=0))
 
@@ -62,6 +75,11 @@ class Observed(keras.Model):  # type: ignore[misc]
     def __init__(self, *arguments: Any, traces: TraceLog, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._log = traces
+
+    def compute_loss(self, *arguments: Any, **named: Any) -> Any:
+        """Keras's. The penalties are noted here: metrics come after the update, which changes them."""
+        _traced.penalties = [tf.identity(penalty) for penalty in self.losses]
+        return super().compute_loss(*arguments, **named)
 
     def train_step(self, data: Any) -> Any:
         """Keras's; each replica calls it once for a trace."""

@@ -21,6 +21,7 @@ from exp.exec.base import (
     total,
     train_many,
 )
+from exp.exec.equality import elementwise_equality
 from exp.traces import Traced, TraceLog
 
 v1 = tf.compat.v1
@@ -47,7 +48,7 @@ class SessionExecutor:
 
     @contextmanager
     def _scope(self) -> Iterator[None]:
-        with self._graph.as_default(), self._session.as_default():
+        with self._graph.as_default(), self._session.as_default(), elementwise_equality():
             yield
 
     def prepare(self, program: Program) -> None:
@@ -73,7 +74,22 @@ class SessionExecutor:
         )
         self._losses = train(*self._inputs, self._steps)
         self._sums = test(*self._inputs)
+        made_later = self._assignments()
         self._session.run(v1.global_variables_initializer())
+        for assignment in made_later:
+            self._session.run(assignment)
+
+    def _assignments(self) -> list[Any]:
+        """What model and optimizer assigned while they were built, in order: a graph notes it, and does not do it.
+
+        The first operation that assigns to a variable is its initialiser.
+        """
+        seen: set[str] = set()
+        later = []
+        for operation in self._graph.get_operations():
+            if operation.type.startswith("Assign") and operation.inputs[0].dtype == tf.resource:
+                (later.append(operation) if operation.inputs[0].name in seen else seen.add(operation.inputs[0].name))
+        return later
 
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Call by call."""
