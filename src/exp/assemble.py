@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from exp.device import Devices
     from exp.exec import Executor, Program
 
+MOST_CLASSES_NAMED = 10
 MOST_STEPS_PER_CALL = 20
 MOST_COMPILED_STEPS_PER_CALL = 100
 MOST_BYTES_PER_CALL = 8 * 2**20
@@ -50,7 +51,9 @@ class Parts:
         absent = [
             name for label, name in enumerate(splits.class_names) if label not in splits.train.labels[: order.size]
         ]
-        notes = [*splits.notes, *self.more_notes]
+        shown = ", ".join(splits.class_names[:MOST_CLASSES_NAMED])
+        more = f", and {splits.classes - MOST_CLASSES_NAMED} more" if splits.classes > MOST_CLASSES_NAMED else ""
+        notes = [f"Classes: {splits.classes} ({shown}{more})", *splits.notes, *self.more_notes]
         if absent:
             notes.append(f"data.limit={order.size}: the first examples hold none of {', '.join(absent)}")
         return notes
@@ -78,6 +81,7 @@ class Parts:
                 "source": splits.source,
                 "examples": {"train": self.order.size, "test": splits.test.size},
                 "fingerprint": splits.fingerprint,
+                "class_names": list(splits.class_names),
                 "skipped": {"count": len(splits.skipped), "files": [asdict(skipped) for skipped in splits.skipped]},
             },
             "steps_per_call": self.program.steps_per_call,

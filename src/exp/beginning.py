@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,18 @@ from exp.checkpoint import (
     Record,
     Restored,
     Wanted,
+    copies_of_weights,
     differing_versions,
     newest_to_resume,
     newest_to_test,
     prefix_of,
     restore,
+    runs_in,
     survey,
 )
 from exp.config import Config
 from exp.console import Display
+from exp.outputs import read_json
 
 BEST = "best"
 
@@ -57,28 +60,34 @@ def begin_test(config: Config, parts: Parts, run: Path, display: Display) -> Beg
     Raises:
         CheckpointError: it cannot be believed, or is not one of this model.
     """
-    prefix = _to_test(config, run)
+    prefix = _to_test(config, run, display)
     try:
         restored = _restore(parts, prefix, Wanted(roots=("model",)), display)
     except CheckpointError as error:
         raise CheckpointError(f"{error}{_other(config, prefix)}") from error
     record = restored.record
+    if not _same_classes(record, parts):
+        raise CheckpointError(f"data: {_classes(record, parts)}; {prefix} cannot be tested on them")
+    if record.run != _own_run(config, run):
+        display.say(f"note: {prefix} was saved by another run than that of {run}")
     return Beginning(step=record.step, examples=record.examples, checkpoint=prefix, record=record)
 
 
 def begin_resumed(config: Config, parts: Parts, folder: Path, display: Display) -> Beginning:
     """Restore everything from the newest checkpoint that can be believed, and say which ones cannot.
 
-    A run that was killed before it saved any begins anew, which is to go on from its step 0.
+    A run that was killed before it saved any begins anew, which is to go on from its step 0. Checkpoints that another
+    run wrote are passed over.
 
     Raises:
-        CheckpointError: none of those there are can be believed, or it is not one of this run.
+        CheckpointError: none of those there are can be believed, or the data is not that of the run.
     """
-    directory = folder / "checkpoints"
+    directory, run = folder / "checkpoints", _own_run(config, folder)
     if not any(directory.glob(f"{config.checkpoint.name}-*")):
         display.say(f"{folder}: was stopped before its first checkpoint; begins anew")
-        return begin_warm(config, parts, display)
-    found = newest_to_resume(directory, config.checkpoint.name)
+        beginning = begin_warm(config, parts, display)
+        return replace(beginning, run=run) if run else beginning
+    found = newest_to_resume(directory, config.checkpoint.name, run=run)
     for problem in found.problems.values():
         display.say(f"passed over {problem}")
     step, record = next(iter(found.verified.items()))
@@ -102,12 +111,19 @@ def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
         return Beginning()
     given = Path(keep.restore)
     directory = given / "checkpoints"
-    prefix = newest_to_test(directory, keep.name) if directory.is_dir() else given
     roots = ("model", "optimizer") if keep.scope == "all" else ("model",)
+    with parts.executor.scope():
+        copies = copies_of_weights(_roots(parts), parts.executor)
     try:
+        prefix = _newest(config, given, display) if directory.is_dir() else given
         restored = _restore(parts, prefix, Wanted(roots=roots, exclude=keep.exclude), display)
     except CheckpointError as error:
         raise CheckpointError(f"checkpoint.restore={keep.restore}: {error}") from error
+    if keep.scope == "model":
+        with parts.executor.scope():
+            copies.renew()
+    if not _same_classes(restored.record, parts):
+        display.say(f"note: {_classes(restored.record, parts)}")
     for what, names in (
         ("left in the checkpoint", restored.left_in_checkpoint),
         ("left as they were", restored.left_as_they_were),
@@ -126,7 +142,9 @@ def open_checkpoints(config: Config, parts: Parts, directory: Path, *, run: str)
             keep=_keep_rule(config),
             roots=_roots(parts),
             access=parts.executor,
-            origin=Origin(run=run, seed=config.seed, data=parts.splits.fingerprint),
+            origin=Origin(
+                run=run, seed=config.seed, data=parts.splits.fingerprint, class_names=parts.splits.class_names
+            ),
         )
 
 
@@ -149,17 +167,57 @@ def _restore(parts: Parts, prefix: Path, wanted: Wanted, display: Display) -> Re
     return restored
 
 
-def _to_test(config: Config, run: Path) -> Path:
+def _to_test(config: Config, run: Path, display: Display) -> Path:
     keep, directory = config.checkpoint, run / "checkpoints"
     if keep.restore is None:
-        return newest_to_test(directory, keep.name)
+        return _newest(config, run, display)
     if keep.restore != BEST:
         return Path(keep.restore)
-    found = survey(directory, keep.name)
+    found = survey(directory, keep.name, run=_own_run(config, run))
     best = _keep_rule(config).best_of({step: record.metrics for step, record in found.verified.items()})
     if best is None:
         raise CheckpointError(f"checkpoint.restore=best: {run} was not asked to keep a best one (checkpoint.best)")
     return prefix_of(directory, keep.name, best)
+
+
+def _newest(config: Config, folder: Path, display: Display) -> Path:
+    """The newest checkpoint that the run of a folder wrote; says so where there is a newer one of another run."""
+    directory, name = folder / "checkpoints", config.checkpoint.name
+    newest, own = newest_to_test(directory, name), newest_to_test(directory, name, run=_own_run(config, folder))
+    if own != newest:
+        display.say(f"passed over {newest.name}: was saved by another run")
+    return own
+
+
+def _own_run(config: Config, folder: Path) -> str | None:
+    """The name that the run of a folder has in its checkpoints; None where there are none.
+
+    Raises:
+        CheckpointError: it cannot be known, because the run is of an earlier version, and others' lie there.
+    """
+    noted = read_json(folder / "manifest.json").get("run")
+    if isinstance(noted, str):
+        return noted
+    runs = runs_in(folder / "checkpoints", config.checkpoint.name)
+    if len(runs) > 1:
+        listed = "; ".join(", ".join(f"{config.checkpoint.name}-{step}" for step in steps) for steps in runs.values())
+        raise CheckpointError(
+            f"{folder}: holds checkpoints of {len(runs)} runs ({listed}), and does not say which is its own; move the "
+            "others away"
+        )
+    return next(iter(runs), None)
+
+
+def _same_classes(record: Record, parts: Parts) -> bool:
+    """Whether the labels mean what they meant; a record of an earlier version does not name them."""
+    return record.class_names is None or tuple(record.class_names) == parts.splits.class_names
+
+
+def _classes(record: Record, parts: Parts) -> str:
+    return (
+        f"the classes here are {', '.join(parts.splits.class_names)}, and those that the run was trained on were "
+        f"{', '.join(record.class_names or ())}"
+    )
 
 
 def _other(config: Config, prefix: Path) -> str:

@@ -32,7 +32,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
 
     from exp.assemble import assemble
     from exp.beginning import Beginning, open_checkpoints
-    from exp.checkpoint import foreign, prefix_of, read_record
+    from exp.checkpoint import copies_of_weights, foreign, prefix_of, read_record
     from exp.checkpoint.record import value_digests
     from exp.checkpoint.variables import VALUE_SUFFIX, named_variables
 
@@ -44,9 +44,13 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     pairs = foreign.match(found, here, dict(arguments.map))
     values = foreign.values_of(found, [key for _, key in pairs])
     folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()))
-    checkpoints = open_checkpoints(config, parts, folder / "checkpoints", run=Beginning().run)
+    beginning = Beginning()
+    checkpoints = open_checkpoints(config, parts, folder / "checkpoints", run=beginning.run)
     with parts.executor.scope():
+        roots = {"model": parts.program.model, "optimizer": parts.program.optimizer}
+        copies = copies_of_weights(roots, parts.executor)
         parts.executor.write([named.variable for named, _ in pairs], values)
+        copies.renew()
         checkpoints.save(0, examples=0)
         checkpoints.wait()
     # The proof: what the new checkpoint's record says of each variable is what the foreign file holds.
@@ -56,7 +60,13 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     assert all(saved[named.path] == digest for (named, _), digest in zip(pairs, digests, strict=True))
     run = RunFolder(folder)
     run.write_config({"config.yaml": OmegaConf.to_yaml(OmegaConf.create(tree)), "overrides.yaml": "[]\n"})
-    facts = {"command": ["python", *sys.argv], "mode": "train", "config_hash": config_hash(tree), "seed": config.seed}
+    facts = {
+        "command": ["python", *sys.argv],
+        "run": beginning.run,
+        "mode": "train",
+        "config_hash": config_hash(tree),
+        "seed": config.seed,
+    }
     source = {"checkpoint": str(found.prefix), "key": found.root, "weights_sha256": record.weights_sha256}
     run.write_manifest({**facts, **parts.facts(), "imported": source})
     run.close()

@@ -125,7 +125,8 @@ def _run(
     # From here on the request is known to be possible, and the folder becomes a run's.
     if request.config_files:
         folder.write_config(request.config_files)
-    changes = folder.write_manifest({**_facts(request, parts), "restored": beginning.facts()})
+    facts = {**_facts(request, parts), "run": beginning.run, "restored": beginning.facts()}
+    changes = folder.write_manifest(facts)
     if changes and request.resumed and beginning.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
     writes = team is None or team.is_chief

@@ -5,16 +5,18 @@ but `exp.errors` and `exp.files`.
 """
 
 from exp.checkpoint.access import EagerAccess, VariableAccess
+from exp.checkpoint.copies import Copies, copies_of_weights
 from exp.checkpoint.deferred import Deferred, restore_deferred
 from exp.checkpoint.keep import Keep
 from exp.checkpoint.record import CheckpointError, Record, differing_versions, read_record, weights_digest
 from exp.checkpoint.restore import Restored, Wanted, restore
 from exp.checkpoint.store import Checkpoints, NotFiniteError, Origin, SaveError
-from exp.checkpoint.survey import newest_to_resume, newest_to_test, prefix_of, set_aside, survey
+from exp.checkpoint.survey import newest_to_resume, newest_to_test, prefix_of, runs_in, set_aside, survey
 
 __all__ = [
     "CheckpointError",
     "Checkpoints",
+    "Copies",
     "Deferred",
     "EagerAccess",
     "Keep",
@@ -25,6 +27,7 @@ __all__ = [
     "SaveError",
     "VariableAccess",
     "Wanted",
+    "copies_of_weights",
     "differing_versions",
     "newest_to_resume",
     "newest_to_test",
@@ -32,6 +35,7 @@ __all__ = [
     "read_record",
     "restore",
     "restore_deferred",
+    "runs_in",
     "set_aside",
     "survey",
     "weights_digest",

@@ -60,6 +60,8 @@ class Record(_Entry):
     seed: int | None
     data: str | None
     """The data set's fingerprint."""
+    class_names: list[str] | None = None
+    """In the order of the labels; None in records of earlier versions."""
     metrics: dict[str, float]
     versions: dict[str, str]
     structure: dict[str, str]

@@ -10,7 +10,7 @@ held without that.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,7 @@ class Origin:
     run: str
     seed: int | None = None
     data: str | None = None
+    class_names: Sequence[str] | None = None
 
 
 class Checkpoints:
@@ -215,6 +216,7 @@ class Checkpoints:
             run=self._origin.run,
             seed=self._origin.seed,
             data=self._origin.data,
+            class_names=None if self._origin.class_names is None else list(self._origin.class_names),
             metrics=dict(save.metrics),
             versions=versions(),
             structure=self._structure,

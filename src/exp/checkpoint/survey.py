@@ -37,12 +37,16 @@ class Survey:
     """Why the others do not count."""
 
 
-def survey(directory: Path, name: str) -> Survey:
-    """Verify every checkpoint in a folder."""
+def survey(directory: Path, name: str, *, run: str | None = None) -> Survey:
+    """Verify every checkpoint in a folder; with `run`, those that another run wrote do not count."""
     verified, problems = {}, {}
     for step in steps_in(directory, name):
         try:
-            verified[step] = read_record(prefix_of(directory, name, step))
+            record = read_record(prefix_of(directory, name, step))
+            if run is None or record.run == run:
+                verified[step] = record
+            else:
+                problems[step] = f"{name}-{step}: was saved by another run"
         except CheckpointError as error:
             cut_off = is_unfinished(prefix_of(directory, name, step))
             problems[step] = f"{name}-{step}: was being saved when the run ended" if cut_off else str(error)
@@ -62,13 +66,13 @@ def set_aside(directory: Path, name: str, steps: Mapping[int, str]) -> None:
                 path.rename(aside / path.name)
 
 
-def newest_to_resume(directory: Path, name: str) -> Survey:
-    """A survey that holds a checkpoint to go on from.
+def newest_to_resume(directory: Path, name: str, *, run: str | None = None) -> Survey:
+    """A survey that holds a checkpoint to go on from; with `run`, one that this run wrote.
 
     Raises:
         CheckpointError: there is none; why each does not count is in the message.
     """
-    found = survey(directory, name)
+    found = survey(directory, name, run=run)
     if not found.verified:
         reasons = "".join(f"\n  {problem}" for problem in found.problems.values())
         raise CheckpointError(
@@ -77,17 +81,35 @@ def newest_to_resume(directory: Path, name: str) -> Survey:
     return found
 
 
-def newest_to_test(directory: Path, name: str) -> Path:
+def newest_to_test(directory: Path, name: str, *, run: str | None = None) -> Path:
     """The prefix of the newest checkpoint; one that was being saved when the run ended does not count.
 
+    With `run`, those that another run wrote do not count. One that cannot be read does: whoever restores it is told.
+
     Raises:
-        CheckpointError: there is none, or the newest one cannot be believed.
+        CheckpointError: there is none.
     """
     for step in steps_in(directory, name):
         prefix = prefix_of(directory, name, step)
-        if record_path(prefix).exists() or not is_unfinished(prefix):
+        finished = record_path(prefix).exists() or not is_unfinished(prefix)
+        if finished and not (run is not None and _is_foreign(prefix, run)):
             return prefix
     raise CheckpointError(f"{directory}: holds no finished checkpoint {name}-STEP; start that run anew")
+
+
+def runs_in(directory: Path, name: str) -> dict[str, list[int]]:
+    """Which runs wrote the checkpoints in a folder that can be read: their steps, newest first."""
+    runs: dict[str, list[int]] = {}
+    for step, record in survey(directory, name).verified.items():
+        runs.setdefault(record.run, []).append(step)
+    return runs
+
+
+def _is_foreign(prefix: Path, run: str) -> bool:
+    try:
+        return read_record(prefix).run != run
+    except CheckpointError:
+        return False
 
 
 def is_unfinished(prefix: Path) -> bool:

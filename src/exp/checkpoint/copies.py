@@ -1,0 +1,51 @@
+"""Variables of an optimizer that begin as copies of weights, and have to be copied once more if the weights change."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exp.checkpoint.access import VariableAccess
+from exp.checkpoint.variables import named_variables
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Each copy with its weight."""
+
+    pairs: Sequence[tuple[Any, Any]]
+    access: VariableAccess
+
+    def renew(self) -> None:
+        """Give each copy the value that its weight has now."""
+        if self.pairs:
+            values = self.access.read([weight for _, weight in self.pairs])
+            self.access.write([copy for copy, _ in self.pairs], [np.asarray(value) for value in values])
+
+
+def copies_of_weights(roots: Mapping[str, Any], access: VariableAccess) -> Copies:
+    """What an optimizer copied from the weights when it was built, as Keras's ScheduleFreeAdamW does: found by value.
+
+    Most variables of optimizers begin with zeros, as biases do, so that a constant alone does not tell; but a list of
+    variables, one for each weight, of which one is a copy, holds copies.
+
+    Args:
+        roots: {"model": a built model, "optimizer": a built optimizer}, before the weights change.
+        access: how variables are read and written.
+    """
+    weights = list(roots["model"].trainable_variables)
+    # With the model before it: the optimizer leads to the weights, too.
+    named = {path: one for path, one in named_variables(roots).items() if path.startswith("optimizer/")}
+    values = [np.asarray(value) for value in access.read([*weights, *(one.variable for one in named.values())])]
+    saved = values[: len(weights)]
+    lists: dict[str, list[tuple[Any, int]]] = {}
+    telling: set[str] = set()
+    for (path, one), value in zip(named.items(), values[len(weights) :], strict=True):
+        name, _, number = path.rpartition("/")
+        index = int(number) if number.isdecimal() else len(weights)
+        if index < len(weights) and np.array_equal(value, saved[index]):
+            lists.setdefault(name, []).append((one.variable, index))
+            if value.size > 1 and np.ptp(value):
+                telling.add(name)
+    return Copies([(variable, weights[index]) for name in sorted(telling) for variable, index in lists[name]], access)
