@@ -9,7 +9,8 @@ import pytest
 
 from exp.errors import UserError
 from exp.files import write_atomically
-from exp.outputs import RunFolder, config_hash, empty_results, git_state, new_folder, package_versions
+from exp.outputs import RunFolder, config_hash, empty_results, new_folder
+from exp.provenance import package_versions
 
 
 def test_each_gets_a_folder_of_its_own(tmp_path):
@@ -87,25 +88,6 @@ def test_what_changed_since_a_run_began_is_told(tmp_path):
     changed = folder.write_manifest({"devices": {"threads": 4, "used": ["CPU:0"]}, "jit_compile": False})
     assert changed == ["threads 4 (was 2)", "jit_compile False (was True)"]
     folder.close()
-
-
-def test_git_state(tmp_path):
-    assert git_state(tmp_path) is None
-
-    def git(*arguments):
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
-
-    git("init")
-    (tmp_path / "file").write_text("1")
-    git("add", "file")
-    git("commit", "-m", "first")
-    clean = git_state(tmp_path)
-    assert clean is not None
-    assert len(clean["commit"]) == 40
-    assert clean["dirty"] is False
-    (tmp_path / "file").write_text("2")
-    assert git_state(tmp_path) == {"commit": clean["commit"], "dirty": True}
 
 
 def test_config_hash_knows_content_and_not_order():

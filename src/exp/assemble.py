@@ -103,6 +103,7 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
 
     from exp.device import abort_collectives, configure, tensorflow_version
     from exp.exec import Program, make_executor
+    from exp.exec.penalties import keep_penalties_apart
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
@@ -127,10 +128,12 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
             model = _model(config, splits, transforms.input_shape)
             optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
             optimizer.build(model.trainable_variables)
+        if devices.replicas > 1:
+            keep_penalties_apart(model)
         training = config.mode == "train"
         if training:
             check_made(optimizer, replicas=devices.replicas)
-        probed = probe(config.exec.name, model, transforms) if training else None
+        probed = probe(config.exec.name, model, optimizer, devices.strategy, transforms) if training else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         feed = Feed(
             batch_size=config.data.batch_size,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from exp.config.targets import target_names
 from exp.outputs import RunFolder, config_hash, new_folder
 from exp.script import composed_tree, run_script
 from exp.startup import import_tensorflow
@@ -68,7 +69,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
         "seed": config.seed,
     }
     source = {"checkpoint": str(found.prefix), "key": found.root, "weights_sha256": record.weights_sha256}
-    run.write_manifest({**facts, **parts.facts(), "imported": source})
+    run.write_manifest({**facts, **parts.facts(), "imported": source}, targets=target_names(tree))
     run.close()
     for named, key in pairs:
         print(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")

@@ -4,27 +4,15 @@ import contextlib
 import hashlib
 import json
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from exp.errors import UserError
 from exp.files import write_atomically
 from exp.lock import Lock
-
-PACKAGES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "hydra-core",
-    "omegaconf",
-    "tensorboard",
-    "tensorflow-datasets",
-    "pydantic",
-)
+from exp.provenance import bearing, code_facts, package_versions
 
 
 def new_folder(wanted: Path) -> Path:
@@ -70,10 +58,14 @@ class RunFolder:
         for name, text in files.items():
             write_atomically(self.path / ".hydra" / name, text)
 
-    def write_manifest(self, facts: Mapping[str, Any]) -> list[str]:
+    def write_manifest(self, facts: Mapping[str, Any], *, targets: Sequence[str] = ()) -> list[str]:
         """Write `manifest.json`: the facts given, and those of the code, the packages and the machine.
 
         A resumed run keeps the manifest it began with under `previous`, with the results that it had.
+
+        Args:
+            facts: of the run.
+            targets: the dotted names of the code that it calls.
 
         Returns:
             What that one named and is not the same any more, among all that last bits can depend on.
@@ -82,7 +74,7 @@ class RunFolder:
         manifest = {
             **facts,
             "started": self.started.isoformat(timespec="seconds"),
-            "git": git_state(Path.cwd()),
+            **code_facts(targets),
             "packages": package_versions(),
             "python": platform.python_version(),
             "platform": platform.platform(),
@@ -151,47 +143,5 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 def _changes(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What of a manifest's facts about code and machine differs, as `threads 2 (was 4)`."""
-    facts = [_bearing(manifest) for manifest in (earlier, now)]
+    facts = [bearing(manifest) for manifest in (earlier, now)]
     return [f"{name} {facts[1].get(name)} (was {was})" for name, was in facts[0].items() if was != facts[1].get(name)]
-
-
-def _bearing(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a manifest that a result's last bits can depend on, besides the configuration and the data."""
-    git, devices = manifest.get("git") or {}, manifest.get("devices") or {}
-    return {
-        "commit": str(git.get("commit"))[:10],
-        "uncommitted changes": git.get("dirty"),
-        "python": manifest.get("python"),
-        "threads": devices.get("threads"),
-        "devices": ", ".join(devices.get("used") or []),
-        "jit_compile": manifest.get("jit_compile"),
-        **(manifest.get("packages") or {}),
-    }
-
-
-def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str | None]:
-    """The installed version of each package, by default of those that a result may depend on."""
-    found: dict[str, str | None] = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
-
-
-def git_state(folder: Path) -> dict[str, Any] | None:
-    """The commit that is checked out, and whether tracked files differ from it; None outside of a repository."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    command: Sequence[str] = ("git", "-C", str(folder), *arguments)
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

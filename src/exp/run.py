@@ -105,6 +105,7 @@ def _run(
     results["seconds"]["import"] = clock.lap()
 
     from exp.config.flat import flat_config
+    from exp.config.targets import target_names
     from exp.stages import Stages
     from exp.summary import SummaryWriter
 
@@ -126,7 +127,7 @@ def _run(
     if request.config_files:
         folder.write_config(request.config_files)
     facts = {**_facts(request, parts), "run": beginning.run, "restored": beginning.facts()}
-    changes = folder.write_manifest(facts)
+    changes = folder.write_manifest(facts, targets=target_names(request.tree))
     if changes and request.resumed and beginning.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
     writes = team is None or team.is_chief

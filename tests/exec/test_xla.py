@@ -11,11 +11,15 @@ SHAPE = (28, 28, 1)
 
 
 def decide(model, *, wanted="auto", name="function", training=True, devices=("CPU:0",)):
+    import keras
+    import tensorflow as tf
+
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
     transforms = Transforms([], input_shape=SHAPE, pixel_type="uint8")
-    probed = probe(name, model, transforms) if training else None
+    strategy, optimizer = tf.distribute.get_strategy(), keras.optimizers.SGD()
+    probed = probe(name, model, optimizer, strategy, transforms) if training else None
     return decide_jit(SimpleNamespace(jit_compile=wanted, name=name), probed, devices=devices)
 
 

@@ -18,8 +18,8 @@ from typing import Any
 from exp.bench.rivals import RIVALS
 from exp.bench.speed_report import write_report
 from exp.errors import UserError
-from exp.outputs import PACKAGES, package_versions
 from exp.progress import track
+from exp.provenance import PACKAGES, package_versions
 from exp.script import run_script
 
 DESCRIPTION = """Measure milliseconds a step of MNIST networks, by turns: rivals, and this project's modes.

@@ -5,7 +5,8 @@ from typing import Any
 
 from exp.compare.runs import Run
 
-_EXPLAINING = ("git.", "packages.", "data.", "devices.", "sweep.", "python", "platform", "steps_per_call")
+_CODE = ("git.", "code.", "exp", "packages.", "python", "platform")
+_EXPLAINING = (*_CODE, "data.", "devices.", "sweep.", "steps_per_call")
 """Of a manifest, what can explain a difference."""
 _RESULTS = ("status", "step", "train/", "test/", "weights_sha256")
 

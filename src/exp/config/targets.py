@@ -54,6 +54,11 @@ def nested_targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from nested_targets(value, f"{path}[{index}]")
 
 
+def target_names(tree: Any) -> list[str]:
+    """What a configuration calls: the dotted name of each `_target_`, once."""
+    return list(dict.fromkeys(str(name) for _, name in nested_targets(tree)))
+
+
 def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
     """Refuse a `_target_` that no trusted prefix covers.
 

@@ -1,4 +1,4 @@
-"""What is in a network, found out by tracing it once, before anything runs."""
+"""What is in a training step, found out by tracing it once, before anything runs."""
 
 from typing import Any, NamedTuple
 
@@ -6,36 +6,76 @@ import tensorflow as tf
 
 from exp import figures, step
 from exp.data import Transforms
+from exp.errors import UserError
+
+SILENT = ("keras.", "exp.")
+"""Packages whose optimizers log no figures."""
 
 
 class Probe(NamedTuple):
-    """A network, as far as one trace in training shows it."""
+    """A training step, as far as one trace shows it."""
 
     operations: frozenset[str]
-    """The kinds of operations in it; in a training loop of Python these do not matter, and are not looked for."""
+    """The kinds of operations in the network; a training loop of Python does without, and they are not looked for."""
     figures: tuple[str, ...]
-    """Keys of what it logs by `exp.figures`."""
+    """Keys of what network and optimizer log by `exp.figures`."""
 
 
-def probe(mode: str, model: Any, transforms: Transforms) -> Probe:
-    """Look into a built network. To be called in the executor's scope.
+def probe(mode: str, model: Any, optimizer: Any, strategy: Any, transforms: Transforms) -> Probe:
+    """Look into a built network and its built optimizer. To be called in the executor's scope.
 
     Args:
         mode: the execution mode; in `eager` nothing needs to be known ahead, and a network may be more than a graph.
         model: it is traced, and not run.
-        transforms: what it gets.
+        optimizer: if it is of neither Keras nor this project, its update is traced too.
+        strategy: under which both were made.
+        transforms: what the network gets.
+
+    Raises:
+        UserError: the optimizer logs where nothing can be taken out.
     """
+    talks = not type(optimizer).__module__.startswith(SILENT)
+    if talks and strategy.num_replicas_in_sync > 1:
+        _refuse_figures_in_updates(optimizer)
     if mode == "eager":
         return Probe(frozenset(), ())
-    found: list[str] = []
+    found: dict[str, None] = {}
 
     def forward(pictures: Any) -> Any:
         with figures.collected() as own:
             outputs = [model(step.scaled(pictures), training=True), *model.losses]
-        found.extend(own)
+        found.update(dict.fromkeys(own))
         return outputs, own
+
+    def update(pictures: Any, labels: Any) -> Any:
+        with figures.collected() as own:
+            loss = step.train_step(model, optimizer, pictures, labels, 1).loss
+        found.update(dict.fromkeys(own))
+        return loss
 
     pictures = tf.TensorSpec((None, *transforms.input_shape), tf.as_dtype(transforms.pixel_type))
     graph = tf.function(forward, autograph=False).get_concrete_function(pictures).graph.as_graph_def()
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    if talks:
+        labels = tf.TensorSpec((None,), tf.int32)
+        everywhere = tf.function(lambda *batch: strategy.run(update, args=batch), autograph=False)
+        everywhere.get_concrete_function(pictures, labels)
     return Probe(frozenset(node.op for node in nodes), tuple(found))
+
+
+def _refuse_figures_in_updates(optimizer: Any) -> None:
+    """On several replicas TensorFlow updates variables outside of any replica, in another thread."""
+    own = optimizer.update_step
+
+    def update_step(*arguments: Any, **named: Any) -> Any:
+        with figures.collected() as found:
+            done = own(*arguments, **named)
+        if found:
+            kind, _, name = next(iter(found)).partition("/")
+            raise UserError(
+                f"figures.{kind}({name!r}): is logged by {type(optimizer).__name__}.update_step, from where nothing "
+                "can be taken out on several replicas; log it in the model, or in `apply`"
+            )
+        return done
+
+    optimizer.update_step = update_step

@@ -19,7 +19,7 @@ class NoFolder:
     def write_config(self, files: Mapping[str, str]) -> None:
         """The chief does."""
 
-    def write_manifest(self, facts: Mapping[str, Any]) -> list[str]:
+    def write_manifest(self, facts: Mapping[str, Any], *, targets: Sequence[str] = ()) -> list[str]:
         """The chief does."""
         return []
 

@@ -19,9 +19,10 @@ from typing import Any
 
 from exp.cluster import Cluster, split_address
 from exp.config.flat import flat_config
+from exp.config.targets import target_names
 from exp.cores import visible_gpus
 from exp.errors import UserError
-from exp.outputs import git_state, package_versions
+from exp.provenance import code_facts, package_versions
 from exp.team.channel import Channel
 from exp.team.team import Team
 
@@ -37,13 +38,14 @@ def facts_of(tree: Mapping[str, Any], *, what: str) -> dict[str, Any]:
         tree: the configuration.
         what: is to be done, such as a test of which run.
     """
-    state = git_state(Path.cwd())
+    code = code_facts(target_names(tree))
+    states = {"exp": code["git"], **code["code"]}
     return {
         "run": what,
         "configuration": flat_config(tree, threads=None),
         "packages": package_versions(("tensorflow", "keras", "numpy")),
         "code of exp": _source_digest(),
-        "git commit": state["commit"] if state else None,
+        "git commits": {name: state["commit"] if state else None for name, state in states.items()},
         "number of GPUs": len(visible_gpus()),
     }
 
