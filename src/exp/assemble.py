@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exp.config import Config, Target
-from exp.config.parse import check_batch_size, replica_problems
+from exp.config.rules import check_batch_size, replica_problems
 from exp.config.targets import locate, nested_targets
 from exp.data import Feed, Order, Splits, Transforms
 from exp.data.transforms import pixel_bytes

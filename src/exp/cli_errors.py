@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.errors import OverrideParseException
 
-from exp.config.parse import known_keys, unknown_key
+from exp.config.hints import known_keys, unknown_key
 
 
 def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:

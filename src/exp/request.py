@@ -12,7 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 from exp.cluster import is_follower
 from exp.config import Config, WorkersDevices, parse
 from exp.config.later import with_later_keys
-from exp.config.parse import REQUEST_KEYS, check_batch_size
+from exp.config.rules import check_batch_size
+from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
 from exp.errors import UserError
 from exp.outputs import config_hash, new_folder

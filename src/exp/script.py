@@ -9,7 +9,7 @@ from typing import Any
 
 from exp.cli import VERSION_BASE, refuse
 from exp.config import Config, parse
-from exp.config.parse import REQUEST_KEYS
+from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
 from exp.request import plain
 from exp.startup import native_messages_to
