@@ -24,6 +24,7 @@ from exp.checkpoint import (
 )
 from exp.config import Config
 from exp.console import Display
+from exp.files import is_folder
 
 BEST = "best"
 
@@ -102,7 +103,7 @@ def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
         return Beginning()
     given = Path(keep.restore)
     directory = given / "checkpoints"
-    prefix = newest_to_test(directory, keep.name) if directory.is_dir() else given
+    prefix = newest_to_test(directory, keep.name) if is_folder(directory) else given
     roots = ("model", "optimizer") if keep.scope == "all" else ("model",)
     try:
         restored = _restore(parts, prefix, Wanted(roots=roots, exclude=keep.exclude), display)

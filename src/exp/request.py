@@ -10,12 +10,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from exp.cluster import is_follower
-from exp.config import Config, WorkersDevices, parse
+from exp.config import Config, WorkersDevices, parse, yaml_text
 from exp.config.later import with_later_keys
 from exp.config.rules import check_batch_size
 from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
+from exp.files import is_folder
 from exp.outputs import config_hash, new_folder
 from exp.run import Request
 
@@ -98,7 +99,11 @@ def inside(key: str, folder: Any) -> Path:
     if path == Path():
         raise UserError(f"{key}={folder}: must name a folder")
     if ".." in path.parts:
-        raise UserError(f"{key}={path}: must not lead out of its place with '..'")
+        raise UserError(f"{key}={excerpt(path)}: must not lead out of its place with '..'")
+    try:
+        path.exists()
+    except (OSError, ValueError) as error:  # a name that no file can have: too long, or with a NUL
+        raise UserError(f"{key}={excerpt(path)}: cannot be a folder ({getattr(error, 'strerror', error)})") from error
     return path
 
 
@@ -151,7 +156,7 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
     mode, run, resume = tree.get("mode"), tree.pop("run", None), tree.pop("resume", None)
     objective = tree.pop("objective", None)
     if objective not in OBJECTIVES:
-        raise UserError(f"objective={objective}: must be one of {', '.join(OBJECTIVES)}")
+        raise UserError(f"objective={yaml_text(objective)}: must be one of {', '.join(OBJECTIVES)}")
     if resume is not None and hydra.mode == RunMode.MULTIRUN:
         raise UserError(f"resume={resume}: goes with a single run; a sweep goes on when its command is given again")
     if resume is not None:
@@ -215,6 +220,8 @@ def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], given: list[s
 
 def _run_folder(key: str, value: Any) -> Path:
     folder = Path(str(value))
+    if not is_folder(folder):
+        raise UserError(f"{key}={excerpt(value)}: there is no such folder")
     if not (folder / ".hydra" / "config.yaml").is_file():
         raise UserError(f"{key}={value}: is not the folder of a run (it has no .hydra/config.yaml)")
     return folder

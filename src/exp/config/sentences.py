@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 from exp.config.hints import unknown_key
 from exp.config.schema import DEVICES, PROFILE
 from exp.config.transforms import TRANSFORMS
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
 
 
 def refuse(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
@@ -44,19 +44,22 @@ def _sentence(path: str, error: ErrorDetails, known: Sequence[str]) -> str:
     if kind == "missing":
         return f"{path}: is missing; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return f"{path}.name={context.get('tag')}: must be one of {', '.join(DEVICES)}"
-    return f"{path}={yaml_text(error['input'])}: must be {_allowed(path, kind, context, error)}"
+        return f"{path}.name={excerpt(context.get('tag'))}: must be one of {', '.join(DEVICES)}"
+    return f"{path}={excerpt(yaml_text(error['input']))}: must be {_allowed(path, kind, context, error)}"
 
 
 def _transform_sentence(path: str, error: ErrorDetails) -> str:
     kind, given = error["type"], error["input"]
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         given = error.get("ctx", {}).get("tag", given)
-        return f"{path}={given}: must be one of {', '.join(TRANSFORMS)}; with parameters, {{name: NAME, KEY: VALUE}}"
+        known = ", ".join(TRANSFORMS)
+        return (
+            f"{path}={excerpt(yaml_text(given))}: must be one of {known}; with parameters, {{name: NAME, KEY: VALUE}}"
+        )
     if kind == "missing":
         key = path.rpartition(".")[2]
         return f"{path}: is missing; write {{name: {given.get('name')}, {key}: VALUE}}"
-    return f"{path}={yaml_text(given)}: must be {_allowed(path, kind, error.get('ctx', {}), error)}"
+    return f"{path}={excerpt(yaml_text(given))}: must be {_allowed(path, kind, error.get('ctx', {}), error)}"
 
 
 _NUMBERS = {

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
 
 OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.")
 OWN_NAMES = {"exp.model.": "create", "exp.data.": "load"}
@@ -67,8 +67,8 @@ def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
         if parts[-1] == wanted and all(part.isidentifier() and not part.startswith("_") for part in parts):
             return
     raise UserError(
-        f"{path}={name}: not trusted to run; a target is exp.model.NAME.create, exp.data.NAME.load, or starts with "
-        f"one of {', '.join(prefixes[2:])} "
+        f"{path}={excerpt('null' if name is None else name)}: not trusted to run; "
+        f"a target is exp.model.NAME.create, exp.data.NAME.load, or starts with one of {', '.join(prefixes[2:])} "
         "(add a prefix of your own code with trusted_targets=[PREFIX])"
     )
 
