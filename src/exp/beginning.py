@@ -22,6 +22,7 @@ from exp.checkpoint import (
     restore,
     survey,
 )
+from exp.commands import override
 from exp.config import Config
 from exp.console import Display
 from exp.files import is_folder
@@ -169,4 +170,4 @@ def _other(config: Config, prefix: Path) -> str:
     if not found.verified:
         return ""
     other = prefix_of(prefix.parent, config.checkpoint.name, next(iter(found.verified)))
-    return f"; the newest one that can be tested: checkpoint.restore={other}"
+    return f"; the newest one that can be tested: {override('checkpoint.restore', other)}"

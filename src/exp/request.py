@@ -9,6 +9,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from exp import commands
 from exp.cluster import is_follower
 from exp.config import Config, WorkersDevices, parse, yaml_text
 from exp.config.later import with_later_keys
@@ -53,7 +54,9 @@ def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
         kind = "_test" if config.mode == "test" else ""
         return new_folder(wanted.with_name(f"{wanted.name}_{config.label()}{kind}"))
     if wanted.exists() and any(wanted.iterdir()):
-        raise UserError(f"hydra.run.dir={wanted}: is not empty; take another folder, or resume={wanted}")
+        raise UserError(
+            f"hydra.run.dir={wanted}: is not empty; take another folder, or {commands.override('resume', wanted)}"
+        )
     wanted.mkdir(parents=True, exist_ok=True)
     return wanted
 
@@ -171,7 +174,7 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
         stored = _for_test(stored_config("run", run), tree, given)
         return parse(stored, trusted=tree["trusted_targets"]), stored
     if run is not None:
-        raise UserError(f"run={run}: goes with mode=test; to go on with a run, use resume={run}")
+        raise UserError(f"run={run}: goes with mode=test; to go on with a run, use {commands.override('resume', run)}")
     return parse(tree), tree
 
 

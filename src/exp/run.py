@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from exp.assemble import Parts, assemble
 from exp.config import Config
+from exp.config.targets import needed_prefixes
 from exp.console import Display
 from exp.errors import UserError
 from exp.files import storage_problem
@@ -83,7 +84,8 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
             display.say(f"{request.folder}/results.json: cannot be written ({error.strerror})")
         folder.close()
         if writes:
-            display.closing(results, str(request.folder))
+            trusted = needed_prefixes(request.tree, request.config.trusted_targets)
+            display.closing(results, request.folder, trusted=trusted)
         if team:
             team.close(results["error"] if results["status"] == "failed" else None)
     if results["status"] == "interrupted":

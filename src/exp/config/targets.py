@@ -54,6 +54,12 @@ def nested_targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from nested_targets(value, f"{path}[{index}]")
 
 
+def needed_prefixes(tree: Mapping[str, Any], trusted: Sequence[str]) -> list[str]:
+    """Of the trusted prefixes, those that a target of a configuration begins with."""
+    names = [name for _, name in nested_targets(tree) if isinstance(name, str)]
+    return [prefix for prefix in trusted if any(name.startswith(prefix) for name in names)]
+
+
 def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
     """Refuse a `_target_` that no trusted prefix covers.
 
