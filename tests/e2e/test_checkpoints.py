@@ -170,6 +170,12 @@ def test_checkpoints_of_an_older_tensorflow_become_runs(jobs, old, kind, more, t
     (run,) = (tmp_path / "outputs").glob("*/*_imported")
     test = tmp_path / "test"
     jobs.run("mode=test", f"run={run}", f"hydra.run.dir={test}", cwd=tmp_path).check()
+    for what, ending in (
+        ("test it", f" mode=test run={run.relative_to(tmp_path)}"),
+        ("train on", f" resume={run.relative_to(tmp_path)}"),
+    ):
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith(what)]
+        assert line.endswith(f"{ROOT / 'run.py'}{ending}")
     assert results(test)["test"]["accuracy"] == pytest.approx(accuracies[kind], abs=1e-9)
 
 
