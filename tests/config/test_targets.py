@@ -61,7 +61,8 @@ def strange(tmp_path, monkeypatch):
     """A package that offers what it defines elsewhere, and has imported what is not its own."""
     files = {
         "__init__.py": "import os\nfrom os import system\nfrom subprocess import Popen\nfrom functools import partial\n"
-        "from strange.inner.net import Net\nmade = partial(system, 'true')\nclass Kind:\n    run = staticmethod(system)\n",
+        "from strange.inner.net import Net\nmade = partial(system, 'true')\n"
+        "class Kind:\n    run = staticmethod(system)\n",
         "inner/__init__.py": "",
         "inner/net.py": "import shutil\nclass Net:\n    def method(self): ...\ndef create(): ...\n",
         "listed.py": "__all__ = ['shown']\ndef shown(): ...\ndef helper(): ...\n",
