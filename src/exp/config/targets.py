@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from exp.errors import UserError, excerpt
+from exp.own_code import place_of, told
 
 OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.")
 OWN_NAMES = {"exp.model.": "create", "exp.data.": "load"}
@@ -122,7 +123,11 @@ def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
     try:
         module = importlib.import_module(module_name)
         found = getattr(module, attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
+        if place_of(error):  # it is there, and is not in order
+            raise UserError(f"{path}._target_={name}: cannot be imported: {told(error)}") from error
+        if not isinstance(error, ImportError | AttributeError):
+            raise
         raise UserError(f"{path}._target_={name}: cannot be found ({error})") from error
     allowed_kind = inspect.isclass(found) or (inspect.isfunction(found) and not name.startswith(KERAS_PREFIX))
     if not allowed_kind or attribute not in getattr(module, "__all__", (attribute,)):
