@@ -22,6 +22,7 @@ from exp.checkpoint import (
     restore,
     survey,
 )
+from exp.checkpoint.survey import Survey
 from exp.commands import override
 from exp.config import Config
 from exp.console import Display
@@ -102,6 +103,11 @@ def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
     keep = config.checkpoint
     if keep.restore is None:
         return Beginning()
+    if keep.restore == BEST:
+        raise CheckpointError(
+            "checkpoint.restore=best: goes with mode=test run=RUN_DIR; to begin with the values of a checkpoint, give "
+            "RUN_DIR, or RUN_DIR/checkpoints/NAME-STEP"
+        )
     given = Path(keep.restore)
     directory = given / "checkpoints"
     prefix = newest_to_test(directory, keep.name) if is_folder(directory) else given
@@ -160,8 +166,19 @@ def _to_test(config: Config, run: Path) -> Path:
     found = survey(directory, keep.name)
     best = _keep_rule(config).best_of({step: record.metrics for step, record in found.verified.items()})
     if best is None:
-        raise CheckpointError(f"checkpoint.restore=best: {run} was not asked to keep a best one (checkpoint.best)")
+        raise CheckpointError(f"checkpoint.restore=best: {run} {_without_best(keep.best, found)}")
     return prefix_of(directory, keep.name, best)
+
+
+def _without_best(wanted: str | None, found: Survey) -> str:
+    """Why a run has no best checkpoint."""
+    if wanted is None:
+        return "was not asked to keep a best one (checkpoint.best); without checkpoint.restore its newest one is tested"
+    damaged = f"; not counted: {'; '.join(found.problems.values())}" if found.problems else ""
+    if not found.verified:
+        return f"has no finished checkpoint{damaged}"
+    steps = ", ".join(map(str, sorted(found.verified)))
+    return f"keeps the best by {wanted}, which none of its checkpoints has (steps {steps}){damaged}"
 
 
 def _other(config: Config, prefix: Path) -> str:
