@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.tried import Tried
 from tests.jobs import Jobs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +32,14 @@ def jobs() -> Iterator[Jobs]:
     """Runs whole command lines, each in a fresh process with TensorFlow already imported."""
     with Jobs(ROOT) as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
+    """Tries command lines, as far as a run or a sweep would begin; a tenth of a second each."""
+    process = Tried(ROOT, tmp_path_factory.mktemp("lines"))
+    yield process
+    process.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What a person sees: on a terminal a bar, elsewhere plain lines."""
 
 import io
+from pathlib import Path
 
 from rich.console import Console
 
@@ -52,7 +53,7 @@ def test_the_closing_table_names_figures_and_next_commands():
     results |= {"status": "completed", "step": 3, "examples": 150, "replicas": 2, "train": {"loss": 0.5}}
     results["test"] = {"loss": 0.25, "accuracy": 0.9, "examples": 10}
     results["seconds"] |= {"train": 1.25}
-    shown.closing(results, "outputs/day/run")
+    shown.closing(results, Path("outputs/day/run"))
     said = text.getvalue()
     for part in ("train: completed", "3 (150 examples, 2 replicas)", "90.00% of 10 examples", "train 1.2"):
         assert part in said
@@ -62,6 +63,6 @@ def test_the_closing_table_names_figures_and_next_commands():
 
 def test_an_interrupted_run_says_how_to_go_on():
     shown, text = display(terminal=False)
-    shown.closing(empty_results("train") | {"status": "interrupted", "replicas": 1}, "outputs/day/run")
+    shown.closing(empty_results("train") | {"status": "interrupted", "replicas": 1}, Path("outputs/day/run"))
     assert "run.py resume=outputs/day/run" in text.getvalue()
     assert "1 replica)" in text.getvalue()

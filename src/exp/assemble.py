@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from exp.config import Config, Target
-from exp.config.parse import check_batch_size, replica_problems
-from exp.config.targets import locate, nested_targets
+from exp.config import Config
+from exp.config.rules import check_batch_size, replica_problems
+from exp.config.targets import OWN_PREFIXES
 from exp.data import Feed, Order, Splits, Transforms
+from exp.data.check import check_splits
 from exp.data.transforms import pixel_bytes
 from exp.errors import UserError
+from exp.instantiate import check_kind, fault, instantiate
 from exp.optimizer import check_made
+from exp.own_code import place_of
 from exp.team import Team
 
 if TYPE_CHECKING:
@@ -127,6 +130,9 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
         with devices.strategy.scope():
             model = _model(config, splits, transforms.input_shape)
             optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
+            check_kind(
+                f"optimizer={config.optimizer.name}", optimizer, keras.optimizers.Optimizer, called="a Keras optimizer"
+            )
             optimizer.build(model.trainable_variables)
         if devices.replicas > 1:
             keep_penalties_apart(model)
@@ -181,31 +187,12 @@ def load_data(config: Config) -> tuple[Splits, Order, Transforms]:
         UserError: the data cannot be found, or cannot be used like this.
     """
     splits: Splits = instantiate("data", config.data.target, config.trusted_targets)
+    name = config.data.target.name
+    check_kind(f"data={name}", splits, Splits, called="an exp.data.Splits")
+    if not name.startswith(OWN_PREFIXES):
+        check_splits(splits, what=f"data={name}")
     transforms = Transforms(config.data.transforms, input_shape=splits.input_shape, pixel_type=splits.pixel_type)
     return splits, _order(config, splits), transforms
-
-
-def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: Any) -> Any:
-    """Call what a target names, nested targets first, after making sure of each that it may be called.
-
-    Raises:
-        UserError: a target is not trusted, does not exist, or does not take these arguments.
-    """
-    import hydra.errors
-    import hydra.utils
-
-    node = {"_target_": target.name, **target.arguments}
-    for where, name in nested_targets(node, path):
-        locate(where.removesuffix("._target_"), name, trusted=trusted)
-    try:
-        return hydra.utils.instantiate(node, **supplied, _convert_="all")
-    except hydra.errors.InstantiationException as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, UserError):
-            raise cause from error
-        if isinstance(cause, TypeError | ValueError):
-            raise UserError(f"{path}._target_={target.name}: {str(cause).splitlines()[0]}") from error
-        raise
 
 
 def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
@@ -213,14 +200,16 @@ def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
 
     classes = splits.classes
     model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=classes)
+    check_kind(f"model={config.model.name}", model, keras.Model, called="a keras.Model")
     try:
         if type(model).build is not keras.Model.build:
             model.build((None, *shape))
         # A class without a `build` of its own makes its variables when it is called.
         output = tuple(model(keras.KerasTensor((None, *shape))).shape)
-    except ValueError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"model={config.model.name}: cannot take pictures of shape {shape} ({reason})") from error
+    except Exception as error:
+        if not isinstance(error, ValueError) and place_of(error) is None:
+            raise
+        raise fault(f"model={config.model.name}: cannot take pictures of shape {shape}", error) from error
     if output != (None, classes):
         raise UserError(f"model={config.model.name}: gives {output}, and data={splits.name} has {classes} classes")
     return model

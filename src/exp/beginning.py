@@ -24,8 +24,11 @@ from exp.checkpoint import (
     runs_in,
     survey,
 )
+from exp.checkpoint.survey import Survey
+from exp.commands import override
 from exp.config import Config
 from exp.console import Display
+from exp.files import is_folder
 from exp.outputs import read_json
 
 BEST = "best"
@@ -109,13 +112,18 @@ def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
     keep = config.checkpoint
     if keep.restore is None:
         return Beginning()
+    if keep.restore == BEST:
+        raise CheckpointError(
+            "checkpoint.restore=best: goes with mode=test run=RUN_DIR; to begin with the values of a checkpoint, give "
+            "RUN_DIR, or RUN_DIR/checkpoints/NAME-STEP"
+        )
     given = Path(keep.restore)
     directory = given / "checkpoints"
     roots = ("model", "optimizer") if keep.scope == "all" else ("model",)
     with parts.executor.scope():
         copies = copies_of_weights(_roots(parts), parts.executor)
     try:
-        prefix = _newest(config, given, display) if directory.is_dir() else given
+        prefix = _newest(config, given, display) if is_folder(directory) else given
         restored = _restore(parts, prefix, Wanted(roots=roots, exclude=keep.exclude), display)
     except CheckpointError as error:
         raise CheckpointError(f"checkpoint.restore={keep.restore}: {error}") from error
@@ -176,7 +184,7 @@ def _to_test(config: Config, run: Path, display: Display) -> Path:
     found = survey(directory, keep.name, run=_own_run(config, run))
     best = _keep_rule(config).best_of({step: record.metrics for step, record in found.verified.items()})
     if best is None:
-        raise CheckpointError(f"checkpoint.restore=best: {run} was not asked to keep a best one (checkpoint.best)")
+        raise CheckpointError(f"checkpoint.restore=best: {run} {_without_best(keep.best, found)}")
     return prefix_of(directory, keep.name, best)
 
 
@@ -220,10 +228,21 @@ def _classes(record: Record, parts: Parts) -> str:
     )
 
 
+def _without_best(wanted: str | None, found: Survey) -> str:
+    """Why a run has no best checkpoint."""
+    if wanted is None:
+        return "was not asked to keep a best one (checkpoint.best); without checkpoint.restore its newest one is tested"
+    damaged = f"; not counted: {'; '.join(found.problems.values())}" if found.problems else ""
+    if not found.verified:
+        return f"has no finished checkpoint{damaged}"
+    steps = ", ".join(map(str, sorted(found.verified)))
+    return f"keeps the best by {wanted}, which none of its checkpoints has (steps {steps}){damaged}"
+
+
 def _other(config: Config, prefix: Path) -> str:
     """What to do about a checkpoint that cannot be tested."""
     found = survey(prefix.parent, config.checkpoint.name)
     if not found.verified:
         return ""
     other = prefix_of(prefix.parent, config.checkpoint.name, next(iter(found.verified)))
-    return f"; the newest one that can be tested: checkpoint.restore={other}"
+    return f"; the newest one that can be tested: {override('checkpoint.restore', other)}"

@@ -8,17 +8,19 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, read_write
+from omegaconf import DictConfig
 
 from exp.errors import JobsFailed, UserError
+from exp.preflight import CallbackError
+from exp.terminal import printable
 
 STARTED = time.perf_counter()
 VERSION_BASE = "1.3"
@@ -34,15 +36,15 @@ def main(*, conf: Path) -> int:
     Returns:
         The exit status: see `conf/hydra_settings.yaml`.
     """
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
     statuses: list[int] = []
+    begun = False
 
     def job(config: DictConfig) -> float | None:
         from exp.console import Display
         from exp.job import do_job, figure_for_sweeper
 
+        nonlocal begun
+        begun = True
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # under another launcher than ours
             return figure_for_sweeper(do_job(config, Display(), started=STARTED), config.objective)
         try:
@@ -51,72 +53,85 @@ def main(*, conf: Path) -> int:
             statuses.append(refuse(str(error)))
         return None
 
-    if any(argument.startswith("--experimental-rerun") for argument in sys.argv[1:]):
-        return refuse("--experimental-rerun: reads a pickle, which can run any code; use resume=RUN_DIR")
     # Hydra would print its own errors, and end with status 1; with this it lets them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = [_one_value(argument) for argument in sys.argv[1:]]
     try:
+        _check_options(sys.argv[1:])
         hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
-    except UserError as error:
-        return refuse(str(error))
-    except JobsFailed as error:
-        if error.message:
-            print(error.message, file=sys.stderr)
-        return error.status
-    except (HydraException, OmegaConfBaseException) as error:
-        from exp.cli_errors import explain
-
-        return refuse(explain(error, sys.argv[1:], conf))
-    except ValueError as error:
-        # Hydra has no exception of its own for some wrong command lines.
-        if statuses or "hydra" not in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts:
+    except JobsFailed as failed:
+        if failed.message:
+            print(failed.message, file=sys.stderr)
+        return failed.status
+    except SystemExit as leave:
+        if leave.code == 1 and not begun and raised_by_hydra(leave):
+            return 2  # Hydra has said what there is not
+        raise
+    except CallbackError as carrier:
+        return _end(carrier.error, conf)
+    except Exception as error:
+        if begun and not isinstance(error, UserError):
             raise
-        return refuse(f"{' '.join(sys.argv[1:])}: {str(error).splitlines()[0]}")
+        return _end(error, conf)
     return max(statuses, default=0)
 
 
-class Preflight(Callback):
-    """Checks a single run before Hydra makes its folder, and gives that one, or a sweep's, a name of its own."""
+def _end(error: Exception, conf: Path) -> int:
+    """Say in a sentence what is wrong with a command line from which no run could begin, and return the exit status.
 
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Hydra turns an exception from here into a warning, but not SystemExit."""
-        from exp.request import choose_folder
+    Raises:
+        Exception: the error itself, if it is not the user's.
+    """
+    if isinstance(error, UserError):
+        return refuse(str(error))
+    if not raised_by_hydra(error):
+        raise error
+    from exp.cli_errors import explain
 
-        with read_write(config.hydra.run):
-            config.hydra.run.dir = str(_chosen(choose_folder, config))
-        if "TF_CONFIG" in os.environ or "SLURM_PROCID" in os.environ:
-            _leave_log_to_chief(config)
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """The same for the folder of a sweep."""
-        from exp.request import choose_sweep_folder
-
-        with read_write(config.hydra.sweep):
-            config.hydra.sweep.dir = str(_chosen(choose_sweep_folder, config))
+    return refuse(explain(error, sys.argv[1:], conf))
 
 
-def _leave_log_to_chief(config: DictConfig) -> None:
-    """Keep Hydra from writing `run.log` in a worker that follows another; `exp.worker` says where its log goes."""
-    from exp.cluster import is_follower
-    from exp.request import check
+def raised_by_hydra(error: BaseException) -> bool:
+    """Whether an error comes from where Hydra and OmegaConf work on what they were given, rather than from our code.
 
-    if is_follower(check(config, config.hydra)[0].device):
-        with read_write(config.hydra.job_logging):
-            config.hydra.job_logging.handlers.file.filename = os.devnull
+    The innermost code counts that is not the standard library's; of an error that was caused by another one, both.
+    """
+    cause = error.__cause__
+    if cause is not None and not isinstance(cause, UserError) and _home(cause) == "exp":
+        return False
+    return _home(error) == "hydra"
 
 
-def _chosen(choose: Callable[[DictConfig, DictConfig], Path], config: DictConfig) -> Path:
-    """A folder; ends the program where none can be chosen."""
-    try:
-        # The name of a folder may refer to the choices made, which are known from here on.
-        HydraConfig.instance().set_config(config)
-        return choose(config, config.hydra)
-    except UserError as error:
-        raise SystemExit(refuse(str(error))) from None
-    except Exception:
-        traceback.print_exc()
-        raise SystemExit(1) from None
+def _home(error: BaseException) -> str | None:
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith(("exp.", "hydra_plugins.")):
+            return "exp"
+        if module.partition(".")[0] in ("hydra", "omegaconf", "antlr4", "yaml"):
+            return "hydra"
+    return None
+
+
+def _check_options(arguments: Sequence[str]) -> None:
+    """Refuse what Hydra's own parser of options would answer with its usage, or not at all.
+
+    Raises:
+        UserError: an option does not exist, or is not for us.
+    """
+    for argument in arguments:
+        if argument.startswith("--experimental-rerun"):
+            raise UserError("--experimental-rerun: reads a pickle, which can run any code; use resume=RUN_DIR")
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{argument!a}: is not UTF-8 text") from None
+    parser = get_args_parser()
+
+    def refuse_options(message: str) -> NoReturn:
+        raise UserError(f"{message}; `python run.py --help` lists the options")
+
+    parser.error = refuse_options  # type: ignore[method-assign]
+    parser.parse_args(arguments)
 
 
 def _one_value(argument: str) -> str:
@@ -127,5 +142,5 @@ def _one_value(argument: str) -> str:
 
 def refuse(message: str) -> int:
     """Say what is wrong on stderr; the exit status of a user's mistake."""
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
     return 2

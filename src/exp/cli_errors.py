@@ -1,14 +1,20 @@
 """Hydra's and OmegaConf's errors, in one plain sentence that names the key, the value and what would be right."""
 
-import difflib
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
 
-from exp.config.parse import known_keys, unknown_key
+from exp.config.hints import known_keys, unknown_choice, unknown_key
+from exp.errors import UserError, excerpt
+
+_SWEEP = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?: requires|\n|$)", flags=re.DOTALL)
+_LOGGING = ("hydra.verbose", "hydra.hydra_logging", "hydra.job_logging", "hydra/hydra_logging", "hydra/job_logging")
+"""What Hydra sets the log up with; from its error one cannot tell with which."""
 
 
 def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
@@ -19,27 +25,91 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
         arguments: the command line.
         conf: the folder of the configuration groups.
     """
-    text = str(error)
+    if isinstance(error.__cause__, UserError):
+        return str(error.__cause__)
+    return (
+        _unreadable(error, arguments)
+        or _wrong_choice(error, arguments, conf)
+        or _wrong_key(error, arguments, conf)
+        or f"{_blamed(error, arguments)}: {_reason(error)}"
+    )
+
+
+def _unreadable(error: BaseException, arguments: Sequence[str]) -> str | None:
+    """For what is no override, or several at once."""
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read; write KEY=VALUE, and quote what has spaces, commas or brackets"
-    missing = re.search(r"Could not find '(.+)/([^/']*)'", text)
+        given = excerpt(error.override)
+        return f"{given}: cannot be read; write KEY=VALUE, and quote what has spaces, commas or brackets"
+    several = _SWEEP.search(str(error))
+    if several:
+        return f"{excerpt(several[1])}: stands for several values; to sweep over them, add -m"
+    if "INTERVAL_SWEEP" in str(error):
+        return f"{_blamed(error, arguments)}: an interval needs a sweeper that searches, such as hydra/sweeper=optuna"
+    return None
+
+
+def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
+    """For a group's choice that does not exist, or is not a name."""
+    missing = re.search(r"Could not find '(.+)/([^/']*)'", str(error))
     if missing:
         return _unknown_choice(missing[1], missing[2], conf)
     for argument in arguments:
         sign, key, value = _split(argument)
-        if sign == "" and key and f"'{key}'" in text and "Could not override" in text:
-            if (conf / key).is_dir():
-                return _unknown_choice(key, value, conf)
-            choices = [
-                path.stem
-                for path, node in _choices(conf)
-                if path.parent.name == key.partition(".")[0] and key.partition(".")[2] in node
-            ]
-            if choices:
-                return f"{argument}: the choice made has no such key; {_choose(key, choices)} has"
-            return f"{unknown_key(key, _keys(conf))} (you gave {argument})"
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("See https")]
-    return " ".join(lines[:2])
+        if not sign and key and (conf / key).is_dir() and _not_overridden(key, error):
+            return _unknown_choice(key, value, conf)
+        group = key.partition("@")[0]
+        if group and (conf / group).is_dir() and (value == "null" or value.startswith(("[", "{"))):
+            such = f", such as {group}={_names(group, conf)[0]}" if _names(group, conf) else ""
+            return f"{excerpt(argument)}: must be the name of one choice{such}"
+    return None
+
+
+def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
+    """For a key that does not exist, or not with the choices made."""
+    for argument in arguments:
+        sign, key, _ = _split(argument)
+        if sign or not _not_overridden(key, error):
+            continue
+        group, _, leaf = key.partition(".")
+        choices = [path.stem for path, node in _choices(conf) if path.parent.name == group and leaf in node]
+        if choices:
+            have = "has" if len(choices) == 1 else "have"
+            return f"{excerpt(argument)}: the choice made has no such key; {_choose(key, choices)} {have}"
+        return f"{unknown_key(key, _keys(conf))} (you gave {excerpt(argument)})"
+    return None
+
+
+def _not_overridden(key: str, error: BaseException) -> bool:
+    return bool(key) and f"'{key}'" in str(error) and "Could not override" in str(error)
+
+
+def _blamed(error: BaseException, arguments: Sequence[str]) -> str:
+    """The arguments that an error is about, or all of them."""
+    text, key = str(error), getattr(error, "full_key", None) or ""
+    by_key = [argument for argument in arguments if key and _overlap(_split(argument)[1], key)]
+    functions = {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
+    by_place = [argument for argument in arguments if "configure_log" in functions and argument.startswith(_LOGGING)]
+    by_text = [argument for argument in arguments if argument in text or f"'{_split(argument)[1]}'" in text]
+    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    return excerpt(" ".join(by_key or by_place or by_text or overrides or arguments))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two keys are the same, or one is above the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def _reason(error: BaseException) -> str:
+    """What Hydra or OmegaConf says, without addresses and its own parts."""
+    cause = error.__cause__
+    if "Error merging override" in str(error) and cause is not None:
+        return _reason(cause)
+    lines = [line.strip() for line in str(error).splitlines()]
+    own = ("See http", "full_key:", "object_type=", "reference_type=")
+    said = [line for line in lines if line and not line.startswith(own) and not line.endswith(":")]
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return excerpt(" ".join(said[:2]) or "cannot be composed")
+    return excerpt(f"cannot be used here ({': '.join([type(error).__name__, *said[:1]])})")
 
 
 def _split(argument: str) -> tuple[str, str, str]:
@@ -48,12 +118,16 @@ def _split(argument: str) -> tuple[str, str, str]:
 
 
 def _unknown_choice(group: str, choice: str, conf: Path) -> str:
+    if group.startswith("hydra/") and group not in ("hydra/launcher", "hydra/sweeper"):
+        return f"{group}={excerpt(choice)}: there is no such choice"
     if group.startswith("hydra/"):
-        return f"{group}={choice}: is not installed; `pip install -e '.[optuna,submitit]'` brings some that Hydra has"
-    choices = sorted(path.stem for path in (conf / group).glob("*.yaml"))
-    nearest = difflib.get_close_matches(choice, choices, n=1, cutoff=0.4)
-    hint = f"; did you mean {group}={nearest[0]}?" if nearest else ""
-    return f"{group}={choice}: must be one of {', '.join(choices)}{hint}"
+        given = f"{group}={excerpt(choice)}"
+        return f"{given}: is not installed; `pip install -e '.[optuna,submitit]'` brings some that Hydra has"
+    return unknown_choice(group, choice, _names(group, conf))
+
+
+def _names(group: str, conf: Path) -> list[str]:
+    return sorted(path.stem for path in (conf / group.partition("@")[0]).glob("*.yaml"))
 
 
 def _choose(key: str, choices: Sequence[str]) -> str:

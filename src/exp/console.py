@@ -5,10 +5,8 @@ On a terminal a bar is drawn; elsewhere plain lines appear now and then. Everyth
 
 import json
 import logging
-import shutil
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from exp.commands import neighbourhood, override, run_command, tensorboard
 from exp.config.flat import flat
 from exp.verdict import WHAT
 
@@ -102,13 +101,19 @@ class Display:
             self._progress.stop()
             self._progress = None
 
-    def closing(self, results: Mapping[str, Any], folder: str) -> None:
-        """The closing table, and what to do next."""
+    def closing(self, results: Mapping[str, Any], folder: Path, *, trusted: Sequence[str] = ()) -> None:
+        """The closing table, and what to do next.
+
+        Args:
+            results: as in `results.json`.
+            folder: of the run.
+            trusted: the prefixes of the user's own code that the run needs.
+        """
         table = Table(title=f"{results['mode']}: {results['status']}", title_justify="left", show_header=False)
         for name, value in _figures(results):
             table.add_row(name, value)
         self._console.print(table)
-        for line in _next_commands(results, folder):
+        for line in _next_commands(results, folder, trusted):
             self.say(line)
 
 
@@ -148,22 +153,12 @@ def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _program(name: str) -> str:
-    """How to call a program of this environment from here: by its name alone where the shell finds that one."""
-    path = Path(sys.executable).with_name(name)
-    found = shutil.which(name)
-    if found and Path(found) == path:
-        return name
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _next_commands(results: Mapping[str, Any], folder: str) -> list[str]:
-    python = f"{_program('python')} run.py"
+def _next_commands(results: Mapping[str, Any], folder: Path, trusted: Sequence[str]) -> list[str]:
     lines = [f"run folder: {folder}"]
     if results["status"] == "interrupted":
-        lines.append(f"go on:       {python} resume={folder}")
+        lines.append(f"go on:       {run_command(override('resume', folder), trusted=trusted)}")
     elif results["status"] == "completed" and results["mode"] == "train":
-        lines.append(f"test again:  {python} mode=test run={folder}")
+        lines.append(f"test again:  {run_command('mode=test', override('run', folder), trusted=trusted)}")
     if results["mode"] == "train":
-        lines.append(f"look at it:  {_program('tensorboard')} --logdir outputs")
+        lines.append(f"look at it:  {tensorboard(neighbourhood(folder))}")
     return lines

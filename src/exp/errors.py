@@ -5,6 +5,12 @@ class UserError(ValueError):
     """A wrong config, path or data set: exit status 2 and this message, without a traceback."""
 
 
+def excerpt(value: object) -> str:
+    """A value as a sentence can show it: on one line, and not endless."""
+    text = " ".join(str(value).splitlines()) or "''"
+    return text if len(text) <= 200 else f"{text[:160]}...{text[-20:]}"
+
+
 class JobsFailed(Exception):  # noqa: N818
     """Jobs of a sweep did not complete."""
 

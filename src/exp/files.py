@@ -28,6 +28,22 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
         raise
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; no name is too long to ask."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no name is too long to ask."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def sync(path: Path) -> None:
     """Have the system write a file, or the names in a folder, to the disk."""
     if os.name == "nt" and path.is_dir():

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from exp.config.targets import target_names
+from exp.commands import override, run_command
+from exp.config.targets import needed_prefixes, target_names
 from exp.outputs import RunFolder, config_hash, new_folder
 from exp.script import composed_tree, run_script
 from exp.startup import import_tensorflow
@@ -76,8 +77,9 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     print(
         f"{len(pairs)} variables imported, each compared with its SHA-256; left: {', '.join(found.left) or 'nothing'}"
     )
-    print(f"test it:   python run.py mode=test run={folder}")
-    print(f"train on:  python run.py resume={folder}")
+    trusted = needed_prefixes(tree, config.trusted_targets)
+    print(f"test it:   {run_command('mode=test', override('run', folder), trusted=trusted)}")
+    print(f"train on:  {run_command(override('resume', folder), trusted=trusted)}")
 
 
 def _name(label: str) -> str:

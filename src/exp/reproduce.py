@@ -5,12 +5,14 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from exp.commands import override, run_command
 from exp.compare.diff import differences
 from exp.compare.runs import Run, read_run
 from exp.config import parse
@@ -40,7 +42,7 @@ def main() -> int:
 def _reproduce(arguments: argparse.Namespace) -> bool:
     started = time.perf_counter()
     original = read_run(arguments.run)
-    tree = _tree(original, arguments.run)
+    tree = _tree(original, arguments.run, arguments.trust)
     config = parse(tree, trusted=arguments.trust)
     now = datetime.now()
     folder = new_folder(Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{config.label()}_reproduced")
@@ -63,7 +65,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
     return _compare(original, read_run(folder))
 
 
-def _tree(original: Run, folder: Path) -> dict[str, Any]:
+def _tree(original: Run, folder: Path, trusted: Sequence[str]) -> dict[str, Any]:
     """The configuration of the run that would give the same: as many threads, and no more steps than were done.
 
     Raises:
@@ -74,7 +76,8 @@ def _tree(original: Run, folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder}: is a test; give the run that it tested, {original.manifest.get('tested_run')}")
     threads, step = original.manifest.get("devices.threads"), original.results.get("step")
     if threads is None or not step:
-        raise UserError(f"{folder}: has no results to compare with; go on with it first: run.py resume={folder}")
+        go_on = run_command(override("resume", folder), trusted=trusted)
+        raise UserError(f"{folder}: has no results to compare with; go on with it first: {go_on}")
     tree["device"]["threads"] = threads
     if original.results["status"] != "completed":
         tree["train"]["steps"] = step

@@ -9,12 +9,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from exp import commands
 from exp.cluster import is_follower
-from exp.config import Config, WorkersDevices, parse
+from exp.config import Config, WorkersDevices, parse, yaml_text
 from exp.config.later import with_later_keys
-from exp.config.parse import REQUEST_KEYS, check_batch_size
+from exp.config.rules import check_batch_size
+from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
+from exp.files import is_folder
 from exp.outputs import config_hash, new_folder
 from exp.run import Request
 
@@ -51,7 +54,9 @@ def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
         kind = "_test" if config.mode == "test" else ""
         return new_folder(wanted.with_name(f"{wanted.name}_{config.label()}{kind}"))
     if wanted.exists() and any(wanted.iterdir()):
-        raise UserError(f"hydra.run.dir={wanted}: is not empty; take another folder, or resume={wanted}")
+        raise UserError(
+            f"hydra.run.dir={wanted}: is not empty; take another folder, or {commands.override('resume', wanted)}"
+        )
     wanted.mkdir(parents=True, exist_ok=True)
     return wanted
 
@@ -97,7 +102,11 @@ def inside(key: str, folder: Any) -> Path:
     if path == Path():
         raise UserError(f"{key}={folder}: must name a folder")
     if ".." in path.parts:
-        raise UserError(f"{key}={path}: must not lead out of its place with '..'")
+        raise UserError(f"{key}={excerpt(path)}: must not lead out of its place with '..'")
+    try:
+        path.exists()
+    except (OSError, ValueError) as error:  # a name that no file can have: too long, or with a NUL
+        raise UserError(f"{key}={excerpt(path)}: cannot be a folder ({getattr(error, 'strerror', error)})") from error
     return path
 
 
@@ -150,7 +159,7 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
     mode, run, resume = tree.get("mode"), tree.pop("run", None), tree.pop("resume", None)
     objective = tree.pop("objective", None)
     if objective not in OBJECTIVES:
-        raise UserError(f"objective={objective}: must be one of {', '.join(OBJECTIVES)}")
+        raise UserError(f"objective={yaml_text(objective)}: must be one of {', '.join(OBJECTIVES)}")
     if resume is not None and hydra.mode == RunMode.MULTIRUN:
         raise UserError(f"resume={resume}: goes with a single run; a sweep goes on when its command is given again")
     if resume is not None:
@@ -165,7 +174,7 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
         stored = _for_test(stored_config("run", run), tree, given)
         return parse(stored, trusted=tree["trusted_targets"]), stored
     if run is not None:
-        raise UserError(f"run={run}: goes with mode=test; to go on with a run, use resume={run}")
+        raise UserError(f"run={run}: goes with mode=test; to go on with a run, use {commands.override('resume', run)}")
     return parse(tree), tree
 
 
@@ -214,6 +223,8 @@ def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], given: list[s
 
 def _run_folder(key: str, value: Any) -> Path:
     folder = Path(str(value))
+    if not is_folder(folder):
+        raise UserError(f"{key}={excerpt(value)}: there is no such folder")
     if not (folder / ".hydra" / "config.yaml").is_file():
         raise UserError(f"{key}={value}: is not the folder of a run (it has no .hydra/config.yaml)")
     return folder

@@ -1,7 +1,6 @@
 """The composition root: a run from its request to `results.json`, in the order in which things depend on each other."""
 
 import logging
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from exp.assemble import Parts, assemble
 from exp.config import Config
+from exp.config.targets import needed_prefixes
 from exp.console import Display
 from exp.errors import UserError
 from exp.files import storage_problem
 from exp.outputs import RunFolder, config_hash, empty_results
+from exp.own_code import told
 from exp.signals import StopRequest
 from exp.startup import import_tensorflow, native_messages_to
 from exp.team import NoFolder, NoSummary, Team, worker_log
@@ -61,6 +62,7 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
     folder = RunFolder(request.folder) if writes else NoFolder(request.folder)
     log_file = request.folder / ("run.log" if team is None or team.is_chief else worker_log(team.cluster.index))
     results = empty_results(request.config.mode)
+    logging.captureWarnings(True)  # Keras warns of a network at length, before its error says the same
     logging.raiseExceptions = (
         False  # where a full disk stops the log, the person shall not see a traceback for each line
     )
@@ -73,7 +75,7 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
         except Exception as error:
             loss = team.loss_behind(error) if team else None
             log.exception("the run failed") if loss is None else log.error("the run failed: %s", loss, exc_info=True)
-            results |= {"status": "failed", "error": loss or storage_problem(error) or _one_line(error)}
+            results |= {"status": "failed", "error": loss or storage_problem(error) or told(error)}
             display.say(_last_words(results, log_file, plain=bool(loss or storage_problem(error))))
         results["seconds"]["total"] = time.perf_counter() - started
         try:
@@ -83,7 +85,8 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
             display.say(f"{request.folder}/results.json: cannot be written ({error.strerror})")
         folder.close()
         if writes:
-            display.closing(results, str(request.folder))
+            trusted = needed_prefixes(request.tree, request.config.trusted_targets)
+            display.closing(results, request.folder, trusted=trusted)
         if team:
             team.close(results["error"] if results["status"] == "failed" else None)
     if results["status"] == "interrupted":
@@ -190,13 +193,6 @@ def _last_words(results: Mapping[str, Any], log_file: Path, *, plain: bool) -> s
     if plain:
         return f"the run failed: {results['error']}; {good}"
     return f"the run failed; {good}; the traceback is in {log_file}"
-
-
-def _one_line(error: BaseException) -> str:
-    """An error's kind and message on one line, without the colours that Keras puts in."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    return f"{type(error).__name__}: {' '.join(lines[:2]) or 'no message'}"
 
 
 class _Clock:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exp.cli import VERSION_BASE, refuse
+from exp.cli import VERSION_BASE, raised_by_hydra, refuse
 from exp.config import Config, parse
-from exp.config.parse import REQUEST_KEYS
+from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
 from exp.request import plain
 from exp.startup import native_messages_to
@@ -31,13 +31,13 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
         UserError: an override is wrong.
     """
     from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     try:
         with initialize_config_dir(str(conf), version_base=VERSION_BASE):
             tree = plain(compose("config", overrides))
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if not raised_by_hydra(error):
+            raise
         from exp.cli_errors import explain
 
         raise UserError(explain(error, overrides, conf)) from error

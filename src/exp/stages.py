@@ -163,8 +163,9 @@ class Stages:
         seconds = training.seconds
         timed = ("first_step", "train", "data_wait", "checkpoint", "summary")
         self.results["seconds"] |= {name: getattr(seconds, name) for name in timed}
-        parts = shares(seconds)
-        self.results["time"] = {**parts, "advice": advice(parts, self.config)}
+        if training.step > self.beginning.step:  # else there is nothing to be quicker
+            parts = shares(seconds)
+            self.results["time"] = {**parts, "advice": advice(parts, self.config)}
 
     def _show_predictions(self, dataset: Any) -> None:
         from exp.show.charts import confusion_chart

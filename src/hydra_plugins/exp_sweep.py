@@ -5,10 +5,33 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+from exp.errors import UserError
+
+MOST_JOBS = 100_000
+"""More are a slip of the hand, and would fill the memory before anything could be said about them."""
+
+
+def _refuse_too_many(overrides: Sequence[Override]) -> None:
+    """Count the jobs before they are made.
+
+    Raises:
+        UserError: they are too many.
+    """
+    jobs = 1
+    for override in overrides:
+        value = override.value()
+        if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None and value.step:
+            jobs *= max(1, int(abs(value.stop - value.start) / abs(value.step)))
+        elif isinstance(value, ChoiceSweep):
+            jobs *= max(1, len(value.list))
+    if jobs > MOST_JOBS:
+        raise UserError(f"the sweep would have {jobs:,} jobs, and {MOST_JOBS:,} are the most")
 
 
 class ProcessLauncher(Launcher):
@@ -67,4 +90,5 @@ class GridSweeper(BasicSweeper):
             return super().sweep(arguments)
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        _refuse_too_many(overrides)
         return [self.launcher.launch(batch, initial_job_idx=0) for batch in self.split_arguments(overrides, None)]

@@ -1,5 +1,7 @@
 """Only trusted code can be named by a `_target_`."""
 
+import sys
+
 import pytest
 
 from exp.config.targets import Target, argument_errors, check_trusted, locate, nested_targets
@@ -50,8 +52,79 @@ def test_a_prefix_can_be_trusted():
     ],
 )
 def test_what_a_name_leads_to_must_be_at_home_there(name):
-    with pytest.raises(UserError, match=r"not trusted to run|cannot be found|not a function or class of"):
+    with pytest.raises(UserError, match=r"not trusted to run|cannot be found|not a (function or )?class"):
         locate("model", name, trusted=())
+
+
+@pytest.fixture
+def strange(tmp_path, monkeypatch):
+    """A package that offers what it defines elsewhere, and has imported what is not its own."""
+    files = {
+        "__init__.py": "import os\nfrom os import system\nfrom subprocess import Popen\nfrom functools import partial\n"
+        "from strange.inner.net import Net\nmade = partial(system, 'true')\n"
+        "class Kind:\n    run = staticmethod(system)\n",
+        "inner/__init__.py": "",
+        "inner/net.py": "import shutil\nclass Net:\n    def method(self): ...\ndef create(): ...\n",
+        "listed.py": "__all__ = ['shown']\ndef shown(): ...\ndef helper(): ...\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "strange" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "strange"]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("strange")
+@pytest.mark.parametrize(
+    "name", ["strange.Net", "strange.inner.net.Net", "strange.inner.net.create", "strange.listed.shown"]
+)
+def test_what_a_trusted_package_offers_is_found_wherever_it_defines_it(name):
+    assert locate("model", name, trusted=["strange."]).__name__ == name.rpartition(".")[2]
+
+
+@pytest.mark.usefixtures("strange")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "strange.os.system",
+        "strange.system",
+        "strange.Popen",
+        "strange.partial",
+        "strange.made",
+        "strange.Kind.run",
+        "strange.inner.net.shutil.rmtree",
+        "strange.inner.net.Net.method",
+        "strange.inner.net",
+        "strange.listed.helper",
+        "strange.__builtins__.exec",
+        "strange.inner.net.Net.__init__",
+        "strangers.Net",
+        "strange..Net",
+        "exp.model.mlp.os.remove",
+        "exp.outputs.new_folder",
+        "exp.data.mnist.count",
+    ],
+)
+def test_trusting_a_package_trusts_nothing_else(name):
+    with pytest.raises(UserError, match=r"^model\._target_|^model=|not trusted to run"):
+        locate("model", name, trusted=["strange."])
+
+
+def test_what_keras_offers_is_defined_elsewhere():
+    import keras
+
+    name = "keras.applications.MobileNetV2"
+    assert locate("model", name, trusted=["keras.applications."]) is keras.applications.MobileNetV2
+    for name in (
+        "keras.utils.get_file",
+        "keras.applications.keras_export",
+        "keras.src.applications.mobilenet_v2.MobileNetV2",
+    ):
+        with pytest.raises(UserError):
+            locate("model", name, trusted=["keras.applications."])
 
 
 def test_our_functions_and_keras_classes_are_found():

@@ -105,6 +105,36 @@ def test_the_best_checkpoint_is_known_and_can_be_tested(jobs, runs, tmp_path):
     assert results(folder)["test"]["accuracy"] == tested[best]
 
 
+def test_a_run_without_a_best_checkpoint_says_why(jobs, small_mnist, tmp_path):
+    data = ["data.source=idx", f"data.dir={small_mnist}", "data.limit=100", "train.steps=2"]
+    jobs.run(*data, "hydra.run.dir=run", cwd=tmp_path).check()
+    test = ["mode=test", "run=run", "checkpoint.restore=best"]
+    refused = jobs.run(*test, cwd=tmp_path)
+    assert refused.status == 2
+    assert "checkpoint.restore=best: run was not asked to keep a best one (checkpoint.best)" in refused.errors
+    config = tmp_path / "run" / ".hydra" / "config.yaml"
+    config.write_text(config.read_text().replace("best: null", "best: test/accuracy"))
+    refused = jobs.run(*test, cwd=tmp_path)
+    assert refused.status == 2
+    assert "run keeps the best by test/accuracy, which none of its checkpoints has (steps 2)" in refused.errors
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        path.unlink()
+    refused = jobs.run(*test, cwd=tmp_path)
+    assert "run has no finished checkpoint" in refused.errors
+
+
+def test_a_run_of_no_steps_gets_no_advice(jobs, small_mnist, tmp_path):
+    """It was killed between its last checkpoint and its end."""
+    data = ["data.source=idx", f"data.dir={small_mnist}", "data.limit=100", "train.steps=2"]
+    jobs.run(*data, "hydra.run.dir=run", cwd=tmp_path).check()
+    (tmp_path / "run" / "results.json").unlink()
+    done = jobs.run("resume=run", cwd=tmp_path).check()
+    assert results(tmp_path / "run")["step"] == 2
+    assert results(tmp_path / "run")["time"] == {"advice": None}
+    assert "advice" not in done.output
+    assert "training time" not in done.output
+
+
 def test_a_warm_start_says_what_it_left(jobs, runs, small_mnist, tmp_path):
     options = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=1", "summary.every=1"]
     warm = [*options, f"checkpoint.restore={runs / 'run'}", "checkpoint.exclude=[*/dense2/*]", "checkpoint.scope=model"]
@@ -126,6 +156,7 @@ def test_a_warm_start_says_what_it_left(jobs, runs, small_mnist, tmp_path):
     ("arguments", "message"),
     [
         (["checkpoint.restore=absent"], "checkpoint.restore=absent: "),
+        (["checkpoint.restore=best"], "checkpoint.restore=best: goes with mode=test run=RUN_DIR"),
         (["checkpoint.restore={run}", "model.hidden=7"], "has the shape [784, 7], and [784, 100] in the checkpoint"),
         (["checkpoint.restore={run}", "optimizer=sgd"], "only the checkpoint has adam/"),
         (["checkpoint.scope=model"], "checkpoint.restore=null: checkpoint.scope and checkpoint.exclude go with"),
@@ -170,6 +201,12 @@ def test_checkpoints_of_an_older_tensorflow_become_runs(jobs, old, kind, more, t
     (run,) = (tmp_path / "outputs").glob("*/*_imported")
     test = tmp_path / "test"
     jobs.run("mode=test", f"run={run}", f"hydra.run.dir={test}", cwd=tmp_path).check()
+    for what, ending in (
+        ("test it", f" mode=test run={run.relative_to(tmp_path)}"),
+        ("train on", f" resume={run.relative_to(tmp_path)}"),
+    ):
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith(what)]
+        assert line.endswith(f"{ROOT / 'run.py'}{ending}")
     assert results(test)["test"]["accuracy"] == pytest.approx(accuracies[kind], abs=1e-9)
 
 

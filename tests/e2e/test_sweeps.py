@@ -62,7 +62,8 @@ def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
     assert done.returncode == 1
     assert done.stderr == ""
     assert "5 of 8 jobs completed" in done.stdout
-    assert "the network is out of order'); log: s/number-1/run.log" in done.stdout
+    assert "RuntimeError: the network is out of order (models.py, line " in done.stdout
+    assert ", in fragile); log: s/number-1/run.log" in done.stdout
     assert "failed number-3: killed by SIGKILL, perhaps because memory ran out; log: s/number-3/run.log" in done.stdout
     assert "number-5: model=tests.models.fragile: gives (None, 16), and data=mnist has 10 classes; log" in done.stdout
     assert "RuntimeError: the network is out of order" in (tmp_path / "s" / "number-1" / "run.log").read_text()

@@ -3,7 +3,10 @@
 Because the values are arrays, saving needs neither the variables nor a session, and can happen in another thread.
 """
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from exp.checkpoint.variables import VALUE_SUFFIX, is_variable, tracked_objects
 
+_PATTERN = re.compile(r"[*?\[\]{}\\]")
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
@@ -48,8 +52,24 @@ def write(prefix: Path, values: Mapping[str, Any], graph: bytes) -> list[Path]:
 
 def read(prefix: Path, keys: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
     """Some of the values, by their names in the file."""
-    reader = tf.train.load_checkpoint(str(prefix))
-    return {key: reader.get_tensor(key) for key in keys}
+    with opened(prefix) as reader:
+        return {key: reader.get_tensor(key) for key in keys}
+
+
+@contextlib.contextmanager
+def opened(prefix: Path) -> Iterator[Any]:
+    """TensorFlow's reader of a prefix.
+
+    TensorFlow writes to the name it is given, but takes it for a pattern where it reads (2.21): what lies in a folder
+    such as `run [1]` is reached by links with a plain name.
+    """
+    if not _PATTERN.search(str(prefix)):
+        yield tf.train.load_checkpoint(str(prefix))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for path in files_of(prefix):
+            (Path(folder) / f"linked{path.name.removeprefix(prefix.name)}").symlink_to(path.absolute())
+        yield tf.train.load_checkpoint(str(Path(folder) / "linked"))
 
 
 def files_of(prefix: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from exp.checkpoint import bundle
 from exp.checkpoint.record import CheckpointError
 from exp.checkpoint.variables import VALUE_SUFFIX, Named
 
@@ -56,7 +57,8 @@ def find_foreign(given: Path, root: str | None) -> Foreign:
     """
     prefix = Path(tf.train.latest_checkpoint(str(given)) or given) if given.is_dir() else given
     try:
-        shapes = tf.train.load_checkpoint(str(prefix)).get_variable_to_shape_map()
+        with bundle.opened(prefix) as reader:
+            shapes = reader.get_variable_to_shape_map()
     except (ValueError, tf.errors.OpError) as error:
         raise CheckpointError(f"{given}: is not the prefix of a checkpoint, such as save/model.ckpt-1") from error
     names = {
@@ -140,5 +142,5 @@ def _listed(layers: Mapping[str, Shapes]) -> str:
 
 def values_of(foreign: Foreign, keys: Sequence[str]) -> list[Any]:
     """The values of variables in the file."""
-    reader = tf.train.load_checkpoint(str(foreign.prefix))
-    return [reader.get_tensor(key) for key in keys]
+    values = bundle.read(foreign.prefix, keys)
+    return [values[key] for key in keys]

@@ -10,6 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from exp.config.targets import Target
 from exp.config.transforms import AnyTransform
 
+REQUEST_KEYS = ("run", "resume", "objective")
+"""Top-level keys that say which run is meant, and what for; they are not part of a run's configuration."""
+
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MemoryLimit = Annotated[int, Field(ge=64)]
 """MB of GPU memory. Below 64 MB TensorFlow cannot even create its context on a GPU."""
@@ -156,3 +159,20 @@ class Config(Section):
     def label(self) -> str:
         """A short readable name: model, data set, execution and device."""
         return "_".join([self.model.short_name, self.data.target.short_name, self.exec.name, self.device.name])
+
+
+DEVICES: dict[str, type[Section]] = {
+    "all": AllDevices,
+    "subset": SubsetOfDevices,
+    "virtual": VirtualDevices,
+    "workers": WorkersDevices,
+}
+"""The layouts of devices by the name that `device` has."""
+SECTIONS: dict[str, type[Section]] = {
+    "data": Data,
+    "exec": Exec,
+    "train": Train,
+    "checkpoint": Checkpoint,
+    "summary": Summary,
+}
+"""The sections that have one shape, whatever is chosen."""

@@ -1,8 +1,8 @@
 """Nodes that name code by `_target_`: what they may name, and which arguments that code takes.
 
 Configuration may come from anywhere, so that a `_target_` is a way to run code. Three locks: the name starts with a
-trusted prefix; what it leads to was defined under such a prefix (so that `exp.model.mlp.os.remove` is not `exp`'s);
-and it is a function of ours or a class of the right kind, never a method or a module's helper.
+trusted prefix; what it leads to is that package's own (so that `exp.model.mlp.os.remove` is not `exp`'s); and it is a
+function of ours or a class of the right kind, never a method or a module's helper.
 """
 
 import importlib
@@ -13,7 +13,8 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
+from exp.own_code import place_of, told
 
 OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.")
 OWN_NAMES = {"exp.model.": "create", "exp.data.": "load"}
@@ -59,6 +60,12 @@ def target_names(tree: Any) -> list[str]:
     return list(dict.fromkeys(str(name) for _, name in nested_targets(tree)))
 
 
+def needed_prefixes(tree: Mapping[str, Any], trusted: Sequence[str]) -> list[str]:
+    """Of the trusted prefixes, those that a target of a configuration begins with."""
+    names = [name for _, name in nested_targets(tree) if isinstance(name, str)]
+    return [prefix for prefix in trusted if any(name.startswith(prefix) for name in names)]
+
+
 def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
     """Refuse a `_target_` that no trusted prefix covers.
 
@@ -72,8 +79,8 @@ def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
         if parts[-1] == wanted and all(part.isidentifier() and not part.startswith("_") for part in parts):
             return
     raise UserError(
-        f"{path}={name}: not trusted to run; a target is exp.model.NAME.create, exp.data.NAME.load, or starts with "
-        f"one of {', '.join(prefixes[2:])} "
+        f"{path}={excerpt('null' if name is None else name)}: not trusted to run; "
+        f"a target is exp.model.NAME.create, exp.data.NAME.load, or starts with one of {', '.join(prefixes[2:])} "
         "(add a prefix of your own code with trusted_targets=[PREFIX])"
     )
 
@@ -119,16 +126,33 @@ def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
     check_trusted(path, name, trusted)
     module_name, _, attribute = name.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+        module = importlib.import_module(module_name)
+        found = getattr(module, attribute)
+    except Exception as error:
+        if place_of(error):  # it is there, and is not in order
+            raise UserError(f"{path}._target_={name}: cannot be imported: {told(error)}") from error
+        if not isinstance(error, ImportError | AttributeError):
+            raise
         raise UserError(f"{path}._target_={name}: cannot be found ({error})") from error
-    home: tuple[str, ...]
-    if name.startswith(KERAS_PREFIX):
-        home = ("keras.",) if inspect.isclass(found) else ()
-    else:
-        home = tuple(prefix for prefix in (*OWN_PREFIXES, *trusted) if name.startswith(prefix))
-    # With the dot, `exp.optimizer.` covers what the module `exp.optimizer` itself defines.
-    callable_kind = inspect.isfunction(found) or inspect.isclass(found)
-    if not callable_kind or not home or not f"{found.__module__}.".startswith(home):
-        raise UserError(f"{path}._target_={name}: not a function or class of {module_name}")
+    allowed_kind = inspect.isclass(found) or (inspect.isfunction(found) and not name.startswith(KERAS_PREFIX))
+    if not allowed_kind or attribute not in getattr(module, "__all__", (attribute,)):
+        kind = "class" if name.startswith(KERAS_PREFIX) else "function or class"
+        raise UserError(f"{path}._target_={name}: not a {kind} that {module_name} offers")
+    if not f"{found.__module__}.".startswith(_home(name, trusted)):
+        raise UserError(
+            f"{path}._target_={name}: not a function or class of {module_name}, but of {found.__module__}; if you "
+            "trust that, name it there"
+        )
     return found
+
+
+def _home(name: str, trusted: Sequence[str]) -> tuple[str, ...]:
+    """Where what a name leads to may have been defined: with the dot, `exp.optimizer.` covers that module itself.
+
+    Of ours it is the very place. Other packages offer under one name what they define under another, as Keras does with
+    all it has: what counts is the name that was trusted, and that it is their own.
+    """
+    own = tuple(prefix for prefix in OWN_PREFIXES if name.startswith(prefix))
+    if own and not name.startswith(tuple(trusted)):
+        return own
+    return (f"{name.partition('.')[0]}.",)

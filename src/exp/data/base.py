@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from exp.errors import UserError
+
 Labels = npt.NDArray[np.int32]
 
 
@@ -69,7 +71,12 @@ def array_part(pictures: npt.NDArray[np.uint8], labels: Labels, *, copied: bool 
     """A part that is an array, in memory or mapped from a file: (n, *shape) uint8 pictures and (n,) int32 labels.
 
     `copied` makes a tensor of it, which is faster for many small pictures; else batches are read from where it is.
+
+    Raises:
+        UserError: there are not as many labels as pictures.
     """
+    if len(pictures) != len(labels):
+        raise UserError(f"a part of a data set has {len(pictures)} pictures, and {len(labels)} labels")
 
     def read(requests: Any, threads: int) -> Any:
         import tensorflow as tf

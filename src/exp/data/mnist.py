@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from exp.data.base import Splits, array_part, fingerprint_of
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
+from exp.files import is_folder
 
 TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -81,10 +82,12 @@ def bundled_arrays() -> Arrays:
 def _folder(source: str, dir: str | None) -> Any:
     if source == "bundled":
         if dir is not None:
-            raise UserError(f"data.dir={dir}: the bundled set needs no folder; add data.source=idx or data.source=tfds")
+            raise UserError(
+                f"data.dir={excerpt(dir)}: the bundled set needs no folder; add data.source=idx or data.source=tfds"
+            )
         return resources.files("exp.data") / "mnist_idx"
-    if dir is None or not Path(dir).is_dir():
-        raise UserError(f"data.dir={dir}: must be the folder of the IDX files ({', '.join(TRAIN + TEST)})")
+    if dir is None or not is_folder(Path(dir)):
+        raise UserError(f"data.dir={excerpt(dir)}: must be the folder of the IDX files ({', '.join(TRAIN + TEST)})")
     return Path(dir)
 
 

@@ -37,7 +37,10 @@ class Here:
             if not good:
                 what = "a whole number" if kind is int else "a number of seconds"
                 raise UserError(f"hydra.launcher.{key}={value}: must be {what} above 0, or null")
-        self._given_threads = master.get("device", {}).get("threads")
+        device = master.get("device")
+        threads = device.get("threads") if isinstance(device, DictConfig) else None
+        # What is wrong with it is said when the jobs are checked.
+        self._given_threads = threads if isinstance(threads, int) and threads > 0 else None
         self._n_jobs: int | None = n_jobs
         self._timeout: float | None = timeout
 

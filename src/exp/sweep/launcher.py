@@ -10,6 +10,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
+from exp.commands import same_command, script_command, tensorboard
 from exp.errors import JobsFailed, UserError
 from exp.job import Ended, figure_for_sweeper
 from exp.lock import Lock
@@ -121,7 +122,8 @@ class Sweep:
                 watch.close()
         if not self._searching or stop.signal is not None:
             watch.table([ledger.entries[job.name] for job in jobs], done_before=len(jobs) - len(to_do))
-            for line in [*left, *_next_commands(self._folder, [ledger.entries[job.name] for job in jobs])]:
+            trusted = self._master.get("trusted_targets") or []
+            for line in [*left, *_next_commands(self._folder, [ledger.entries[job.name] for job in jobs], trusted)]:
                 watch.say(line)
         return stop
 
@@ -169,12 +171,12 @@ def _job_return(job: Job, entry: Entry) -> JobReturn:
     return back
 
 
-def _next_commands(folder: Path, entries: Sequence[Entry]) -> list[str]:
+def _next_commands(folder: Path, entries: Sequence[Entry], trusted: Sequence[str]) -> list[str]:
     lines = [f"sweep:       {folder}"]
     if any(entry.status != "completed" for entry in entries):
-        lines.append(f"go on:       the same command, with hydra.sweep.dir={folder}")
+        lines.append(f"go on:       {same_command('hydra.sweep.dir', folder, trusted=trusted)}")
     return [
         *lines,
-        f"compare:     python scripts/compare.py {folder} --sort test/accuracy",
-        f"look at it:  tensorboard --logdir {folder}",
+        f"compare:     {script_command('compare', '--sort test/accuracy', folder=folder)}",
+        f"look at it:  {tensorboard(folder)}",
     ]

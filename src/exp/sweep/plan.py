@@ -9,11 +9,10 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
 
+from exp.cli import raised_by_hydra
 from exp.cli_errors import explain
 from exp.errors import UserError
 from exp.outputs import config_hash
@@ -89,7 +88,9 @@ class Plan:
         """
         try:
             composed = self._loader.load_sweep_config(self._master, list(overrides))
-        except (HydraException, OmegaConfBaseException) as error:
+        except Exception as error:
+            if not raised_by_hydra(error):
+                raise
             raise UserError(explain(error, overrides, self._conf)) from error
         swept = tuple(override for override in overrides if self._key(override) not in self._fixed_keys)
         with read_write(composed), open_dict(composed):

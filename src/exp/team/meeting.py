@@ -83,9 +83,8 @@ def _listen(cluster: Cluster) -> socket.socket:
         return socket.create_server((resolved if local else "", port))
     except OSError as error:
         reason = "the port is in use" if error.errno == errno.EADDRINUSE else _reason(error)
-        remedy = "; device.port chooses another" if cluster.source == "Slurm" else ""
         raise UserError(
-            f"{cluster.source}: worker {cluster.index} cannot listen at {address}: {reason}{remedy}"
+            f"{cluster.source}: worker {cluster.index} cannot listen at {address}: {reason}{_another_port(cluster)}"
         ) from None
 
 
@@ -154,13 +153,17 @@ def _difference(cluster: Cluster, index: int, hello: Mapping[str, Any], facts: M
 def _unreachable(cluster: Cluster, index: int, nonce: str) -> str | None:
     """Call a worker that came, at the address that the cluster has for it."""
     try:
-        with _call(cluster.addresses[index], _SECONDS_FOR_A_CALL) as connection:
-            answer = connection.recv(64)
+        connection = _call(cluster.addresses[index], _SECONDS_FOR_A_CALL)
     except OSError as error:
         return f"{cluster.name(index)} came, but cannot be reached at its address: {_reason(error)}"
-    if answer.decode(errors="replace") != nonce:
-        return f"{cluster.name(index)} came, but something else answers at its address"
-    return None
+    with connection, contextlib.suppress(OSError):  # another server may be waiting to be asked
+        if connection.recv(64).decode(errors="replace") == nonce:
+            return None
+    return f"{cluster.name(index)} came, but something else answers at its address{_another_port(cluster)}"
+
+
+def _another_port(cluster: Cluster) -> str:
+    return "; device.port chooses another" if cluster.source == "Slurm" else ""
 
 
 def _arrive(cluster: Cluster, facts: Mapping[str, Any], listener: socket.socket) -> tuple[Channel, Mapping[str, Any]]:
@@ -193,11 +196,23 @@ def _arrive(cluster: Cluster, facts: Mapping[str, Any], listener: socket.socket)
         channel.close()
         if isinstance(error, UserError):
             raise
+        if isinstance(error, ValueError):
+            raise _stranger(cluster) from None
         raise UserError(f"{cluster.name(0)} hung up before the run began: {_reason(error)}") from None
-    if answer is not None and answer["kind"] == "welcome":
+    if answer is not None and answer["kind"] == "welcome" and "folder" in answer:
         return channel, answer
     channel.close()
-    raise UserError(str(answer["why"]) if answer else f"{cluster.name(0)} hung up before the run began")
+    if answer is None:
+        raise UserError(f"{cluster.name(0)} hung up before the run began")
+    raise UserError(str(answer["why"])) if "why" in answer else _stranger(cluster)
+
+
+def _stranger(cluster: Cluster) -> UserError:
+    """For what is at the chief's address, and speaks another language."""
+    return UserError(
+        f"{cluster.source}: something else than {cluster.name(0)}, the chief, answers at its address: another program "
+        f"has that port{_another_port(cluster)}"
+    )
 
 
 def _call_chief(cluster: Cluster) -> socket.socket:

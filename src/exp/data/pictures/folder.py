@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exp.data.base import Skipped
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
+from exp.files import is_folder
 
 SPLITS = ("train", "valid")
 
@@ -33,10 +34,10 @@ def find(folder: Path, classes: Sequence[str] | None) -> Found:
     Raises:
         UserError: a split or a class is missing, empty, or there in one split only.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UserError(
-            f"data.dir={folder}: is not a folder; give one that holds {' and '.join(SPLITS)}, and in each of them a "
-            "folder of pictures for each class"
+            f"data.dir={excerpt(folder)}: is not a folder; give one that holds {' and '.join(SPLITS)}, and in each of "
+            "them a folder of pictures for each class"
         )
     missing = [split for split in SPLITS if not (folder / split).is_dir()]
     if missing:

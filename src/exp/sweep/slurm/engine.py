@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
 from exp.files import write_atomically
 from exp.signals import StopRequest
 from exp.sweep.engine import AtWork
@@ -52,7 +52,8 @@ class Slurm:
         self._time = _whole(options, "time", least=1, null=True)
         self._signal_seconds = _whole(options, "signal_seconds", least=1) or 1
         self._memory = options["memory_gb"]
-        if self._memory is not None and (isinstance(self._memory, bool | str) or self._memory <= 0):
+        number = isinstance(self._memory, int | float) and not isinstance(self._memory, bool)
+        if self._memory is not None and not (number and self._memory > 0):
             raise UserError(f"hydra.launcher.memory_gb={self._memory}: must be a number above 0, or null")
         self._words = {key: options[key] for key in ("partition", "account")}
         self._sbatch = _own_options(options["sbatch"])
@@ -169,7 +170,11 @@ def _whole(options: Mapping[str, Any], key: str, *, least: int, null: bool = Fal
     return value
 
 
-def _own_options(given: Mapping[str, Any] | None) -> dict[str, Any]:
+def _own_options(given: Any) -> dict[str, Any]:
+    if not isinstance(given, Mapping | None):
+        raise UserError(
+            f"hydra.launcher.sbatch={excerpt(given)}: must be a group of keys, such as {{constraint: a100}}"
+        )
     options = {str(key).replace("_", "-"): value for key, value in (given or {}).items()}
     for key in options:
         if not re.fullmatch(r"[a-z][a-z-]*", key) or key in TAKEN:

@@ -1,0 +1,79 @@
+"""The keys that there are, and for a key or a choice that does not exist the one that was meant."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exp.config import names
+from exp.config.schema import DEVICES, REQUEST_KEYS, SECTIONS, AllDevices, Config
+from exp.errors import excerpt
+
+
+def known_keys(raw: Mapping[str, Any]) -> list[str]:
+    """Every key path that the schema allows, for the device layout that `raw` chooses."""
+    device = raw.get("device")
+    layout = device.get("name") if isinstance(device, Mapping) else None
+    sections = {**SECTIONS, "device": DEVICES.get(str(layout), AllDevices)}
+    keys = [*(name for name in Config.model_fields), *REQUEST_KEYS]
+    for section, model in sections.items():
+        keys += [f"{section}.{field}" for field in model.model_fields if field != "target"]
+    return keys
+
+
+def unknown_key(path: str, known: Sequence[str]) -> str:
+    """The sentence for a key that does not exist, with the one that was meant.
+
+    What the field calls it comes first, then a key of that name elsewhere, then the nearest letters.
+    """
+    group, _, leaf = path.rpartition(".")
+    inside = [key for key in known if group and key.startswith(f"{group}.")]
+    elsewhere = [layout for layout, model in DEVICES.items() if group == "device" and leaf in model.model_fields]
+    if elsewhere:
+        return f"{path}: this device layout has no such key; device={' and device='.join(elsewhere)} has"
+    if leaf in names.KERAS_KEYS and group in ("", "optimizer", "train"):
+        return (
+            f"{path}: this optimizer has no such key; Keras's own Adam and SGD have: "
+            f"optimizer._target_=keras.optimizers.Adam +optimizer.{leaf}=VALUE"
+        )
+    near = _meant(leaf, known) or _nearest(path, known, inside)
+    if near:
+        return f"{excerpt(path)}: there is no such key; did you mean {near}?"
+    if inside:
+        return f"{path}: there is no such key; {group} has {', '.join(key.rpartition('.')[2] for key in inside)}"
+    return f"{excerpt(path)}: there is no such key; `python run.py --help` lists them"
+
+
+def unknown_choice(group: str, choice: str, choices: Sequence[str]) -> str:
+    """The sentence for a choice that a group does not have, with the one that was meant."""
+    given = f"{group}={excerpt(choice)}: must be one of {', '.join(choices)}"
+    plain = choice.lower().replace("-", "_")
+    keras = {name.lower(): name for name in names.KERAS_OPTIMIZERS}
+    if group == "optimizer" and plain.replace("_", "") in keras:
+        name = keras[plain.replace("_", "")]
+        before = names.KERAS_OPTIMIZERS[name]
+        return f"{given}; Keras has it: {before}{' ' if before else ''}optimizer._target_=keras.optimizers.{name}"
+    same = [name for name in choices if name.lower().replace("-", "_") == plain]
+    near = same or difflib.get_close_matches(choice, choices, n=1, cutoff=0.4)
+    meant = names.CHOICES.get((group, plain)) if not same else None
+    if not meant and near:
+        meant = f"{group}={near[0]}"
+    return f"{given}; did you mean {meant}?" if meant else given
+
+
+def _meant(leaf: str, known: Sequence[str]) -> str | None:
+    """What the field's name for a key is here; or the only key that has this name."""
+    meant = names.KEYS.get(leaf.lower())
+    if meant and (meant in known or meant.startswith("hydra.")):
+        return meant
+    same = [key for key in known if "." in key and key.rpartition(".")[2] == leaf]
+    return same[0] if len(set(same)) == 1 else None
+
+
+def _nearest(path: str, known: Sequence[str], inside: Sequence[str]) -> str | None:
+    """By its letters. The last part is compared too, so that `batchsize` finds `data.batch_size`."""
+    leaf = path.rpartition(".")[2]
+    near = difflib.get_close_matches(path, inside or known, n=1)
+    if not near:
+        leaves = {key.rpartition(".")[2]: key for key in (inside or known)}
+        near = [leaves[name] for name in difflib.get_close_matches(leaf, leaves, n=1)]
+    return near[0] if near else None

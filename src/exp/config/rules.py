@@ -1,0 +1,76 @@
+"""What cannot go together in a configuration whose values are right one by one."""
+
+from exp.config.optimizer_rules import target_problems
+from exp.config.schema import Config, Device, SubsetOfDevices, VirtualDevices, WorkersDevices
+from exp.errors import UserError
+
+
+def check_combinations(config: Config) -> None:
+    """Refuse what cannot go together, as far as the configuration alone can tell."""
+    steps_per_call, name = config.exec.steps_per_call, config.exec.name
+    wrong = replica_problems(config, _replicas(config.device))
+    if isinstance(config.device, WorkersDevices):
+        if name == "session":
+            wrong.append("exec=session: a session cannot train across processes; take function, eager or fit")
+        if name == "fit" and steps_per_call not in (None, 1):
+            wrong.append(
+                f"exec.steps_per_call={steps_per_call}: Keras's own loop over several steps fails across processes "
+                "(Keras 3.15); take 1, or exec=function"
+            )
+    if name == "eager" and steps_per_call not in (None, 1):
+        wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
+    if name == "eager" and config.exec.jit_compile is True:
+        wrong.append("exec.jit_compile=true: eager makes no graph to compile; use exec=function")
+    if name == "fit" and steps_per_call and config.checkpoint.every % steps_per_call:
+        wrong.append(
+            f"checkpoint.every={config.checkpoint.every}: exec=fit can only save between calls; take a multiple of "
+            f"exec.steps_per_call={steps_per_call}"
+        )
+    memory = getattr(config.device, "memory", None)
+    if isinstance(memory, float) and name != "session":
+        wrong.append(
+            f"device.memory={memory}: only exec=session can take a fraction of a GPU's memory; use growth, full, or a "
+            "limit in MB"
+        )
+    keep = config.checkpoint
+    if keep.keep_every and keep.keep_every % keep.every:
+        wrong.append(
+            f"checkpoint.keep_every={keep.keep_every}: must be a multiple of checkpoint.every={keep.every}, the steps "
+            "at which there are checkpoints"
+        )
+    if keep.restore is None and (keep.scope != "all" or keep.exclude):
+        wrong.append("checkpoint.restore=null: checkpoint.scope and checkpoint.exclude go with a checkpoint to restore")
+    if wrong:
+        raise UserError("\n".join(wrong))
+
+
+def _replicas(device: Device) -> int:
+    """The number of replicas, as far as the configuration alone can tell; else 1, of which there is always one."""
+    if isinstance(device, VirtualDevices):
+        return device.count
+    if isinstance(device, WorkersDevices):
+        return device.local or 1
+    return len(set(device.indices)) if isinstance(device, SubsetOfDevices) else 1
+
+
+def replica_problems(config: Config, replicas: int) -> list[str]:
+    """What a configuration asks for that so many replicas cannot do, a sentence for each."""
+    batch, problems = config.data.batch_size, []
+    if batch < replicas:
+        problems.append(f"data.batch_size={batch}: has no example for each of the {replicas} replicas")
+    elif config.exec.name == "fit" and batch % replicas:
+        problems.append(
+            f"data.batch_size={batch}: exec=fit needs a multiple of the {replicas} replicas, because Keras averages "
+            "over replicas; the other modes take any batch size"
+        )
+    if config.exec.jit_compile is True and replicas > 1:
+        problems.append(f"exec.jit_compile=true: XLA compiles a step for one replica, and there are {replicas}")
+    if config.mode == "train":
+        problems += target_problems(config.optimizer, replicas)
+    return problems
+
+
+def check_batch_size(batch_size: int, examples: int) -> None:
+    """Refuse a batch larger than the training set, which would leave nothing to train with."""
+    if batch_size > examples:
+        raise UserError(f"data.batch_size={batch_size}: must be at most {examples}, the training examples there are")

@@ -1,0 +1,112 @@
+"""From what pydantic finds wrong with a configuration to sentences for the user."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from exp.config.hints import unknown_key
+from exp.config.schema import DEVICES, PROFILE
+from exp.config.transforms import TRANSFORMS
+from exp.errors import UserError, excerpt
+
+
+def refuse(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
+    lines: dict[str, str] = {}
+    for error in errors:
+        path = _path(error["loc"])
+        lines.setdefault(path, _sentence(path, error, known))
+    if lines:
+        raise UserError("\n".join(lines.values()))
+
+
+_NOT_KEYS = ("target", "arguments", *DEVICES, *TRANSFORMS, "int", "float", "str", "bool")
+"""What pydantic puts into an error's location besides keys: our own nesting, and the members of a union."""
+
+
+def _path(loc: Sequence[int | str]) -> str:
+    """`data.source` for ("data", "target", "arguments", "source")."""
+    parts: list[str] = []
+    for part in loc:
+        if isinstance(part, int):
+            parts[-1] += f"[{part}]"
+        elif part not in _NOT_KEYS and not part.startswith(("literal[", "constrained-", "list[")):
+            parts.append(part)
+    return ".".join(parts)
+
+
+def _sentence(path: str, error: ErrorDetails, known: Sequence[str]) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return unknown_key(path, known)
+    if path.startswith("data.transforms["):
+        return _transform_sentence(path, error)
+    if kind == "missing":
+        return f"{path}: is missing; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return f"{path}.name={excerpt(context.get('tag'))}: must be one of {', '.join(DEVICES)}"
+    return f"{path}={excerpt(yaml_text(error['input']))}: must be {_allowed(path, kind, context, error)}"
+
+
+def _transform_sentence(path: str, error: ErrorDetails) -> str:
+    kind, given = error["type"], error["input"]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        given = error.get("ctx", {}).get("tag", given)
+        known = ", ".join(TRANSFORMS)
+        return (
+            f"{path}={excerpt(yaml_text(given))}: must be one of {known}; with parameters, {{name: NAME, KEY: VALUE}}"
+        )
+    if kind == "missing":
+        key = path.rpartition(".")[2]
+        return f"{path}: is missing; write {{name: {given.get('name')}, {key}: VALUE}}"
+    return f"{path}={excerpt(yaml_text(given))}: must be {_allowed(path, kind, error.get('ctx', {}), error)}"
+
+
+_NUMBERS = {
+    "greater_than": "{a_number} above {gt}",
+    "greater_than_equal": "{a_number} of at least {ge}",
+    "less_than": "{a_number} below {lt}",
+    "less_than_equal": "{a_number} of at most {le}",
+}
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list, such as [0,1]",
+    "dict_type": "a group of keys",
+    "model_type": "a group of keys",
+    "model_attributes_type": "a group of keys",
+    "too_short": "a list with at least {min_length} element",
+    "string_pattern_mismatch": "a plain file name: letters, digits, '_', '-' and '.', at most 64 of them",
+}
+
+
+_KEYS = {
+    "device.memory": "growth, full, a limit of at least 64 (MB), or in a session a fraction between 0 and 1",
+    "exec.jit_compile": "true, false, or auto",
+    "exec.profile": PROFILE,
+}
+
+
+def _allowed(path: str, kind: str, context: Mapping[str, Any], error: ErrorDetails) -> str:
+    own = _KEYS.get(path.partition("[")[0])
+    if own:
+        return own
+    if kind == "literal_error":
+        return f"one of {context['expected']}".replace("'", "")
+    if kind in _NUMBERS:
+        whole = all(isinstance(bound, int) for bound in context.values())
+        return _NUMBERS[kind].format(a_number="a whole number" if whole else "a number", **context)
+    if kind in _TYPES:
+        return _TYPES[kind].format(**context)
+    return str(context.get("error", error["msg"]))
+
+
+def yaml_text(value: Any) -> str:
+    """A value as it is written in YAML and on the command line."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

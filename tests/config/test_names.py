@@ -1,0 +1,58 @@
+"""The table of common names: what it leads to is there, and can be run."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from exp.config import names, parse
+from exp.config.flat import flat
+from exp.instantiate import instantiate
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+def composed(*overrides: str):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
+
+
+def test_every_key_that_is_meant_is_there():
+    keys = {"hydra.run.dir", "hydra.launcher.n_jobs"}
+    for path in CONF.glob("*/*.yaml"):
+        content = OmegaConf.to_container(OmegaConf.load(path))
+        keys |= {path.parent.name, *(f"{path.parent.name}.{key}" for key in flat(content))}
+    keys |= set(flat(composed()))
+    assert set(names.KEYS.values()) - keys == set()
+
+
+def test_every_choice_that_is_meant_is_there():
+    for (group, name), meant in names.CHOICES.items():
+        assert not (CONF / group / f"{name}.yaml").exists()
+        assert (CONF / group / f"{meant.partition(',')[0].split()[0].partition('=')[2]}.yaml").exists()
+
+
+def test_the_table_has_all_of_keras(tf):
+    import keras
+
+    classes = {
+        name: value
+        for name, value in vars(keras.optimizers).items()
+        if inspect.isclass(value) and issubclass(value, keras.optimizers.Optimizer)
+    }
+    ours, bases, around = {"Adam", "SGD"}, {"Optimizer"}, {"LossScaleOptimizer", "MultiOptimizer"}
+    assert set(classes) - ours - bases - around == set(names.KERAS_OPTIMIZERS)
+    for key in names.KERAS_KEYS:
+        assert key in inspect.signature(keras.optimizers.Adam).parameters
+    assert set(names.KERAS_KEYS) - set(inspect.signature(keras.optimizers.SGD).parameters) == {"amsgrad"}
+
+
+@pytest.mark.parametrize(("name", "before"), names.KERAS_OPTIMIZERS.items())
+def test_what_a_hint_says_about_an_optimizer_works(tf, name, before):
+    import keras
+
+    config = parse(composed(*before.split(), f"optimizer._target_=keras.optimizers.{name}"))
+    optimizer = instantiate("optimizer", config.optimizer, ())
+    assert type(optimizer) is getattr(keras.optimizers, name)
