@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from exp.errors import JobsFailed, UserError
+from exp.terminal import printable
 
 STARTED = time.perf_counter()
 VERSION_BASE = "1.3"
@@ -62,7 +63,7 @@ def main(*, conf: Path) -> int:
         return refuse(str(error))
     except JobsFailed as error:
         if error.message:
-            print(error.message, file=sys.stderr)
+            print(printable(error.message), file=sys.stderr)
         return error.status
     except (HydraException, OmegaConfBaseException) as error:
         from exp.cli_errors import explain
@@ -127,5 +128,5 @@ def _one_value(argument: str) -> str:
 
 def refuse(message: str) -> int:
     """Say what is wrong on stderr; the exit status of a user's mistake."""
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
     return 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from exp.outputs import RunFolder, config_hash, new_folder
-from exp.script import composed_tree, run_script
+from exp.script import composed_tree, run_script, say
 from exp.startup import import_tensorflow
 
 DESCRIPTION = """Import the weights of a checkpoint that TensorFlow 2.0 to 2.15 wrote, with Keras 2's names of objects.
@@ -43,7 +43,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     here = {path: named for path, named in named_here.items() if id(named.variable) in weights}
     pairs = foreign.match(found, here, dict(arguments.map))
     values = foreign.values_of(found, [key for _, key in pairs])
-    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()))
+    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()), key=None)
     checkpoints = open_checkpoints(config, parts, folder / "checkpoints", run=Beginning().run)
     with parts.executor.scope():
         parts.executor.write([named.variable for named, _ in pairs], values)
@@ -61,12 +61,10 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     run.write_manifest({**facts, **parts.facts(), "imported": source})
     run.close()
     for named, key in pairs:
-        print(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")
-    print(
-        f"{len(pairs)} variables imported, each compared with its SHA-256; left: {', '.join(found.left) or 'nothing'}"
-    )
-    print(f"test it:   python run.py mode=test run={folder}")
-    print(f"train on:  python run.py resume={folder}")
+        say(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")
+    say(f"{len(pairs)} variables imported, each compared with its SHA-256; left: {', '.join(found.left) or 'nothing'}")
+    say(f"test it:   python run.py mode=test run={folder}")
+    say(f"train on:  python run.py resume={folder}")
 
 
 def _name(label: str) -> str:
