@@ -29,7 +29,7 @@ def whole_config(**groups) -> str:
         ("results", {"status": {"a": {"b": 1}}}, "status=.*: must be a valid string"),
         ("results", {"train": {"loss": "0.5"}}, "train.loss=0.5: must be a valid number"),
         ("results", {"train": {"loss": {"nested": 1}}}, "train.loss=.*: must be a valid number"),
-        ("results", {"train": 3}, "train=3: must be a valid dict"),
+        ("results", {"train": 3}, "train=3: must be a valid dictionary$"),
         ("results", {"test": {"accuracy": True}}, "test.accuracy=True: must be a valid number"),
         ("results", {"step": "many"}, "step=many: must be a valid integer"),
         ("results", {"step": -1}, "step=-1: must be greater than or equal to 0"),
@@ -153,9 +153,9 @@ def test_a_stored_configuration_has_groups(tmp_path, value):
 
 
 def test_what_is_missing_is_said(tmp_path):
-    with pytest.raises(UserError, match="is not the folder of a run .there is no such folder."):
+    with pytest.raises(UserError, match=r"is not the folder of a run \(there is no such folder\)"):
         stored_config("run", tmp_path / "absent")
-    with pytest.raises(UserError, match="is not the folder of a run .it has no .hydra/config.yaml."):
+    with pytest.raises(UserError, match=r"is not the folder of a run \(it has no \.hydra/config\.yaml\)"):
         stored_config("run", tmp_path)
     with pytest.raises(MissingError):
         run_files.read_config(tmp_path)

@@ -7,6 +7,7 @@ name.
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def first_problem(error: ValidationError) -> str:
     """What is wrong first, with its key."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    what = first["msg"].replace("Input should be", "must be")
+    what = re.sub(r" or instance of \w+", "", first["msg"].replace("Input should be", "must be"))
     if first["type"] == "json_invalid":
         return "is damaged, it cannot be read as JSON"
     return f"{key}: {what}" if first["type"] == "missing" else f"{key}={str(first['input'])[:60]}: {what}"
@@ -159,7 +160,7 @@ def _text(path: Path, *, most: int) -> str:
 
 
 def _check_values(path: Path, content: Any, *, finite: bool) -> None:
-    """Refuse what would break something later on: depth, numbers without end, text that cannot be written again."""
+    """Refuse what would break something later on: depth, numbers without end."""
     level: list[Any] = [content]
     for _ in range(DEEPEST):
         if not level:
@@ -177,8 +178,6 @@ def _check_values(path: Path, content: Any, *, finite: bool) -> None:
 
 
 def _unfit(value: Any, *, finite: bool) -> str | None:
-    if isinstance(value, str) and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-        return "half a character"
     if isinstance(value, int) and abs(value) >= LARGEST:
         return "a whole number of more than 64 bits"
     if finite and isinstance(value, float) and not math.isfinite(value):

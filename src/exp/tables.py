@@ -103,8 +103,9 @@ def most_of(table: Table, width: int, order: Sequence[str]) -> tuple[list[str], 
         width: in letters.
         order: the names of its columns, the most important one first.
     """
-    if table.fits(width):
-        return table.lines(), []
+    for way in (table, table.shortened(), replace(table.shortened(), broken=True)):
+        if way.fits(width):
+            return way.lines(), []
     table = replace(table.shortened(), broken=True)
     chosen: list[str] = []
     for name in order:

@@ -11,7 +11,7 @@ from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import RESULTS, Row, check_key, choose, differing, group, sort
 from exp.errors import UserError
-from exp.tables import line_width, most_of, plain_table
+from exp.tables import Table, line_width, most_of, plain_table
 from exp.terminal import outlast, printable
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
@@ -83,17 +83,19 @@ def _print_table(headings: Sequence[str], cells: Sequence[Sequence[str]], *, mar
         for line in (table.headings, ["---"] * len(headings), *table.rows):
             print(f"| {' | '.join(cell.replace('|', f'{chr(92)}|') for cell in line)} |")
         return
-    lines, left_out = most_of(table, line_width(), _by_importance(table.headings, first))
+    lines, left_out = most_of(table, line_width(), _by_importance(table, first))
     print("\n".join(lines))
     if left_out:
         print(f"\nno room for {', '.join(left_out)}; --keys KEY,... shows the keys it names, --csv and --markdown all")
 
 
-def _by_importance(headings: Sequence[str], first: str | None) -> list[str]:
+def _by_importance(table: Table, first: str | None) -> list[str]:
     """Columns in the order in which they get room: what came out, then what differs, then what else came out."""
-    differing = [key for key in headings if key not in RESULTS]
-    order = ["run", first or "run", "seed", "test/accuracy", *differing, "test/loss", "train/loss", *RESULTS]
-    return [key for key in dict.fromkeys(order) if key in headings]
+    varying = [name for name, *cells in zip(table.headings, *table.rows, strict=True) if len(set(cells)) > 1]
+    status = [name for name in varying if name == "status"]
+    keys = [key for key in table.headings if key not in RESULTS]
+    order = ["run", first or "run", "seed", "test/accuracy", *status, *keys, "test/loss", "train/loss", *RESULTS]
+    return [key for key in dict.fromkeys(order) if key in table.headings]
 
 
 def _print_diff(one: Run, other: Run) -> None:
