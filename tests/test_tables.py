@@ -2,7 +2,7 @@
 
 import pytest
 
-from exp.tables import WIDTH_ELSEWHERE, line_width, most_of, plain_table, shortened, whole, width_of
+from exp.tables import WIDTH_ELSEWHERE, facts, line_width, most_of, plain_table, shortened, whole, width_of
 
 HEADINGS = ["run", "optimizer.learning_rate", "examples_per_second", "note"]
 ROWS = [["a", "0.001", "12345", "some words that are many"], ["b", "0.1", "9", ""]]
@@ -79,3 +79,9 @@ def test_the_width(monkeypatch):
     assert line_width() == 57
     monkeypatch.delenv("COLUMNS")
     assert line_width() == WIDTH_ELSEWHERE  # of pytest's own stdout, which is no terminal
+
+
+def test_paths_stay_whole():
+    path = "outputs/2026-11-24/05-13-34_cnn_mnist_function_virtual/checkpoints/ckpt-100"
+    lines = facts([("error", f"{path}: cannot be saved (No space left on device)"), ("steps", "1"), ("none", "")], 60)
+    assert lines == [f"error  {path}:", "       cannot be saved (No space left on device)", "steps  1", "none"]

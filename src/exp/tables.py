@@ -116,6 +116,23 @@ def most_of(table: Table, width: int, order: Sequence[str]) -> tuple[list[str], 
     return table.columns(chosen).lines(), [name for name in order if name not in chosen]
 
 
+def facts(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
+    """Names and what belongs to them, side by side; broken between words, so that a path stays whole."""
+    names = max((width_of(name) for name, _ in rows), default=0)
+    lines: list[str] = []
+    for name, value in rows:
+        margin = " " * (names + len(_GAP))
+        wrapper = textwrap.TextWrapper(
+            width=max(width, 2 * len(margin)),
+            initial_indent=f"{name}{margin[width_of(name) :]}",
+            subsequent_indent=margin,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += wrapper.wrap(_cell(value)) or [name]
+    return lines
+
+
 def line_width() -> int:
     """Letters of a line on stdout."""
     known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
