@@ -1,5 +1,6 @@
 """Where a run's variables begin: anew, with the values of another run, or where this run was interrupted."""
 
+import contextlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,8 @@ from exp.commands import override
 from exp.config import Config
 from exp.console import Display
 from exp.files import is_folder
-from exp.outputs import read_json
+from exp.run_files import read_manifest
+from exp.safe_files import MissingError
 
 BEST = "best"
 
@@ -203,9 +205,10 @@ def _own_run(config: Config, folder: Path) -> str | None:
     Raises:
         CheckpointError: it cannot be known, because the run is of an earlier version, and others' lie there.
     """
-    noted = read_json(folder / "manifest.json").get("run")
-    if isinstance(noted, str):
-        return noted
+    with contextlib.suppress(MissingError):
+        noted: str | None = read_manifest(folder).get("run")
+        if noted is not None:
+            return noted
     runs = runs_in(folder / "checkpoints", config.checkpoint.name)
     if len(runs) > 1:
         listed = "; ".join(", ".join(f"{config.checkpoint.name}-{step}" for step in steps) for steps in runs.values())

@@ -61,7 +61,7 @@ def main(*, conf: Path) -> int:
         hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
     except JobsFailed as failed:
         if failed.message:
-            print(failed.message, file=sys.stderr)
+            print(printable(failed.message), file=sys.stderr)
         return failed.status
     except SystemExit as leave:
         if leave.code == 1 and not begun and raised_by_hydra(leave):

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from exp.commands import neighbourhood, override, run_command, tensorboard
 from exp.config.flat import flat
+from exp.tables import facts, line_width
 from exp.verdict import WHAT
 
 log = logging.getLogger("exp")
@@ -54,13 +54,9 @@ class Display:
 
     def config(self, tree: Mapping[str, Any]) -> None:
         """The configuration, a row for each group, each value as it would be written on a command line."""
-        table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=True)
-        for name, node in tree.items():
-            if isinstance(node, Mapping):
-                table.add_row(name, Text(_written(node)))
-        table.add_row("", Text(_written({k: v for k, v in tree.items() if not isinstance(v, Mapping)})))
-        self._console.print(table)
+        rows = [(name, _written(node)) for name, node in tree.items() if isinstance(node, Mapping)]
+        rows.append(("", _written({k: v for k, v in tree.items() if not isinstance(v, Mapping)})))
+        self._print(facts(rows, self._width()))
 
     def begin(self, *, done: int, total: int) -> None:
         """Training begins after `done` steps of `total`."""
@@ -109,12 +105,15 @@ class Display:
             folder: of the run.
             trusted: the prefixes of the user's own code that the run needs.
         """
-        table = Table(title=f"{results['mode']}: {results['status']}", title_justify="left", show_header=False)
-        for name, value in _figures(results):
-            table.add_row(name, value)
-        self._console.print(table)
+        self._print([f"{results['mode']}: {results['status']}", *facts(_figures(results), self._width())])
         for line in _next_commands(results, folder, trusted):
             self.say(line)
+
+    def _width(self) -> int:
+        return self._console.width if self._console.is_terminal else line_width()
+
+    def _print(self, lines: Sequence[str]) -> None:
+        self._console.print(Text("\n".join(lines)))
 
 
 def _written(node: Mapping[str, Any]) -> str:

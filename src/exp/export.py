@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from exp.config import parse
 from exp.console import Display
 from exp.errors import UserError
 from exp.outputs import new_folder
-from exp.request import stored_config
-from exp.script import run_script
+from exp.script import run_script, say
 from exp.startup import import_tensorflow
+from exp.stored_run import stored_config
 
 DESCRIPTION = """Export the model of a run: its newest checkpoint, verified, or the one that --checkpoint names.
 
@@ -41,7 +42,7 @@ def main() -> int:
 def _export(arguments: argparse.Namespace) -> None:
     run: Path = arguments.run
     target = arguments.to or run / "export"
-    if target.exists():
+    if os.path.lexists(target):
         raise UserError(f"{target}: is there already; remove it, or name another folder with --to")
     tree = stored_config("RUN_DIR", str(run))
     restore = {"checkpoint": {**tree["checkpoint"], "restore": arguments.checkpoint, "scope": "all", "exclude": []}}
@@ -54,7 +55,7 @@ def _export(arguments: argparse.Namespace) -> None:
 
     parts = assemble(config)
     beginning = begin_test(config, parts, run, Display())
-    folder = new_folder(target.with_name(f".{target.name}.tmp"))
+    folder = new_folder(target.with_name(f".{target.name}.tmp"), key=None)
     try:
         pictures = next(iter(test_dataset(parts.splits.test, parts.feed)))[0]
         wanted = parts.executor.predict(parts.program.model, _rows(pictures))
@@ -76,8 +77,8 @@ def _export(arguments: argparse.Namespace) -> None:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    print(f"{target}/saved_model: {len(raw)} test pictures gave the run's logits (largest difference {worst:.1e})")
-    print(reason or f"{target}/model.keras: was loaded again, and gave the same")
+    say(f"{target}/saved_model: {len(raw)} test pictures gave the run's logits (largest difference {worst:.1e})")
+    say(reason or f"{target}/model.keras: was loaded again, and gave the same")
 
 
 _PLAIN: dict[str, Any] = {

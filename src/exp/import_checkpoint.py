@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from exp.commands import override, run_command
 from exp.config.targets import needed_prefixes, target_names
 from exp.outputs import RunFolder, config_hash, new_folder
-from exp.script import composed_tree, run_script
+from exp.script import composed_tree, run_script, say
 from exp.startup import import_tensorflow
 
 DESCRIPTION = """Import the weights of a checkpoint that TensorFlow 2.0 to 2.15 wrote, with Keras 2's names of objects.
@@ -45,7 +45,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     here = {path: named for path, named in named_here.items() if id(named.variable) in weights}
     pairs = foreign.match(found, here, dict(arguments.map))
     values = foreign.values_of(found, [key for _, key in pairs])
-    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()))
+    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()), key=None)
     beginning = Beginning()
     checkpoints = open_checkpoints(config, parts, folder / "checkpoints", run=beginning.run)
     with parts.executor.scope():
@@ -73,13 +73,11 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     run.write_manifest({**facts, **parts.facts(), "imported": source}, targets=target_names(tree))
     run.close()
     for named, key in pairs:
-        print(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")
-    print(
-        f"{len(pairs)} variables imported, each compared with its SHA-256; left: {', '.join(found.left) or 'nothing'}"
-    )
+        say(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")
+    say(f"{len(pairs)} variables imported, each compared with its SHA-256; left: {', '.join(found.left) or 'nothing'}")
     trusted = needed_prefixes(tree, config.trusted_targets)
-    print(f"test it:   {run_command('mode=test', override('run', folder), trusted=trusted)}")
-    print(f"train on:  {run_command(override('resume', folder), trusted=trusted)}")
+    say(f"test it:   {run_command('mode=test', override('run', folder), trusted=trusted)}")
+    say(f"train on:  {run_command(override('resume', folder), trusted=trusted)}")
 
 
 def _name(label: str) -> str:

@@ -1,22 +1,30 @@
 """The run folder: its name, and the files that say what the run was and what came out of it."""
 
 import contextlib
+import fnmatch
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from exp import run_files
 from exp.errors import UserError
 from exp.files import write_atomically
 from exp.lock import Lock
 from exp.provenance import bearing, code_facts, package_versions
+from exp.safe_files import MissingError, UnreadableError
 
 
-def new_folder(wanted: Path) -> Path:
+def new_folder(wanted: Path, *, key: str | None = "hydra.run.dir") -> Path:
     """Make a folder that nobody else has: `wanted`, or `wanted-2`, `wanted-3`, ... if it is taken.
+
+    Args:
+        wanted: the folder.
+        key: by which the user can name another one; None if there is none.
 
     Raises:
         UserError: no folder can be made there.
@@ -31,7 +39,19 @@ def new_folder(wanted: Path) -> Path:
                 return path
             number += 1
     except OSError as error:
-        raise UserError(f"hydra.run.dir={wanted}: cannot be made ({error.strerror})") from error
+        raise UserError(f"{f'{key}=' if key else ''}{wanted}: cannot be made ({error.strerror})") from error
+
+
+def is_of_refused_run(folder: Path) -> bool:
+    """Whether a folder holds nothing, or no more than a run leaves that was refused before it began: its logs."""
+    with os.scandir(folder) as entries:
+        return all(
+            entry.is_file(follow_symlinks=False)
+            and any(
+                fnmatch.fnmatchcase(entry.name, name) for name in ("run.log", "worker-*.log", ".lock*", ".job.json")
+            )
+            for entry in entries
+        )
 
 
 class RunFolder:
@@ -47,6 +67,8 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.started = datetime.now(UTC)
         self._lock = Lock(path / ".lock")
+        self.note = self._lock.note
+        """What protects the folder, where the file system has no locks."""
 
     def close(self) -> None:
         """Give the lock back."""
@@ -80,8 +102,8 @@ class RunFolder:
             "platform": platform.platform(),
         }
         changes: list[str] = []
-        if path.exists():
-            earlier = json.loads(path.read_text())
+        with contextlib.suppress(MissingError):
+            earlier = run_files.read_manifest(self.path)
             changes = _changes(earlier, manifest)
             manifest["previous"] = [*earlier.pop("previous", []), {**earlier, "results": read_results(self.path)}]
         write_atomically(path, json.dumps(manifest, indent=2) + "\n")
@@ -116,18 +138,20 @@ def empty_results(mode: str) -> dict[str, Any]:
     }
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """An object from a JSON file; empty where there is none that can be read."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def read_results(folder: Path) -> dict[str, Any]:
-    """`results.json` of a run; empty where the run has not ended."""
-    return read_json(folder / "results.json")
+    """`results.json` of a run; empty where the run has not ended, or the file cannot be believed."""
+    try:
+        return run_files.read_results(folder)
+    except UnreadableError:
+        return {}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """`manifest.json` of a run; empty where the run has not begun, or the file cannot be believed."""
+    try:
+        return run_files.read_manifest(folder)
+    except UnreadableError:
+        return {}
 
 
 def is_completed(folder: Path) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exp.errors import UserError
-from exp.script import run_script
+from exp.script import run_script, say
 
 DESCRIPTION = """Plan a training on many workers: bytes a step, the time they take, and what is left of the speed.
 
@@ -75,7 +75,7 @@ def _plan(arguments: argparse.Namespace) -> None:
         print("\n".join(_table(seconds, size, network)) + "\n")
     if arguments.out:
         _draw(seconds, size, networks, arguments.out)
-        print(f"drawn: {arguments.out}")
+        say(f"drawn: {arguments.out}")
 
 
 def _table(seconds: float, size: float, network: Network) -> list[str]:
@@ -114,8 +114,11 @@ def _draw(seconds: float, size: float, networks: Sequence[Network], path: Path) 
         axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
+    except (OSError, ValueError) as error:  # ValueError: a kind of picture that Matplotlib does not know
+        raise UserError(f"--out {path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,9 +19,9 @@ from exp.config import parse
 from exp.console import Display
 from exp.errors import UserError
 from exp.outputs import new_folder
-from exp.request import stored_config
 from exp.run import Request, run
-from exp.script import run_script
+from exp.script import run_script, say
+from exp.stored_run import stored_config
 
 DESCRIPTION = """Run a run again, with its configuration and as many threads, and compare losses and weights.
 
@@ -45,7 +45,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
     tree = _tree(original, arguments.run, arguments.trust)
     config = parse(tree, trusted=arguments.trust)
     now = datetime.now()
-    folder = new_folder(Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{config.label()}_reproduced")
+    folder = new_folder(Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{config.label()}_reproduced", key=None)
     logging.basicConfig(
         filename=folder / "run.log",
         level=logging.INFO,
@@ -60,7 +60,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
         config_files={"config.yaml": OmegaConf.to_yaml(OmegaConf.create(tree)), "overrides.yaml": "[]\n"},
     )
     if run(request, Display(), started=started):
-        print(f"{folder}: did not complete, so that there is nothing to compare")
+        say(f"{folder}: did not complete, so that there is nothing to compare")
         return False
     return _compare(original, read_run(folder))
 
@@ -79,7 +79,7 @@ def _tree(original: Run, folder: Path, trusted: Sequence[str]) -> dict[str, Any]
         go_on = run_command(override("resume", folder), trusted=trusted)
         raise UserError(f"{folder}: has no results to compare with; go on with it first: {go_on}")
     tree["device"]["threads"] = threads
-    if original.results["status"] != "completed":
+    if original.results.get("status") != "completed":
         tree["train"]["steps"] = step
     return tree
 
@@ -92,13 +92,13 @@ def _compare(original: Run, again: Run) -> bool:
     # A run that failed has none, and then the losses have to do.
     print(f"weights: {'the same to the last bit' if same_weights else 'not noted' if not weights else 'differ'}")
     if losses is None and (same_weights or not weights):
-        print(f"{original.folder} is reproduced by {again.folder}")
+        say(f"{original.folder} is reproduced by {again.folder}")
         return True
     found = differences(original, again)
     known = [*found["config"], *(d for d in found["manifest"] if not d.key.startswith("sweep."))]
-    print(f"{original.folder} | {again.folder}")
+    say(f"{original.folder} | {again.folder}")
     for difference in known:
-        print(f"  {difference}")
+        say(f"  {difference}")
     if not known:
         print("  nothing that was noted differs: it must be the hardware, or code that was changed and not committed")
     elif original.manifest.get("git.dirty"):

@@ -9,17 +9,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from exp import commands
+from exp import commands, run_files
 from exp.cluster import is_follower
 from exp.config import Config, WorkersDevices, parse, yaml_text
-from exp.config.later import with_later_keys
 from exp.config.rules import check_batch_size
-from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
 from exp.errors import UserError, excerpt
-from exp.files import is_folder
-from exp.outputs import config_hash, new_folder
+from exp.lock import is_locked
+from exp.outputs import config_hash, is_of_refused_run, new_folder
 from exp.run import Request
+from exp.stored_run import check_log, folder_of_run, folder_to_resume, stored_config
 
 TEST_GROUPS = ("exec", "device", "summary")
 """Groups that a test may be given anew, as a whole; of others only which checkpoint, where the data is, and batches."""
@@ -46,18 +45,24 @@ def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
     config, _ = check(composed, hydra)
     resume = composed.get("resume")
     if resume is not None:
-        return _run_folder("resume", resume)
+        return folder_to_resume(resume)
     if is_follower(config.device):
         return Path()  # the chief chooses; nothing is written here
     wanted = inside("hydra.run.dir", hydra.run.dir)
     if not _is_given("hydra.run.dir", hydra):
         kind = "_test" if config.mode == "test" else ""
         return new_folder(wanted.with_name(f"{wanted.name}_{config.label()}{kind}"))
-    if wanted.exists() and any(wanted.iterdir()):
-        raise UserError(
-            f"hydra.run.dir={wanted}: is not empty; take another folder, or {commands.override('resume', wanted)}"
-        )
-    wanted.mkdir(parents=True, exist_ok=True)
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+        refused = is_of_refused_run(wanted)
+    except OSError as error:
+        raise UserError(f"hydra.run.dir={wanted}: cannot be made ({error.strerror})") from error
+    if not refused:
+        way_on = f", or {commands.override('resume', wanted)}" if (wanted / ".hydra" / "config.yaml").is_file() else ""
+        raise UserError(f"hydra.run.dir={wanted}: is not empty; take another folder{way_on}")
+    if is_locked(wanted / ".lock"):
+        raise UserError(f"hydra.run.dir={wanted}: another process is running in this folder")
+    check_log(wanted)
     return wanted
 
 
@@ -70,7 +75,12 @@ def choose_sweep_folder(composed: DictConfig, hydra: DictConfig) -> Path:
     wanted = inside("hydra.sweep.dir", hydra.sweep.dir)
     if any((place / "manifest.json").exists() for place in (wanted, *wanted.parents)):
         raise UserError(f"hydra.sweep.dir={wanted}: is the folder of a run, or in one")
-    return wanted if _is_given("hydra.sweep.dir", hydra) else new_folder(wanted)
+    if not _is_given("hydra.sweep.dir", hydra):
+        return new_folder(wanted, key="hydra.sweep.dir")
+    if wanted.is_dir():  # a sweep to go on with: its jobs write in their folders
+        for folder in (wanted, *(job for job in wanted.iterdir() if job.is_dir())):
+            run_files.check_places(folder)
+    return wanted
 
 
 def _is_given(key: str, hydra: DictConfig) -> bool:
@@ -130,7 +140,7 @@ def make_request(composed: DictConfig, hydra: DictConfig, folder: Path) -> Reque
         folder=_relative(folder),
         command=["python", *sys.argv],
         config_files={} if resumed else files,
-        tested=_run_folder("run", composed.run) if config.mode == "test" else None,
+        tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
         resumed=resumed,
         sweep={"folder": str(hydra.sweep.dir), "n_jobs": hydra.launcher.get("n_jobs")} if in_sweep else None,
     )
@@ -219,35 +229,6 @@ def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], given: list[s
             allowed = ", ".join((*TEST_GROUPS, *TEST_KEYS))
             raise UserError(f"{override}: a test has the config of its run; only these can be given anew: {allowed}")
     return {**stored, "mode": "test"}
-
-
-def _run_folder(key: str, value: Any) -> Path:
-    folder = Path(str(value))
-    if not is_folder(folder):
-        raise UserError(f"{key}={excerpt(value)}: there is no such folder")
-    if not (folder / ".hydra" / "config.yaml").is_file():
-        raise UserError(f"{key}={value}: is not the folder of a run (it has no .hydra/config.yaml)")
-    return folder
-
-
-def stored_config(key: str, value: Any) -> dict[str, Any]:
-    """The configuration of a run that was begun, as plain data.
-
-    Args:
-        key: what the user gave the folder as.
-        value: the folder.
-
-    Raises:
-        UserError: it is not that of a run, or its configuration cannot be read.
-    """
-    path = _run_folder(key, value) / ".hydra" / "config.yaml"
-    try:
-        stored = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except Exception as error:  # YAML and OmegaConf have many ways to say that a file is broken
-        raise UserError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
-    if not isinstance(stored, dict):
-        raise UserError(f"{path}: is not a configuration")
-    return with_later_keys({str(k): v for k, v in stored.items() if k not in REQUEST_KEYS})
 
 
 def _relative(folder: Path) -> Path:

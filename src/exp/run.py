@@ -67,6 +67,8 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
         False  # where a full disk stops the log, the person shall not see a traceback for each line
     )
     with native_messages_to(log_file), StopRequest() as stop:
+        if folder.note:
+            display.say(folder.note)
         try:
             _run(request, folder, display, stop, results, team=team)
         except UserError:

@@ -11,8 +11,10 @@ from exp.cli import VERSION_BASE, raised_by_hydra, refuse
 from exp.config import Config, parse
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
+from exp.files import storage_problem
 from exp.request import plain
 from exp.startup import native_messages_to
+from exp.terminal import outlast, printable
 
 
 def composed(overrides: list[str], *, conf: Path) -> Config:
@@ -48,9 +50,20 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:
     """Parse the command line, do the work, and return the exit status: 0, or 2 for a user's mistake."""
     arguments = parser.parse_args(sys.argv[1:])
+    outlast()
     try:
         with native_messages_to(Path(os.devnull)):
             main(arguments)
     except UserError as error:
         return refuse(str(error))
+    except OSError as error:
+        problem = storage_problem(error)
+        if problem is None:
+            raise
+        return refuse(problem)
     return 0
+
+
+def say(text: object) -> None:
+    """A line for the person; what it quotes of folders and files is shown as it is."""
+    print(printable(str(text)))

@@ -5,22 +5,22 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from exp.assemble import load_data
 from exp.data import Feed
 from exp.outputs import new_folder
-from exp.script import composed, run_script
+from exp.script import composed, run_script, say
 from exp.show.grid import Image
 from exp.show.shuffle import Mixing, mixings
 from exp.startup import import_tensorflow
+from exp.tables import Table, line_width, plain_table, whole
 
 DESCRIPTION = """Show the data as training would see it: pictures before and after transforms, or what the shuffle does.
 
   python scripts/show_data.py data=cats_vs_dogs data.dir=DIR 'data.transforms=[random_flip]'
   python scripts/show_data.py data=cats_vs_dogs data.dir=DIR --shuffle 1,1000,10000,25000
 """
+
+MOST_CLASSES = 10
 
 
 def main(*, conf: Path) -> int:
@@ -33,8 +33,8 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
     import_tensorflow()
     splits, order, transforms = load_data(config)
     for note in splits.notes:
-        print(note)
-    folder = new_folder(Path("outputs") / "show_data" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{splits.name}")
+        say(note)
+    folder = new_folder(Path("outputs") / "show_data" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{splits.name}", key=None)
     if arguments.shuffle:
         from exp.show.charts import shuffle_chart
 
@@ -45,7 +45,9 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
             batch_size=order.batch_size,
             buffer_sizes=arguments.shuffle,
         )
-        Console().print(_table(found, splits.class_names, order.batch_size))
+        examples, batches = len(found[0].order), len(found[0].shares)
+        say(f"one epoch of {examples} examples; the first {batches} batches of {order.batch_size}\n")
+        say("\n".join(whole(_table(found, splits.class_names), line_width())))
         _save(folder / "shuffle.png", shuffle_chart(found, splits.class_names))
     else:
         from exp.show.batches import batches_grid
@@ -60,31 +62,29 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
         _save(folder / "batches.png", batches_grid(splits, order, feed))
 
 
-def _table(found: list[Mixing], class_names: tuple[str, ...], batch_size: int) -> Table:
-    shown = class_names[:10]
-    batches = len(found[0].shares)
-    table = Table(title=f"one epoch of {len(found[0].order)} examples; the first {batches} batches of {batch_size}")
-    table.add_column("buffer_size", justify="right")
-    for name in shown:
-        table.add_column(f"{name}\n(first batches)", justify="right")
-    for heading in ("unevenness\nof a batch", "examples move\non average", "at most"):
-        table.add_column(heading, justify="right")
-    for mixing in found:
-        shares = [f"{share:.1%}" for share in mixing.first_shares[: len(shown)]]
-        moved = mixing.moved
-        row = [str(mixing.buffer_size), *shares, f"{mixing.unevenness:.3f}", f"{moved.mean():.0f}", str(moved.max())]
-        table.add_row(*row)
-    overall = [f"{share:.1%}" for share in found[0].overall[: len(shown)]]
-    table.add_section()
-    table.add_row("whole set", *overall, "", "", "")
-    return table
+def _table(found: list[Mixing], class_names: tuple[str, ...]) -> Table:
+    """A row for each size of the buffer, and one for the whole set."""
+    shown = class_names[:MOST_CLASSES]
+    headings = ["buffer_size", *shown, "unevenness of a batch", "examples move on average", "at most"]
+    rows = [
+        [
+            str(mixing.buffer_size),
+            *(f"{share:.1%}" for share in mixing.first_shares[: len(shown)]),
+            f"{mixing.unevenness:.3f}",
+            f"{mixing.moved.mean():.0f}",
+            str(mixing.moved.max()),
+        ]
+        for mixing in found
+    ]
+    overall = ["whole set", *(f"{share:.1%}" for share in found[0].overall[: len(shown)]), "", "", ""]
+    return plain_table(headings, [*rows, overall])
 
 
 def _save(path: Path, image: Image) -> None:
     from PIL import Image as Pillow
 
     Pillow.fromarray(image).save(path)
-    print(path)
+    say(path)
 
 
 def _sizes(text: str) -> list[int]:

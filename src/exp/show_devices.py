@@ -11,7 +11,8 @@ from typing import Any
 from exp.config import Device, WorkersDevices
 from exp.cores import available_cores
 from exp.errors import UserError
-from exp.script import composed, run_script
+from exp.script import composed, run_script, say
+from exp.tables import line_width, plain_table, whole
 
 DESCRIPTION = """List physical and logical devices, their memory, and what each choice of device= does on this machine.
 
@@ -28,27 +29,23 @@ def main(*, conf: Path) -> int:
 
 
 def _show(overrides: list[str], conf: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
     context: Any = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tensorflow", "keras"])
     memory = _memory()
-    table = Table(title="physical devices", title_justify="left")
-    for column in ("device", "what it is", "memory"):
-        table.add_column(column)
     with context.Pool(1, maxtasksperchild=1) as pool:
-        for name, what in pool.apply(_physical):
-            table.add_row(name, what, memory.get(name, ""))
-        console.print(table)
-        table = Table(title="what each choice does here", title_justify="left")
-        for column in ("choice", "replicas", "trains on", "logical devices", "threads"):
-            table.add_column(column)
-        for choice in sorted(path.stem for path in (conf / "device").glob("*.yaml")):
-            table.add_row(f"device={choice}", *_tried(pool, choice, overrides, conf))
-    console.print(table)
-    console.print("one replica is a whole copy of the model; a batch is shared out among them", markup=False)
+        devices = [[name, what, memory.get(name, "")] for name, what in pool.apply(_physical)]
+        _print_table("physical devices", ["device", "what it is", "memory"], devices)
+        choices = sorted(path.stem for path in (conf / "device").glob("*.yaml"))
+        tried = [[f"device={choice}", *_tried(pool, choice, overrides, conf)] for choice in choices]
+    headings = ["choice", "replicas", "trains on", "logical devices", "threads"]
+    _print_table("what each choice does here", headings, tried)
+    say("one replica is a whole copy of the model; a batch is shared out among them")
+
+
+def _print_table(title: str, headings: list[str], rows: list[list[str]]) -> None:
+    """A row may end early."""
+    table = plain_table(headings, [[*row, *[""] * (len(headings) - len(row))] for row in rows])
+    say("\n".join([title, *whole(table, line_width()), ""]))
 
 
 def _tried(pool: Any, choice: str, overrides: list[str], conf: Path) -> list[str]:

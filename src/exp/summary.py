@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from pydantic import ValidationError
 from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS, STATUS_UNKNOWN
 from tensorboard.plugins.hparams.metadata import PLUGIN_NAME, SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
@@ -27,7 +29,9 @@ from tensorflow.core.util.event_pb2 import Event
 from exp.config import yaml_text
 from exp.event_values import picture_of, values_of
 from exp.figures import kind_of
-from exp.files import write_atomically
+from exp.files import naming, open_regular, write_atomically
+from exp.run_models import Row
+from exp.safe_files import read_lines
 
 TRAINING_LOSS = "train/loss"
 MADE_AGAIN = ("test/", "train/batches")
@@ -45,17 +49,20 @@ class SummaryWriter:
         Of the last step itself all stays that is not made again: a test after it may have been cut off.
         """
         _drop_later_events(folder, done)
-        _drop_later_lines(folder / "metrics.jsonl", done)
+        metrics = folder / "metrics.jsonl"
+        _drop_later_lines(metrics, done)
         started = time.time()
         stem = f"events.out.tfevents.{int(started)}.{socket.gethostname()}.{os.getpid()}"
         names = (folder / f"{stem}.{number}" for number in itertools.count())
         self._events = tf.io.TFRecordWriter(str(next(path for path in names if not path.exists())))
         self._events.write(Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
-        self._lines = (folder / "metrics.jsonl").open("ab")
+        self._metrics = metrics
+        self._lines = os.fdopen(open_regular(metrics, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
         # The last line of an earlier process, so that a test of that step joins it.
-        earlier = (folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
-        self._row: dict[str, Any] = json.loads(earlier[-1]) if earlier else {}
-        self._row_start, self._end = sum(map(len, earlier[:-1])), sum(map(len, earlier))
+        last, self._row_start, self._end = b"", 0, 0
+        for line in read_lines(metrics):
+            last, self._row_start, self._end = line, self._end, self._end + len(line)
+        self._row: dict[str, Any] = json.loads(last) if last else {}
         # Training does not wait for its log: a thread writes, in the order of the calls.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="summary")
         self._pending: list[Future[None]] = []
@@ -119,7 +126,8 @@ class SummaryWriter:
         self._later(self._flush)
         pending, self._pending = self._pending, []
         for one in pending:
-            one.result()
+            with naming(self._metrics):
+                one.result()
 
     def close(self) -> None:
         """Write what is left, and close both files."""
@@ -127,7 +135,8 @@ class SummaryWriter:
             self.flush()
         finally:
             self._thread.shutdown()
-            self._lines.close()
+            with naming(self._metrics):
+                self._lines.close()
             self._events.close()
 
     def _later(self, write: Callable[..., None], *arguments: Any) -> None:
@@ -203,7 +212,10 @@ def _drop_later_events(folder: Path, done: int) -> None:
 
 def _before(record: bytes, done: int) -> bytes | None:
     """What stays of an event; None if nothing does."""
-    event = Event.FromString(record)
+    try:
+        event = Event.FromString(record)
+    except DecodeError:
+        return None
     if event.step < done or not event.summary.value:
         return record if event.step <= done else None
     values = [value for value in event.summary.value if event.step == done and not value.tag.startswith(MADE_AGAIN)]
@@ -226,20 +238,20 @@ def _records(path: Path) -> tuple[list[bytes], bool]:
 
 def _drop_later_lines(path: Path, done: int) -> None:
     if path.exists():
-        lines = path.read_text().splitlines()
+        lines = [line.rstrip(b"\n") for line in read_lines(path)]
         kept = [part for line in lines if (part := _line_before(line, done))]
         if kept != lines:
-            write_atomically(path, "".join(f"{line}\n" for line in kept))
+            write_atomically(path, "".join(f"{line.decode()}\n" for line in kept))
 
 
-def _line_before(line: str, done: int) -> str | None:
+def _line_before(line: bytes, done: int) -> bytes | None:
     """What stays of a line; None if nothing does."""
     try:
-        row = json.loads(line)
-        step = int(row["step"])
-    except (ValueError, KeyError, TypeError):
+        step = Row.model_validate_json(line).step
+    except ValidationError:
         return None  # the end of a line that a killed process did not finish
     if step < done:
         return line
+    row = json.loads(line)
     own = {key: value for key, value in row.items() if not key.startswith(MADE_AGAIN)}
-    return json.dumps(own) if step == done and len(own) > 1 else None
+    return json.dumps(own).encode() if step == done and len(own) > 1 else None

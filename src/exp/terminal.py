@@ -11,8 +11,9 @@ import re
 import sys
 from typing import IO, Any
 
-# C0 and C1 controls but the line break and the tab, and what turns the direction of text around.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 controls but the line break and the tab, what turns the direction of text around, and half characters, which
+# stand for bytes of a file name that is no text.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:

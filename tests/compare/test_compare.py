@@ -91,7 +91,7 @@ def test_tables_for_people(runs):
     table = compare(runs)
     assert (table.returncode, table.stderr) == (0, "")
     assert "93.33% ± 5.77%" in table.stdout
-    assert "seed1 (+2)" in table.stdout
+    assert "seed1 (3 seeds)" in table.stdout
     markdown = compare(runs, "--markdown", "--each", "--where", "model=mlp")
     assert markdown.stdout.splitlines()[0].startswith("| run | seed | data.batch_size | data.buffer_size | status |")
     assert len(markdown.stdout.splitlines()) == 2 + 6

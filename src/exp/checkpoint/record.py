@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exp.checkpoint.bundle import files_of
 from exp.errors import UserError
+from exp.files import NOT_FOLLOWED, open_regular
+from exp.safe_files import MissingError, UnreadableError, read_object
 
 WORTH_THREADS = 8 * 2**20
 """Bytes."""
@@ -94,14 +97,14 @@ def read_record(prefix: Path) -> Record:
     """
     path = record_path(prefix)
     try:
-        raw = json.loads(path.read_text())
-    except FileNotFoundError as error:
+        raw = read_object(path, finite=False)
+    except MissingError as error:
         raise CheckpointError(f"{path}: is missing, so the save was never finished") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: is damaged, it cannot be read as JSON") from error
-    if isinstance(raw, dict) and raw.get("format", 1) == 1:
+    except UnreadableError as error:
+        raise CheckpointError(str(error)) from error
+    if raw.get("format", 1) == 1:
         raise CheckpointError(f"{path}: is the record of an earlier version of exp, which cannot be verified")
-    if not isinstance(raw, dict) or raw.pop("record_sha256", None) != _body_digest(raw):
+    if raw.pop("record_sha256", None) != _body_digest(raw):
         raise CheckpointError(f"{path}: is damaged, its SHA-256 is not the one it names")
     try:
         record = Record.model_validate(raw)
@@ -114,12 +117,16 @@ def read_record(prefix: Path) -> Record:
 def _compare_files(prefix: Path, record: Record) -> None:
     found = {path.name: path for path in files_of(prefix)}
     for name in sorted(found.keys() | record.files.keys()):
+        if not name.startswith(f"{prefix.name}.") or Path(name).name != name:
+            raise CheckpointError(f"{record_path(prefix)}: is damaged, it names {name!r}, which is no file beside it")
         path = prefix.with_name(name)
         if name not in found:
             raise CheckpointError(f"{path}: is missing")
         if name not in record.files:
             raise CheckpointError(f"{path}: is not a file of this checkpoint")
-        size, expected = path.stat().st_size, record.files[name]
+        size, expected = path.lstat().st_size, record.files[name]
+        if path.is_symlink():
+            raise CheckpointError(f"{path}: {NOT_FOLLOWED}")
         if size != expected.size:
             raise CheckpointError(f"{path}: is damaged, it has {size} bytes instead of {expected.size}")
         if file_digest(path) != expected.sha256:
@@ -133,7 +140,7 @@ def _body_digest(body: Mapping[str, Any]) -> str:
 def file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error

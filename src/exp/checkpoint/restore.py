@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from exp.checkpoint.access import EagerAccess, VariableAccess
 from exp.checkpoint.bundle import read
@@ -136,7 +137,11 @@ def assign(prefix: Path, pairs: Sequence[tuple[Named, VariableEntry]], access: V
     Raises:
         CheckpointError: they are not; naming all that are not.
     """
-    values = read(prefix, [entry.key for _, entry in pairs])
+    try:
+        values = read(prefix, [entry.key for _, entry in pairs])
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{prefix}: cannot be read ({reason})") from error
     saved = [values[entry.key] for _, entry in pairs]
     _prove(prefix, pairs, saved, "in the file")
     access.write([named.variable for named, _ in pairs], saved)
@@ -151,8 +156,9 @@ def dtype_name(variable: Any) -> str:
 def _prove(
     prefix: Path, pairs: Sequence[tuple[Named, VariableEntry]], values: Sequence[npt.NDArray[Any]], where: str
 ) -> None:
-    digests = value_digests([np.asarray(value) for value in values])
-    wrong = [str(named) for (named, entry), digest in zip(pairs, digests, strict=True) if digest != entry.sha256]
+    arrays = [np.asarray(value) for value in values]
+    found = [(list(array.shape), digest) for array, digest in zip(arrays, value_digests(arrays), strict=True)]
+    wrong = [str(named) for (named, entry), one in zip(pairs, found, strict=True) if one != (entry.shape, entry.sha256)]
     if wrong:
         raise CheckpointError(f"{prefix}: {', '.join(wrong)} {where} does not have the value that was saved (SHA-256)")
 
@@ -161,7 +167,7 @@ def _short(text: str | None, other: str | None) -> str:
     """The class, and of the settings those that differ."""
     if text is None:
         return "not there"
-    if other is None or text.split()[0] != other.split()[0]:
-        return text.split()[0]
-    different = [word for word in text.split() if word not in other.split()]
-    return " ".join([text.split()[0], *different])[:200]
+    kind, *words = text.split() or ["nothing"]
+    if other is None or [kind] != other.split()[:1]:
+        return kind
+    return " ".join([kind, *(word for word in words if word not in other.split())])[:200]

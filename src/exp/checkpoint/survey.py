@@ -9,6 +9,7 @@ from pathlib import Path
 
 from exp.checkpoint.bundle import files_of
 from exp.checkpoint.record import CheckpointError, Record, read_record, record_path
+from exp.files import NOT_FOLLOWED
 
 SAVING = ".saving"
 """The folder that a save writes into, before its files move to their places."""
@@ -21,8 +22,14 @@ def prefix_of(directory: Path, name: str, step: int) -> Path:
 
 
 def steps_in(directory: Path, name: str) -> list[int]:
-    """The steps that any file in a folder of checkpoints names, newest first."""
-    pattern = re.compile(rf"{re.escape(name)}-(\d+)\.(?:json|index|data-.*)")
+    """The steps that any file in a folder of checkpoints names, newest first.
+
+    Raises:
+        CheckpointError: the folder is a link.
+    """
+    if directory.is_symlink():
+        raise CheckpointError(f"{directory}: {NOT_FOLLOWED}")
+    pattern = re.compile(rf"{re.escape(name)}-([0-9]+)\.(?:json|index|data-.*)")
     names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
     return sorted({int(match[1]) for match in map(pattern.fullmatch, names) if match}, reverse=True)
 

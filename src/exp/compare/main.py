@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import RESULTS, Row, check_key, choose, differing, group, sort
 from exp.errors import UserError
+from exp.tables import Table, line_width, most_of, plain_table
+from exp.terminal import outlast, printable
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
 
   python scripts/compare.py outputs
   python scripts/compare.py outputs --where model=cnn --sort test/accuracy
+  python scripts/compare.py outputs/SWEEP --keys data.batch_size,test/accuracy
   python scripts/compare.py outputs/SWEEP --plot sweep.png --markdown
   python scripts/compare.py --diff RUN_A RUN_B
 
@@ -30,13 +29,14 @@ Runs that differ in their seed alone are one row, with the mean and the standard
 def main() -> int:
     """Run this process's command line; returns the exit status."""
     arguments = _parser().parse_args(sys.argv[1:])
+    outlast()
     try:
         if arguments.diff:
             _print_diff(*(read_run(folder) for folder in arguments.diff))
         else:
             _compare(arguments)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 2
     return 0
 
@@ -44,8 +44,12 @@ def main() -> int:
 def _compare(arguments: argparse.Namespace) -> None:
     if not arguments.places:
         raise UserError("DIR: which folders? For example: python scripts/compare.py outputs")
-    found = find_runs(arguments.places)
-    for option, key in (("--sort", arguments.sort), ("--metric", arguments.metric)):
+    found, problems = find_runs(arguments.places)
+    for problem in problems:
+        print(printable(f"left out: {problem}"), file=sys.stderr)
+    wanted = [key for keys in arguments.keys for key in keys.split(",") if key != "run"]
+    asked = [("--sort", arguments.sort), ("--metric", arguments.metric), *(("--keys", key) for key in wanted)]
+    for option, key in asked:
         if key:
             check_key(option, key, found)
     runs = choose(found, arguments.where)
@@ -53,15 +57,13 @@ def _compare(arguments: argparse.Namespace) -> None:
     keys = differing(rows)
     rows = sort(rows, arguments.sort) if arguments.sort else rows
     extra = [arguments.sort] if arguments.sort and arguments.sort not in (*keys, *RESULTS) else []
-    headings = ["run", *(["seed"] if arguments.each else []), *keys, *RESULTS, *extra]
-    cells = [[row.name if key == "run" else row.text(key) for key in headings] for row in rows]
+    shown = wanted or [*(["seed"] if arguments.each else []), *keys, *RESULTS, *extra]
+    headings = list(dict.fromkeys(["run", *shown]))
     if arguments.csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows([headings, *_exact(rows, headings)])
-    elif arguments.markdown:
-        for line in (headings, ["---"] * len(headings), *cells):
-            print(f"| {' | '.join(line)} |")
     else:
-        _print_table(headings, cells)
+        cells = [[row.name if key == "run" else row.text(key) for key in headings] for row in rows]
+        _print_table(headings, cells, markdown=arguments.markdown, first=arguments.sort)
     if arguments.plot:
         from exp.compare.plot import plot
 
@@ -70,19 +72,30 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _exact(rows: Sequence[Row], headings: Sequence[str]) -> list[list[Any]]:
-    """For programs: numbers in full, means without their spread, whole paths."""
-    return [[str(row.runs[0].folder) if key == "run" else row.value(key) for key in headings] for row in rows]
+    """For programs: numbers in full, means without their spread, whole paths. Control characters are escaped."""
+    exact = [[str(row.runs[0].folder) if key == "run" else row.value(key) for key in headings] for row in rows]
+    return [[printable(value) if isinstance(value, str) else value for value in row] for row in exact]
 
 
-def _print_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    table = Table(box=box.SIMPLE)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in cells:
-        table.add_row(*row)
-    # On a terminal the table fits it; elsewhere nothing is cut.
-    console = Console()
-    (console if console.is_terminal else Console(width=250)).print(table)
+def _print_table(headings: Sequence[str], cells: Sequence[Sequence[str]], *, markdown: bool, first: str | None) -> None:
+    table = plain_table(headings, cells)
+    if markdown:
+        for line in (table.headings, ["---"] * len(headings), *table.rows):
+            print(f"| {' | '.join(cell.replace('|', f'{chr(92)}|') for cell in line)} |")
+        return
+    lines, left_out = most_of(table, line_width(), _by_importance(table, first))
+    print("\n".join(lines))
+    if left_out:
+        print(f"\nno room for {', '.join(left_out)}; --keys KEY,... shows the keys it names, --csv and --markdown all")
+
+
+def _by_importance(table: Table, first: str | None) -> list[str]:
+    """Columns in the order in which they get room: what came out, then what differs, then what else came out."""
+    varying = [name for name, *cells in zip(table.headings, *table.rows, strict=True) if len(set(cells)) > 1]
+    status = [name for name in varying if name == "status"]
+    keys = [key for key in table.headings if key not in RESULTS]
+    order = ["run", first or "run", "seed", "test/accuracy", *status, *keys, "test/loss", "train/loss", *RESULTS]
+    return [key for key in dict.fromkeys(order) if key in table.headings]
 
 
 def _print_diff(one: Run, other: Run) -> None:
@@ -90,7 +103,7 @@ def _print_diff(one: Run, other: Run) -> None:
     for title, different in differences(one, other).items():
         print(f"{title}: {'' if different else 'the same'}".rstrip())
         for difference in different:
-            print(f"  {difference}")
+            print(printable(f"  {difference}"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("places", nargs="*", type=Path, metavar="DIR", help="run folders, or folders that hold some")
     parser.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs like this")
     parser.add_argument("--sort", metavar="KEY", help="a key or result, such as test/accuracy; the best first")
+    parser.add_argument(
+        "--keys", action="append", default=[], metavar="KEY,...", help="show only these keys and results"
+    )
     parser.add_argument("--each", action="store_true", help="a row for each run, also where only the seed differs")
     parser.add_argument("--csv", action="store_true", help="print CSV, with numbers in full")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")

@@ -1,5 +1,6 @@
 """The comparison as a picture: the runs' loss curves and, where two keys were swept, a heat map."""
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,11 @@ import numpy as np
 
 from exp.compare.table import Row
 from exp.errors import UserError
+from exp.tables import shortened
+from exp.terminal import printable
 
 MOST_CURVES = 12
+LONGEST_LABEL = 60
 
 
 def plot(rows: Sequence[Row], keys: Sequence[str], metric: str, path: Path) -> None:
@@ -40,7 +44,7 @@ def _curves(axes: Any, rows: Sequence[Row], keys: Sequence[str]) -> None:
         width = max(1, len(losses) // 30)
         smooth = np.convolve(np.pad(losses, (width - 1, 0), "edge"), np.ones(width) / width, "valid")
         label = " ".join(f"{key.rpartition('.')[2]}={row.text(key)}" for key in keys) or row.name
-        (line,) = axes.plot(steps, smooth, label=label)
+        (line,) = axes.plot(steps, smooth, label=_text(label))
         axes.plot(steps, losses, color=line.get_color(), alpha=0.2)
     hidden = len(rows) - MOST_CURVES
     axes.set(xlabel="step", ylabel="train/loss", yscale="log", title=f"and {hidden} more runs" if hidden > 0 else "")
@@ -50,7 +54,11 @@ def _curves(axes: Any, rows: Sequence[Row], keys: Sequence[str]) -> None:
 def _grid(rows: Sequence[Row], keys: Sequence[str], metric: str) -> dict[tuple[str, str], float] | None:
     if len(keys) != 2:
         return None
-    cells = {(row.text(keys[0]), row.text(keys[1])): row.value(metric) for row in rows if row.numbers(metric)}
+    cells = {
+        (_text(row.text(keys[0])), _text(row.text(keys[1]))): statistics.fmean(row.numbers(metric))
+        for row in rows
+        if row.numbers(metric)
+    }
     return cells or None
 
 
@@ -65,8 +73,14 @@ def _heat_map(axes: Any, grid: dict[tuple[str, str], float], keys: Sequence[str]
             axes.text(column, row, f"{value:.4g}", ha="center", va="center", color="white", backgroundcolor="#0006")
     axes.set_xticks(range(len(names[1])), names[1])
     axes.set_yticks(range(len(names[0])), names[0])
-    axes.set(xlabel=keys[1], ylabel=keys[0], title=metric)
+    axes.set(xlabel=_text(keys[1]), ylabel=_text(keys[0]), title=_text(metric))
     axes.figure.colorbar(picture, ax=axes)
+
+
+def _text(text: str) -> str:
+    """As it is: between two dollars Matplotlib would look for a formula, and what begins with `_` it leaves out."""
+    plain = shortened(printable(text).replace("\n", " "), LONGEST_LABEL).replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain
 
 
 def _natural(text: str) -> tuple[int, float, str]:

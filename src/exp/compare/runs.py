@@ -1,17 +1,15 @@
 """Reading run folders: configuration, results and manifest, as flat dicts."""
 
-import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from exp import run_files
 from exp.config.flat import flat, flat_config
 from exp.errors import UserError
-from exp.outputs import read_json
+from exp.safe_files import MissingError
 
 
 @dataclass(frozen=True)
@@ -31,20 +29,22 @@ class Run:
         return self.config.get(key, self.results.get(key))
 
     def losses(self) -> list[tuple[int, float]]:
-        """The logged steps with their training losses."""
-        try:
-            text = (self.folder / "metrics.jsonl").read_text()
-        except OSError:
-            return []
-        rows = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
-        return [(row["step"], row["loss"]) for row in rows if row.get("loss") is not None]
+        """The logged steps with their training losses.
+
+        Raises:
+            UserError: they cannot be read.
+        """
+        return run_files.read_losses(self.folder)
 
 
-def find_runs(places: Iterable[Path]) -> list[Run]:
+def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
     """All runs in some folders and below them, each once, in the order of their folders.
 
+    Returns:
+        The runs, and a sentence for each folder of one that cannot be read.
+
     Raises:
-        UserError: a place is no folder, or there is no run in any of them.
+        UserError: a place is no folder, or there is no run in any of them, or none that can be read.
     """
     folders: dict[Path, None] = {}
     for place in places:
@@ -57,24 +57,38 @@ def find_runs(places: Iterable[Path]) -> list[Run]:
                 folders[Path(path)] = None
     if not folders:
         raise UserError(f"{', '.join(map(str, places))}: there is no run in it (a folder with manifest.json)")
-    return [read_run(folder) for folder in folders]
+    runs, problems = [], []
+    for folder in folders:
+        try:
+            runs.append(read_run(folder))
+        except UserError as error:
+            problems.append(str(error))
+    if not runs:
+        raise UserError("\n".join(problems))
+    return runs, problems
 
 
 def read_run(folder: Path) -> Run:
     """A run folder; a run that was killed has no results, and the status `unfinished`.
 
     Raises:
-        UserError: this is not the folder of a run.
+        UserError: this is not the folder of a run, or what is in it is not what a run writes.
     """
     try:
-        text = (folder / ".hydra" / "config.yaml").read_text()
-        tree = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{folder}: is not the folder of a run (.hydra/config.yaml cannot be read)") from error
-    manifest = flat(read_json(folder / "manifest.json"))
-    config = flat_config(tree if isinstance(tree, Mapping) else {}, threads=manifest.get("devices.threads"))
-    results = flat(read_json(folder / "results.json")) or {"status": "unfinished"}
+        tree = run_files.read_config(folder)
+    except MissingError as error:
+        raise UserError(f"{folder}: is not the folder of a run (it has no .hydra/config.yaml)") from error
+    manifest = flat(_or_empty(run_files.read_manifest, folder))
+    config = flat_config(tree, threads=manifest.get("devices.threads"))
+    results = flat(_or_empty(run_files.read_results, folder)) or {"status": "unfinished"}
     for part in ("train", "test"):
         for key in [key for key in results if key.startswith(f"{part}.")]:
             results[key.replace(".", "/", 1)] = results.pop(key)
     return Run(folder, config, results, manifest)
+
+
+def _or_empty(read: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, Any]:
+    try:
+        return read(folder)
+    except MissingError:
+        return {}

@@ -21,9 +21,12 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The run's folder; of several, the first one's and how many more."""
-        more = f" (+{len(self.runs) - 1})" if len(self.runs) > 1 else ""
-        return f"{self.runs[0].folder.name}{more}"
+        """The run's folder; of several, the first one's, how many seeds, and how many runs if seeds were run again."""
+        if len(self.runs) == 1:
+            return self.runs[0].folder.name
+        seeds = len({str(run.config.get("seed")) for run in self.runs})
+        again = f", {len(self.runs)} runs" if seeds < len(self.runs) else ""
+        return f"{self.runs[0].folder.name} ({seeds} seed{'' if seeds == 1 else 's'}{again})"
 
     def numbers(self, key: str) -> list[float]:
         """The values of a result in all runs that have it as a number."""

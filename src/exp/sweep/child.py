@@ -12,6 +12,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from exp.errors import UserError
+from exp.files import open_regular
 from exp.sweep.report import Reporter, clear
 
 
@@ -77,7 +78,7 @@ def run(start: Start, started: float) -> int:
 def all_output_to(log: Path) -> None:
     """Whatever the job prints, native code and a crash of Python itself included, goes to the end of its log."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = open_regular(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)

@@ -20,6 +20,7 @@ from exp.sweep.engine import AtWork, Engine
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger
 from exp.sweep.plan import Job, Plan
 from exp.sweep.watch import Watch
+from exp.terminal import printable
 
 
 class Sweep:
@@ -55,6 +56,8 @@ class Sweep:
         except OSError as error:
             raise UserError(f"hydra.sweep.dir={self._folder}: cannot be made ({error.strerror})") from error
         lock = Lock(self._folder / ".lock")
+        if lock.note:
+            print(printable(lock.note))
         try:
             return self._launch(overrides, first)
         finally:
@@ -64,6 +67,8 @@ class Sweep:
 
     def _launch(self, overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         known = read_ledger(self._folder)
+        if known and known.left_nothing():
+            known = None  # the command was corrected, or is another one: nothing came of it yet
         n_jobs, threads = self._engine.shares(len({tuple(of_job) for of_job in overrides}))
         threads = known.threads if known else threads
         plan = Plan(self._master, self._loader, threads=threads, n_jobs=n_jobs)

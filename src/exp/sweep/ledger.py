@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 
 from exp.errors import UserError
 from exp.files import write_atomically
-from exp.outputs import is_completed, read_json, read_results
+from exp.outputs import is_completed, read_manifest, read_results
+from exp.safe_files import MissingError, UnreadableError, read_object
 from exp.sweep.plan import Job
 
 NAME = "sweep.json"
+_TIME = r"^\d{4}-\d\d-\d\dT[012]\d:[0-5]\d:[0-5]\d(\.\d+)?\+00:00$"
 
 
 def now() -> str:
@@ -24,7 +28,8 @@ def now() -> str:
 class Entry:
     """A job."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
+    """A folder beside the ledger."""
     overrides: list[str]
     config_hash: str
     folder: str
@@ -32,17 +37,23 @@ class Entry:
     """`waiting`, `running`, `submitted` (Slurm knows whether it runs), or as `results.json` has it: `completed`,
     `interrupted`, `diverged`, `failed`."""
     attempts: int = 0
-    launched: str | None = None
+    launched: Annotated[str, Field(pattern=_TIME)] | None = None
     """When it was last started; UTC."""
     seconds: float | None = None
     """From there to its end; in Slurm, of its last stretch."""
-    result: dict[str, Any] | None = None
+    result: dict[str, int | float | str | None] | None = None
     error: str | None = None
     """In one line."""
     slurm_job: str | None = None
     """Its number in Slurm."""
     log: str | None = None
     """What to read where `run.log` does not tell."""
+
+    def left_nothing(self) -> bool:
+        """Whether the job was not started, or was refused before it began and left no more than its log."""
+        folder = Path(self.folder)
+        left = any((folder / name).exists() for name in ("manifest.json", "checkpoints"))
+        return not left and self.status in ("waiting", "failed")
 
     def note_end(self, error: str | None, *, since: float = 0.0, stopped: bool = False) -> None:
         """Take over what the run's folder says.
@@ -71,6 +82,18 @@ class Entry:
 
 
 @dataclass
+class _Stored:
+    """The file, as far as it is read; keys of later versions are left."""
+
+    command: list[str]
+    fixed: list[str]
+    threads: PositiveInt
+    n_jobs: PositiveInt
+    started: str
+    jobs: list[Entry]
+
+
+@dataclass
 class Ledger:
     """All jobs that a sweep's folder knows."""
 
@@ -92,7 +115,10 @@ class Ledger:
         for job in jobs:
             entry = Entry(job.name, list(job.overrides), job.config_hash, str(job.folder))
             # The folder knows best, also where the ledger was lost.
-            there = read_json(job.folder / "manifest.json").get("config_hash", job.config_hash)
+            there = read_manifest(job.folder).get("config_hash", job.config_hash)
+            known = entries.get(job.name)
+            if known and known.status == "failed" and known.left_nothing():
+                entries[job.name] = replace(entry, attempts=known.attempts)
             if {entries.setdefault(job.name, entry).config_hash, there} != {job.config_hash}:
                 changed.append(job.name)
         if changed:
@@ -102,6 +128,10 @@ class Ledger:
             )
         self.entries = entries
         self.write()
+
+    def left_nothing(self) -> bool:
+        """Whether no job has."""
+        return all(entry.left_nothing() for entry in self.entries.values())
 
     def is_done(self, job: Job) -> bool:
         """Whether a job's run is completed, by what its own folder says."""
@@ -131,12 +161,12 @@ def read_ledger(folder: Path) -> Ledger | None:
         UserError: it cannot be read.
     """
     path = folder / NAME
-    if not path.exists():
-        return None
     try:
-        content = json.loads(path.read_text())
-        # A sweep that was moved has its jobs where it is now.
-        entries = {job["name"]: Entry(**{**job, "folder": str(folder / job["name"])}) for job in content.pop("jobs")}
-        return Ledger(folder, entries=entries, **content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        stored = TypeAdapter(_Stored).validate_python(read_object(path))
+    except MissingError:
+        return None
+    except (UnreadableError, ValidationError) as error:
         raise UserError(f"{path}: is damaged; move it away, and the jobs are found by their folders") from error
+    # A sweep that was moved has its jobs where it is now.
+    entries = {entry.name: replace(entry, folder=str(folder / entry.name)) for entry in stored.jobs}
+    return Ledger(folder, stored.command, stored.fixed, stored.threads, stored.n_jobs, stored.started, entries)

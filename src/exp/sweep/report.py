@@ -2,12 +2,19 @@
 
 import contextlib
 import json
+import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from exp.files import write_atomically
+from exp.safe_files import UnreadableError, read_object
+
 NAME = ".job.json"
 SECONDS_BETWEEN = 0.4
+REPORT_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,9 @@ class Report:
     """A user's mistake that only the job could find."""
 
 
+_REPORT = TypeAdapter(Report)
+
+
 class Reporter:
     """Writes reports."""
 
@@ -32,7 +42,7 @@ class Reporter:
         """Steps done, of how many; written only now and then."""
         if time.monotonic() - self._last >= SECONDS_BETWEEN:
             self._last = time.monotonic()
-            self._write(Report(done, total, loss))
+            self._write(Report(done, total, loss if loss is not None and math.isfinite(loss) else None))
 
     def mistake(self, text: str) -> None:
         """The job cannot be."""
@@ -41,16 +51,14 @@ class Reporter:
     def _write(self, report: Report) -> None:
         # A report is a courtesy: a full disk shall stop the run where it saves, not here.
         with contextlib.suppress(OSError):
-            temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(asdict(report)))
-            temporary.replace(self._path)
+            write_atomically(self._path, json.dumps(asdict(report)), durable=False)
 
 
 def read_report(folder: Path) -> Report:
     """The last report; an empty one where there is none."""
     try:
-        return Report(**json.loads((folder / NAME).read_text()))
-    except (OSError, ValueError, TypeError):
+        return _REPORT.validate_python(read_object(folder / NAME, most=REPORT_BYTES))
+    except (UnreadableError, ValidationError):
         return Report()
 
 

@@ -4,16 +4,19 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.text import Text
 
 from exp.sweep.engine import AtWork
 from exp.sweep.ledger import Entry
 from exp.sweep.report import Report, read_report
+from exp.tables import line_width, most_of, plain_table
 
 SECONDS_BETWEEN_LINES = 5.0
+HEADINGS = ("job", "status", "step", "train/loss", "test/loss", "test/accuracy", "seconds")
+BY_IMPORTANCE = ("job", "status", "test/accuracy", "test/loss", "train/loss", "seconds", "step")
+"""Of the closing table's columns, where there is no room for all."""
 MOST_SHOWN = 12
 """Of the jobs that run, one by one; a cluster may run hundreds."""
 
@@ -79,12 +82,12 @@ class Watch:
 
     def table(self, entries: Sequence[Entry], *, done_before: int) -> None:
         """All jobs and, of those that did not complete, the reason and the log."""
-        table = Table(box=box.SIMPLE)
-        for heading in ("job", "status", "step", "train/loss", "test/loss", "test/accuracy", "seconds"):
-            table.add_column(heading, overflow="fold")
-        for entry in entries:
-            table.add_row(entry.name, entry.status, *_figures(entry))
-        (self._console if self._console.is_terminal else Console(width=200, highlight=False)).print(table)
+        table = plain_table(HEADINGS, [[entry.name, entry.status, *_figures(entry)] for entry in entries])
+        width = self._console.width if self._console.is_terminal else line_width()
+        lines, left_out = most_of(table, width, BY_IMPORTANCE)
+        self._console.print(Text("\n".join(["", *lines, ""])))
+        if left_out:
+            self.say(f"no room for {', '.join(left_out)}; scripts/compare.py shows all")
         completed = sum(entry.status == "completed" for entry in entries)
         before = f" ({done_before} of them before)" if done_before else ""
         self.say(f"{completed} of {len(entries)} jobs completed{before}")

@@ -8,6 +8,8 @@ from typing import Any
 class NoFolder:
     """Stands for `exp.outputs.RunFolder`."""
 
+    note = None
+
     def __init__(self, path: Path) -> None:
         """Keep the place, which the chief writes and this process may read."""
         self.path = path

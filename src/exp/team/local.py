@@ -15,6 +15,7 @@ from typing import Any
 from exp.cluster import Cluster, as_dict
 from exp.cores import visible_gpus
 from exp.errors import UserError
+from exp.safe_files import read_tail
 
 MODULE = "exp.worker"
 """What a worker's process runs; it gets its orders from stdin, which it holds open for as long as the chief lives."""
@@ -133,8 +134,5 @@ def start_workers(cluster: Cluster, order: Mapping[str, Any], *, folder: Path) -
 
 
 def _last_line(path: Path) -> str:
-    try:
-        lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError:
-        return ""
+    lines = [line.strip() for line in read_tail(path).splitlines() if line.strip()]
     return lines[-1] if lines else ""

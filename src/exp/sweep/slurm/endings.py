@@ -3,6 +3,7 @@
 from pathlib import Path
 from signal import Signals
 
+from exp.safe_files import read_tail
 from exp.sweep.slurm.commands import Ending
 
 REASONS = {
@@ -54,10 +55,6 @@ def log_beside(folder: Path, slurms: Path, *, since: float) -> Path | None:
 
 def last_words(log: Path) -> str | None:
     """The last line of a log that is not indented: there an interpreter that fails names the error."""
-    try:
-        text = log.read_text(errors="replace")
-    except OSError:
-        return None
-    lines = [line.strip() for line in text.splitlines() if line[:1].strip()]
+    lines = [line.strip() for line in read_tail(log).splitlines() if line[:1].strip()]
     own = [line for line in lines if not line.startswith(("srun:", "slurmstepd"))]
     return (own or lines or [""])[-1] or None

@@ -82,9 +82,9 @@ def _again(folder: Path, status: int) -> int:
 
 def _gets_nowhere(folder: Path) -> bool:
     """Whether this stretch and the two before it ended at the same step."""
-    from exp.outputs import read_json, read_results
+    from exp.outputs import read_manifest, read_results
 
-    earlier = read_json(folder / "manifest.json").get("previous", [])[-2:]
+    earlier = read_manifest(folder).get("previous", [])[-2:]
     steps = [read_results(folder).get("step"), *((one.get("results") or {}).get("step") for one in earlier)]
     return len(steps) == 3 and len(set(steps)) == 1
 

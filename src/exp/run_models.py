@@ -1,0 +1,75 @@
+"""What the JSON files of a run folder hold, as far as programs here rely on it. Other keys may be there."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, strict=True)
+
+
+class _Figures(_Part):
+    """Of a training or a test."""
+
+    loss: float | None = None
+    accuracy: float | None = None
+    examples: NonNegativeInt | None = None
+
+
+class Results(_Part):
+    """`results.json`."""
+
+    status: str | None = None
+    mode: str | None = None
+    step: NonNegativeInt | None = None
+    examples: NonNegativeInt | None = None
+    replicas: NonNegativeInt | None = None
+    train: _Figures | None = None
+    test: _Figures | None = None
+    weights_sha256: str | None = None
+    seconds: dict[str, Any] | None = None
+    examples_per_second: float | None = None
+    checkpoint: str | None = None
+    error: str | None = None
+
+
+class _Git(_Part):
+    commit: str | None = None
+    dirty: bool | None = None
+
+
+class _Devices(_Part):
+    threads: PositiveInt | None = None
+    used: list[str] | None = None
+
+
+class _Previous(_Part):
+    """What a resumed run was before."""
+
+    results: Results | None = None
+
+
+class Manifest(_Part):
+    """`manifest.json`."""
+
+    mode: str | None = None
+    tested_run: str | None = None
+    run: str | None = None
+    config_hash: str | None = None
+    exp: str | None = None
+    git: _Git | None = None
+    code: dict[str, _Git | None] | None = None
+    packages: dict[str, str | None] | None = None
+    python: str | None = None
+    platform: str | None = None
+    devices: _Devices | None = None
+    data: dict[str, Any] | None = None
+    previous: list[_Previous] = []
+
+
+class Row(_Part):
+    """A line of `metrics.jsonl`."""
+
+    step: NonNegativeInt
+    loss: float | None = None
