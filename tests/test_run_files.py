@@ -153,7 +153,7 @@ def test_a_stored_configuration_has_groups(tmp_path, value):
 
 
 def test_what_is_missing_is_said(tmp_path):
-    with pytest.raises(UserError, match=r"is not the folder of a run \(there is no such folder\)"):
+    with pytest.raises(UserError, match=r"^run=.*: there is no such folder$"):
         stored_config("run", tmp_path / "absent")
     with pytest.raises(UserError, match=r"is not the folder of a run \(it has no \.hydra/config\.yaml\)"):
         stored_config("run", tmp_path)
