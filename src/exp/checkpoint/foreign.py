@@ -54,10 +54,10 @@ def find_foreign(given: Path, root: str | None) -> Foreign:
     Raises:
         CheckpointError: there is no such checkpoint, or no such root in it.
     """
-    prefix = Path(tf.train.latest_checkpoint(str(given)) or given) if given.is_dir() else given
     try:
+        prefix = Path(tf.train.latest_checkpoint(str(given)) or given) if given.is_dir() else given
         shapes = tf.train.load_checkpoint(str(prefix)).get_variable_to_shape_map()
-    except (ValueError, tf.errors.OpError) as error:
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
         raise CheckpointError(f"{given}: is not the prefix of a checkpoint, such as save/model.ckpt-1") from error
     names = {
         key.removesuffix(VALUE_SUFFIX): tuple(shape) for key, shape in shapes.items() if key.endswith(VALUE_SUFFIX)
@@ -139,6 +139,14 @@ def _listed(layers: Mapping[str, Shapes]) -> str:
 
 
 def values_of(foreign: Foreign, keys: Sequence[str]) -> list[Any]:
-    """The values of variables in the file."""
-    reader = tf.train.load_checkpoint(str(foreign.prefix))
-    return [reader.get_tensor(key) for key in keys]
+    """The values of variables in the file.
+
+    Raises:
+        CheckpointError: they cannot be read.
+    """
+    try:
+        reader = tf.train.load_checkpoint(str(foreign.prefix))
+        return [reader.get_tensor(key) for key in keys]
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{foreign.prefix}: is damaged ({reason})") from error
