@@ -41,6 +41,7 @@ def main() -> int:
 def _reproduce(arguments: argparse.Namespace) -> bool:
     started = time.perf_counter()
     original = read_run(arguments.run)
+    original.losses()  # what cannot be compared with afterwards is refused now
     tree = _tree(original, arguments.run)
     config = parse(tree, trusted=arguments.trust)
     now = datetime.now()

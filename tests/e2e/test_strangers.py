@@ -87,7 +87,12 @@ def test_a_log_that_is_a_link_is_not_written(folder):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("manifest.json", "[" * 200_000), ("manifest.json", '{"devices": {"threads": {"a": 1}}}'), ("results.json", "[[")],
+    [
+        ("manifest.json", "[" * 200_000),
+        ("manifest.json", '{"devices": {"threads": {"a": 1}}}'),
+        ("results.json", "[["),
+        ("metrics.jsonl", "{}\n"),
+    ],
 )
 def test_what_is_compared_with_must_be_readable(folder, name, text):
     (folder / "run" / name).write_text(text)
