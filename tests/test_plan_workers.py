@@ -29,3 +29,13 @@ def test_the_script_prints_a_table_and_draws(tmp_path):
     assert (tmp_path / "plan.png").read_bytes().startswith(b"\x89PNG")
     wrong = subprocess.run([*command, "--flops", "1e9"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (wrong.returncode, "go together" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("out", ["file/plan.png", "plan.nokind"])
+def test_a_picture_that_cannot_be_written_is_named(tmp_path, out):
+    (tmp_path / "file").touch()
+    command = [sys.executable, str(ROOT / "scripts/plan_workers.py"), "--out", out]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"--out {out}: cannot be written (")
+    assert len(done.stderr.splitlines()) == 1

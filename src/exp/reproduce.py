@@ -22,6 +22,7 @@ from exp.outputs import new_folder
 from exp.run import Request, run
 from exp.script import run_script, say
 from exp.stored_run import stored_config
+from exp.tables import one_line
 
 DESCRIPTION = """Run a run again, with its configuration and as many threads, and compare losses and weights.
 
@@ -42,6 +43,7 @@ def main() -> int:
 def _reproduce(arguments: argparse.Namespace) -> bool:
     started = time.perf_counter()
     original = read_run(arguments.run)
+    original.losses()  # what cannot be compared with afterwards is refused now
     tree = _tree(original, arguments.run, arguments.trust)
     config = parse(tree, trusted=arguments.trust)
     now = datetime.now()
@@ -98,7 +100,7 @@ def _compare(original: Run, again: Run) -> bool:
     known = [*found["config"], *(d for d in found["manifest"] if not d.key.startswith("sweep."))]
     say(f"{original.folder} | {again.folder}")
     for difference in known:
-        say(f"  {difference}")
+        say(f"  {one_line(str(difference))}")
     if not known:
         print("  nothing that was noted differs: it must be the hardware, or code that was changed and not committed")
     elif original.manifest.get("git.dirty"):

@@ -46,7 +46,8 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
             buffer_sizes=arguments.shuffle,
         )
         examples, batches = len(found[0].order), len(found[0].shares)
-        say(f"one epoch of {examples} examples; the first {batches} batches of {order.batch_size}\n")
+        shares = f"the first {batches} batches of {order.batch_size} have these shares of classes"
+        say(f"one epoch of {examples} examples; {shares}\n")
         say("\n".join(whole(_table(found, splits.class_names), line_width())))
         _save(folder / "shuffle.png", shuffle_chart(found, splits.class_names))
     else:

@@ -83,7 +83,7 @@ class Table:
 
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table of texts that may come from anywhere: each cell is one line, without control characters."""
-    return Table([_cell(heading) for heading in headings], [[_cell(cell) for cell in row] for row in rows])
+    return Table([one_line(heading) for heading in headings], [[one_line(cell) for cell in row] for row in rows])
 
 
 def whole(table: Table, width: int) -> list[str]:
@@ -129,7 +129,7 @@ def facts(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        lines += wrapper.wrap(_cell(value)) or [name]
+        lines += wrapper.wrap(one_line(value)) or [name]
     return lines
 
 
@@ -156,7 +156,8 @@ def shortened(text: str, most: int = MOST_OF_A_CELL) -> str:
     return f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
-def _cell(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text as one line, without control characters."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 

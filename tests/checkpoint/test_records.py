@@ -112,3 +112,15 @@ def test_a_record_that_does_not_fit_its_files_changes_nothing(prefix, model, wha
     with pytest.raises(CheckpointError, match=reason):
         restore(prefix, {"model": model})
     assert [weight.numpy().tolist() for weight in model.weights] == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b"[" * 10_000, b'model_checkpoint_path: "../../../etc/passwd"', b"", b"{" * 100]
+)
+def test_a_folder_that_is_none_of_checkpoints_is_not_imported(tmp_path, tf, content):
+    from exp.checkpoint import CheckpointError
+    from exp.checkpoint.foreign import find_foreign
+
+    (tmp_path / "checkpoint").write_bytes(content)
+    with pytest.raises(CheckpointError, match="is not the prefix of a checkpoint"):
+        find_foreign(tmp_path, None)

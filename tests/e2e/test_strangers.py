@@ -87,7 +87,12 @@ def test_a_log_that_is_a_link_is_not_written(folder):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("manifest.json", "[" * 200_000), ("manifest.json", '{"devices": {"threads": {"a": 1}}}'), ("results.json", "[[")],
+    [
+        ("manifest.json", "[" * 200_000),
+        ("manifest.json", '{"devices": {"threads": {"a": 1}}}'),
+        ("results.json", "[["),
+        ("metrics.jsonl", "{}\n"),
+    ],
 )
 def test_what_is_compared_with_must_be_readable(folder, name, text):
     (folder / "run" / name).write_text(text)
@@ -160,3 +165,25 @@ def test_losses_of_a_resumed_run_are_read_as_what_they_may_be(folder, jobs):
     (folder / "run" / "results.json").unlink()
     jobs.run("resume=run", cwd=folder).check()
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()][:5] == [1, 2, 3, 4, 5]
+
+
+NO_LOCKS = """
+import errno, fcntl, runpy, sys
+def refuse(*arguments):
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+fcntl.flock = refuse
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_file_system_without_locks_is_named_and_the_run_goes_on(tmp_path):
+    command = [sys.executable, "-c", NO_LOCKS, str(ROOT / "run.py"), *OPTIONS, "hydra.run.dir=run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    note = (
+        "run: this file system has no locks (Operation not supported); .lock names this process, and that protects the"
+    )
+    assert note in done.stdout
+    assert note in (tmp_path / "run" / "run.log").read_text()
+    assert not (tmp_path / "run" / ".lock").exists()

@@ -55,11 +55,11 @@ def find_foreign(given: Path, root: str | None) -> Foreign:
     Raises:
         CheckpointError: there is no such checkpoint, or no such root in it.
     """
-    prefix = Path(tf.train.latest_checkpoint(str(given)) or given) if given.is_dir() else given
     try:
+        prefix = Path(tf.train.latest_checkpoint(str(given)) or given) if given.is_dir() else given
         with bundle.opened(prefix) as reader:
             shapes = reader.get_variable_to_shape_map()
-    except (ValueError, tf.errors.OpError) as error:
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
         raise CheckpointError(f"{given}: is not the prefix of a checkpoint, such as save/model.ckpt-1") from error
     names = {
         key.removesuffix(VALUE_SUFFIX): tuple(shape) for key, shape in shapes.items() if key.endswith(VALUE_SUFFIX)
@@ -141,6 +141,14 @@ def _listed(layers: Mapping[str, Shapes]) -> str:
 
 
 def values_of(foreign: Foreign, keys: Sequence[str]) -> list[Any]:
-    """The values of variables in the file."""
-    values = bundle.read(foreign.prefix, keys)
+    """The values of variables in the file.
+
+    Raises:
+        CheckpointError: they cannot be read.
+    """
+    try:
+        values = bundle.read(foreign.prefix, keys)
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{foreign.prefix}: is damaged ({reason})") from error
     return [values[key] for key in keys]

@@ -11,7 +11,7 @@ from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import RESULTS, Row, check_key, choose, differing, group, sort
 from exp.errors import UserError
-from exp.tables import Table, line_width, most_of, plain_table
+from exp.tables import Table, line_width, most_of, one_line, plain_table
 from exp.terminal import outlast, printable
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
@@ -103,7 +103,7 @@ def _print_diff(one: Run, other: Run) -> None:
     for title, different in differences(one, other).items():
         print(f"{title}: {'' if different else 'the same'}".rstrip())
         for difference in different:
-            print(printable(f"  {difference}"))
+            print(f"  {one_line(str(difference))}")
 
 
 def _parser() -> argparse.ArgumentParser:
