@@ -52,7 +52,7 @@ LONG = "a" * 5000
         (["-m", "--cfg", "job"], "-m --cfg: "),
         (
             ["data.batch_size=32,64"],
-            "data.batch_size=32,64: stands for several values; to sweep over them, add -m; for one list, write data.batch",
+            "data.batch_size=32,64: stands for several values; to sweep over them, add -m; for one list, write",
         ),
         (["model=cnn,mlp"], "model=cnn,mlp: stands for several values; to sweep over them, add -m"),
         (
