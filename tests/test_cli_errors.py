@@ -50,7 +50,10 @@ LONG = "a" * 5000
         (["--cfg", "job", "-p", "nope"], "package 'nope' not found in config"),
         (["--config-name", "nope"], "nope: Cannot find primary config"),
         (["-m", "--cfg", "job"], "-m --cfg: "),
-        (["data.batch_size=32,64"], "data.batch_size=32,64: stands for several values; to sweep over them, add -m"),
+        (
+            ["data.batch_size=32,64"],
+            "data.batch_size=32,64: stands for several values; to sweep over them, add -m; for one list, write",
+        ),
         (["model=cnn,mlp"], "model=cnn,mlp: stands for several values; to sweep over them, add -m"),
         (
             ["experiment=cnn-two-replicas,no-shuffle"],
@@ -115,6 +118,13 @@ def test_names_of_the_field_are_known(tried, given, message):
     done = tried.outcome([given])
     assert (problem(done), done["status"]) == (None, 2)
     assert done["errors"].startswith(message)
+
+
+def test_choices_of_ones_own_folder_are_among_those_there_are(tried, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("_target_: my.create\n")
+    done = tried.outcome(["--config-dir", str(tmp_path), "model=mne"])
+    assert done["errors"] == "model=mne: must be one of cnn, conv-catsdogs, mine, mlp; did you mean model=mine?\n"
 
 
 def test_arguments_that_are_no_text_are_refused(tried):

@@ -1,8 +1,10 @@
 """Hydra's and OmegaConf's errors, in one plain sentence that names the key, the value and what would be right."""
 
 import re
+import sys
 import traceback
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +30,24 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
     if isinstance(error.__cause__, UserError):
         return str(error.__cause__)
     return (
-        _unreadable(error, arguments)
+        _unreadable(error, arguments, conf)
         or _wrong_choice(error, arguments, conf)
         or _wrong_key(error, arguments, conf)
         or f"{_blamed(error, arguments)}: {_reason(error)}"
     )
 
 
-def _unreadable(error: BaseException, arguments: Sequence[str]) -> str | None:
+def _unreadable(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
     """For what is no override, or several at once."""
     if isinstance(error, OverrideParseException):
         given = excerpt(error.override)
         return f"{given}: cannot be read; write KEY=VALUE, and quote what has spaces, commas or brackets"
     several = _SWEEP.search(str(error))
     if several:
-        return f"{excerpt(several[1])}: stands for several values; to sweep over them, add -m"
+        _, key, value = _split(several[1])
+        plain = re.fullmatch(r"[^()\[\]{}'\"]+", value) and not (conf / key).is_dir()
+        as_list = f"; for one list, write {excerpt(f'{key}=[{value}]')}" if plain else ""
+        return f"{excerpt(several[1])}: stands for several values; to sweep over them, add -m{as_list}"
     if "INTERVAL_SWEEP" in str(error):
         return f"{_blamed(error, arguments)}: an interval needs a sweeper that searches, such as hydra/sweeper=optuna"
     return None
@@ -127,7 +132,11 @@ def _unknown_choice(group: str, choice: str, conf: Path) -> str:
 
 
 def _names(group: str, conf: Path) -> list[str]:
-    return sorted(path.stem for path in (conf / group.partition("@")[0]).glob("*.yaml"))
+    """The choices of a group, with those of the folder that `--config-dir` names."""
+    given = [Path(folder) for option, folder in pairwise(sys.argv) if option in ("--config-dir", "-cd")]
+    given += [Path(word.partition("=")[2]) for word in sys.argv if word.startswith("--config-dir=")]
+    folders = [conf, *given]
+    return sorted({path.stem for folder in folders for path in (folder / group.partition("@")[0]).glob("*.yaml")})
 
 
 def _choose(key: str, choices: Sequence[str]) -> str:

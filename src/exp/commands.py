@@ -42,11 +42,9 @@ def same_command(key: str, value: object, *, trusted: Sequence[str] = ()) -> str
     return " ".join([*_environment(trusted), python(), _path(_root() / "run.py"), *arguments, override(key, value)])
 
 
-def script_command(name: str, *arguments: str, folder: Path, trusted: Sequence[str] = ()) -> str:
+def script_command(name: str, *arguments: str, folder: Path) -> str:
     """`python scripts/NAME.py FOLDER ARGUMENTS`; the arguments are ready for the shell."""
-    more = [f"--trust {shlex.quote(prefix)}" for prefix in trusted]
-    program = _path(_root() / "scripts" / f"{name}.py")
-    return " ".join([*_environment(trusted), python(), program, _path(folder), *arguments, *more])
+    return " ".join([python(), _path(_root() / "scripts" / f"{name}.py"), _path(folder), *arguments])
 
 
 def tensorboard(folder: Path) -> str:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from exp.config.targets import Target, argument_errors, check_trusted, locate, nested_targets
+from exp.config.targets import Target, argument_errors, check_trusted, locate, needed_prefixes, nested_targets
 from exp.errors import UserError
 
 
@@ -167,3 +167,8 @@ def test_what_exp_supplies_cannot_be_configured():
 )
 def test_short_names(name, short):
     assert Target(name=name, arguments={}).short_name == short
+
+
+def test_only_the_prefixes_that_a_configuration_uses_are_needed():
+    tree = {"model": {"_target_": "mine.net.create", "inner": [{"_target_": "other.Part"}]}, "seed": 0}
+    assert needed_prefixes(tree, ["mine.", "os.", "other."]) == ["mine.", "other."]

@@ -31,8 +31,9 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
     if elsewhere:
         return f"{path}: this device layout has no such key; device={' and device='.join(elsewhere)} has"
     if leaf in names.KERAS_KEYS and group in ("", "optimizer", "train"):
+        have = "Adam has" if leaf == "amsgrad" else "Adam and SGD have"
         return (
-            f"{path}: this optimizer has no such key; Keras's own Adam and SGD have: "
+            f"{path}: this optimizer has no such key; Keras's own {have}: "
             f"optimizer._target_=keras.optimizers.Adam +optimizer.{leaf}=VALUE"
         )
     near = _meant(leaf, known) or _nearest(path, known, inside)
