@@ -2,16 +2,15 @@
 
 import io
 
-from rich.console import Console
-
 from exp import console
 from exp.console import Display
 from exp.outputs import empty_results
+from exp.plain_console import PlainConsole
 
 
 def display(*, terminal: bool) -> tuple[Display, io.StringIO]:
     text = io.StringIO()
-    return Display(Console(file=text, force_terminal=terminal, width=120, highlight=False)), text
+    return Display(PlainConsole(file=text, force_terminal=terminal, width=120)), text
 
 
 def test_the_config_has_a_row_for_each_group():

@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from exp.errors import JobsFailed, UserError
+from exp.terminal import outlast, printable
 
 STARTED = time.perf_counter()
 VERSION_BASE = "1.3"
@@ -37,6 +38,7 @@ def main(*, conf: Path) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    outlast()
     statuses: list[int] = []
 
     def job(config: DictConfig) -> float | None:
@@ -127,5 +129,5 @@ def _one_value(argument: str) -> str:
 
 def refuse(message: str) -> int:
     """Say what is wrong on stderr; the exit status of a user's mistake."""
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
     return 2

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from exp.config.flat import flat
+from exp.plain_console import PlainConsole
+from exp.plain_console import console as stdout
 from exp.verdict import WHAT
 
 log = logging.getLogger("exp")
@@ -35,14 +35,14 @@ class Tell(Protocol):
 class Display:
     """Writes to stdout; errors are not its business."""
 
-    def __init__(self, console: Console | None = None, *, tell: Tell | None = None) -> None:
+    def __init__(self, console: PlainConsole | None = None, *, tell: Tell | None = None) -> None:
         """A display.
 
         Args:
             console: where to write; stdout if there is none.
             tell: also told of all progress.
         """
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or stdout()
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._last_line = 0.0
@@ -51,7 +51,7 @@ class Display:
     def say(self, text: str) -> None:
         """A line for the person and the log."""
         log.info(text)
-        self._console.print(text, markup=False)
+        self._console.print(text)
 
     def config(self, tree: Mapping[str, Any]) -> None:
         """The configuration, a row for each group, each value as it would be written on a command line."""
@@ -59,8 +59,8 @@ class Display:
         table.add_column(no_wrap=True)
         for name, node in tree.items():
             if isinstance(node, Mapping):
-                table.add_row(name, Text(_written(node)))
-        table.add_row("", Text(_written({k: v for k, v in tree.items() if not isinstance(v, Mapping)})))
+                table.add_row(name, _written(node))
+        table.add_row("", _written({k: v for k, v in tree.items() if not isinstance(v, Mapping)}))
         self._console.print(table)
 
     def begin(self, *, done: int, total: int) -> None:
@@ -73,10 +73,10 @@ class Display:
             self._tell(done=done, total=total, loss=None)
         if self._console.is_terminal:
             columns = (
-                TextColumn("training"),
+                TextColumn("training", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]}  {task.fields[rate]} steps/s"),
+                TextColumn("loss {task.fields[loss]}  {task.fields[rate]} steps/s", markup=False),
                 TimeRemainingColumn(),
             )
             self._progress = Progress(*columns, console=self._console, refresh_per_second=5)

@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from exp.plain_console import PlainConsole
+from exp.plain_console import console as stdout
 
 log = logging.getLogger("exp")
 
@@ -15,14 +17,14 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def track(items: Iterable[Item], *, total: int, what: str, console: Console | None = None) -> Iterator[Item]:
+def track(items: Iterable[Item], *, total: int, what: str, console: PlainConsole | None = None) -> Iterator[Item]:
     """Hand items on, and show how many of `total` are through.
 
     Work that is over within `SECONDS_BETWEEN_LINES` says nothing where there is no terminal.
     """
-    console = console or Console(highlight=False, soft_wrap=True)
+    console = console or stdout()
     if console.is_terminal:
-        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, transient=True, refresh_per_second=5) as progress:
             task = progress.add_task(what, total=total)
             for item in items:
@@ -37,4 +39,4 @@ def track(items: Iterable[Item], *, total: int, what: str, console: Console | No
             last_line = now
             line = f"{what}: {done} of {total}, {(total - done) * (now - started) / done:.0f} s left"
             log.info(line)
-            console.print(line, markup=False)
+            console.print(line)

@@ -13,6 +13,7 @@ from exp.config.parse import REQUEST_KEYS
 from exp.errors import UserError
 from exp.request import plain
 from exp.startup import native_messages_to
+from exp.terminal import outlast
 
 
 def composed(overrides: list[str], *, conf: Path) -> Config:
@@ -47,6 +48,7 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:
     """Parse the command line, do the work, and return the exit status: 0, or 2 for a user's mistake."""
+    outlast()
     arguments = parser.parse_args(sys.argv[1:])
     try:
         with native_messages_to(Path(os.devnull)):

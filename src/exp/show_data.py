@@ -5,12 +5,12 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from exp.assemble import load_data
 from exp.data import Feed
 from exp.outputs import new_folder
+from exp.plain_console import PlainConsole
 from exp.script import composed, run_script
 from exp.show.grid import Image
 from exp.show.shuffle import Mixing, mixings
@@ -45,7 +45,7 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
             batch_size=order.batch_size,
             buffer_sizes=arguments.shuffle,
         )
-        Console().print(_table(found, splits.class_names, order.batch_size))
+        PlainConsole().print(_table(found, splits.class_names, order.batch_size))
         _save(folder / "shuffle.png", shuffle_chart(found, splits.class_names))
     else:
         from exp.show.batches import batches_grid

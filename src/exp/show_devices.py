@@ -28,10 +28,11 @@ def main(*, conf: Path) -> int:
 
 
 def _show(overrides: list[str], conf: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from exp.plain_console import PlainConsole
+
+    console = PlainConsole()
     context: Any = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tensorflow", "keras"])
     memory = _memory()
@@ -48,7 +49,7 @@ def _show(overrides: list[str], conf: Path) -> None:
         for choice in sorted(path.stem for path in (conf / "device").glob("*.yaml")):
             table.add_row(f"device={choice}", *_tried(pool, choice, overrides, conf))
     console.print(table)
-    console.print("one replica is a whole copy of the model; a batch is shared out among them", markup=False)
+    console.print("one replica is a whole copy of the model; a batch is shared out among them")
 
 
 def _tried(pool: Any, choice: str, overrides: list[str], conf: Path) -> list[str]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import RESULTS, Row, check_key, choose, differing, group, sort
 from exp.errors import UserError
+from exp.plain_console import PlainConsole
+from exp.terminal import outlast
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
 
@@ -29,6 +30,7 @@ Runs that differ in their seed alone are one row, with the mean and the standard
 
 def main() -> int:
     """Run this process's command line; returns the exit status."""
+    outlast()
     arguments = _parser().parse_args(sys.argv[1:])
     try:
         if arguments.diff:
@@ -81,8 +83,8 @@ def _print_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> Non
     for row in cells:
         table.add_row(*row)
     # On a terminal the table fits it; elsewhere nothing is cut.
-    console = Console()
-    (console if console.is_terminal else Console(width=250)).print(table)
+    console = PlainConsole()
+    (console if console.is_terminal else PlainConsole(width=250)).print(table)
 
 
 def _print_diff(one: Run, other: Run) -> None:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from exp.errors import UserError
 from exp.sweep.report import Reporter, clear
+from exp.terminal import outlast, printable
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ def work(start: Start) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     started = time.perf_counter() - (time.time() - start.launched)
     all_output_to(start.folder / "run.log")
+    outlast()
     threading.Thread(target=_stop_when_orphaned, daemon=True).start()
     sys.exit(run(start, started))
 
@@ -42,17 +44,17 @@ def run(start: Start, started: float) -> int:
     from hydra._internal.callbacks import Callbacks
     from hydra.core.utils import JobRuntime, run_job, setup_globals
     from hydra.types import HydraContext
-    from rich.console import Console
 
     from exp.cli import VERSION_BASE
     from exp.console import Display
     from exp.job import do_job
+    from exp.plain_console import PlainConsole
 
     version.setbase(VERSION_BASE)
     setup_globals()
     JobRuntime.instance().set("name", start.composed.hydra.job.name)
     reporter = Reporter(start.folder)
-    display = Display(Console(file=open(os.devnull, "w")), tell=reporter.progress)  # noqa: SIM115, PTH123
+    display = Display(PlainConsole(file=open(os.devnull, "w")), tell=reporter.progress)  # noqa: SIM115, PTH123
 
     def task(config: DictConfig) -> int:
         return do_job(config, display, started=started).status
@@ -67,7 +69,7 @@ def run(start: Start, started: float) -> int:
     try:
         status = int(ended.return_value)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         reporter.mistake(str(error))
         return 2
     clear(start.folder)

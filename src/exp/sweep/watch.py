@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from exp.plain_console import PlainConsole
+from exp.plain_console import console as stdout
 from exp.sweep.engine import AtWork
 from exp.sweep.ledger import Entry
 from exp.sweep.report import Report, read_report
@@ -21,23 +22,27 @@ MOST_SHOWN = 12
 class Watch:
     """Shows jobs as bars on a terminal, and in a line now and then elsewhere."""
 
-    def __init__(self, *, total: int, n_jobs: int, console: Console | None = None) -> None:
+    def __init__(self, *, total: int, n_jobs: int, console: PlainConsole | None = None) -> None:
         """So many jobs are to be done, so many of them side by side."""
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or stdout()
         self._total, self._n_jobs = total, n_jobs
         self._ended: list[Entry] = []
         self._bars: dict[str, TaskID] = {}
         self._last_line = time.monotonic()
         self._progress: Progress | None = None
         if self._console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[text]}"))
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(20),
+                TextColumn("{task.fields[text]}", markup=False),
+            )
             self._progress = Progress(*columns, console=self._console, refresh_per_second=4, transient=True)
             self._progress.start()
             self._all = self._progress.add_task("jobs", total=total, text="starting")
 
     def say(self, text: str) -> None:
         """A line."""
-        self._console.print(text, markup=False)
+        self._console.print(text)
 
     def update(self, running: Sequence[AtWork]) -> None:
         """Show where the running jobs are."""
@@ -84,7 +89,7 @@ class Watch:
             table.add_column(heading, overflow="fold")
         for entry in entries:
             table.add_row(entry.name, entry.status, *_figures(entry))
-        (self._console if self._console.is_terminal else Console(width=200, highlight=False)).print(table)
+        (self._console if self._console.is_terminal else PlainConsole(width=200)).print(table)
         completed = sum(entry.status == "completed" for entry in entries)
         before = f" ({done_before} of them before)" if done_before else ""
         self.say(f"{completed} of {len(entries)} jobs completed{before}")

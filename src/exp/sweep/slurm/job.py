@@ -13,6 +13,7 @@ from typing import Any
 STARTED = time.perf_counter()
 
 from exp.signals import StopRequest  # noqa: E402
+from exp.terminal import outlast  # noqa: E402
 
 AHEAD_OF_LIMIT = (signal.SIGUSR1, signal.SIGUSR2)
 SECONDS_FOR_FOLDER = 120.0
@@ -26,6 +27,7 @@ def main(order: Path) -> int:
         order: written by `exp.sweep.slurm.engine`.
     """
     with StopRequest():  # from the first moment, until the run has its own
+        outlast()
         from omegaconf import OmegaConf
 
         from exp.sweep.child import Start, all_output_to, run
