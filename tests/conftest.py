@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import gzip
+import signal
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.jobs import Jobs
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; programs would begin with it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 

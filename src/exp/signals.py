@@ -1,22 +1,39 @@
-"""Ctrl-C and SIGTERM: the first one asks the run to stop, the second one stops it.
+"""Ctrl-C, SIGTERM and SIGHUP (a terminal that is lost) ask the run to stop; a person's impatience stops it at once.
 
-Under Slurm, SIGUSR1 and SIGUSR2 ask too (`sbatch --signal` sends one ahead of the time limit), and a second signal is
-not a person's impatience: one of each may come, and SIGKILL follows by itself.
+Impatience is a second Ctrl-C that comes at least a second after the first: one key press can reach a process twice,
+from the terminal and from the program that started it. Nothing else is: SIGTERM and SIGHUP come as often as a process
+group, its parent and a system that shuts down send them, and SIGKILL follows by itself where there is a limit. Under
+Slurm, SIGUSR1 and SIGUSR2 ask too (`sbatch --signal` sends one ahead of the time limit).
+
+What was ignored when the program began stays ignored, as `nohup` and a shell's background have it.
 """
 
 import os
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Self
 
+ASKING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # Windows has no SIGHUP
+STATUSES = tuple(128 + number for number in ASKING)
+"""Exit statuses of a program that was asked to stop, and did."""
+SECONDS_OF_ONE_KEY_PRESS = 1.0
+
+
+class Stopped(Exception):  # noqa: N818
+    """A signal has asked to stop, and long work was left between two of its parts."""
+
 
 class StopRequest:
-    """While entered, remembers the first SIGINT or SIGTERM; a second one ends the process at once."""
+    """While entered, remembers the first signal that asks to stop; an impatient one ends the process at once."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._in_slurm = "SLURM_JOB_ID" in os.environ
+        self._pressed: float | None = None
+        self._ignored: list[int] = []
 
     def __enter__(self) -> Self:
         """Install the handlers. Only a main thread can; elsewhere nothing is ever requested.
@@ -24,30 +41,45 @@ class StopRequest:
         What an outer one was asked before is asked of this one too.
         """
         self._previous = {}
+        self._outer = _current[-1] if _current else None
+        if self._outer is not None:
+            self.signal, self._pressed = self._outer.signal, self._outer._pressed
+        _current.append(self)
         if threading.current_thread() is threading.main_thread():
-            more = (signal.SIGUSR1, signal.SIGUSR2) if self._in_slurm else ()
-            for number in (signal.SIGINT, signal.SIGTERM, *more):
-                previous = self._previous[number] = signal.signal(number, self._remember)
-                outer = getattr(previous, "__self__", None)
-                if isinstance(outer, StopRequest) and self.signal is None:
-                    self.signal = outer.signal
+            more = (signal.SIGUSR1, signal.SIGUSR2) if "SLURM_JOB_ID" in os.environ else ()
+            asking = (*ASKING, *more)
+            self._ignored = [number for number in asking if signal.getsignal(number) is signal.SIG_IGN]
+            for number in (number for number in asking if number not in self._ignored):
+                self._previous[number] = signal.signal(number, self._remember)
         return self
 
     def insist(self) -> None:
         """Install the handlers once more, where other code may have put its own in their place."""
         for number in self._previous:
             signal.signal(number, self._remember)
+        for number in self._ignored:
+            signal.signal(number, signal.SIG_IGN)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Put the earlier handlers back."""
+        _current.remove(self)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
     def asked(self) -> bool:
         """Whether to stop now."""
         return self.signal is not None
+
+    def check(self) -> None:
+        """Leave long work, if it is time to stop.
+
+        Raises:
+            Stopped: it is.
+        """
+        if self.asked():
+            raise Stopped
 
     @property
     def exit_status(self) -> int:
@@ -57,5 +89,22 @@ class StopRequest:
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if self.signal is None:
             self.signal = number
-        elif not self._in_slurm or number == signal.SIGINT:
-            os._exit(128 + number)
+        if number == signal.SIGINT:
+            now = time.monotonic()
+            if self._pressed is not None and now - self._pressed >= SECONDS_OF_ONE_KEY_PRESS:
+                os._exit(128 + number)
+            self._pressed = now if self._pressed is None else self._pressed
+
+
+_current: list[StopRequest] = []
+"""Those that are entered, the innermost last."""
+
+
+def check_current() -> None:
+    """Leave long work, if the run that is under way was asked to stop. What is no part of a run is never left.
+
+    Raises:
+        Stopped: it was.
+    """
+    if _current:
+        _current[-1].check()

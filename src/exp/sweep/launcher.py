@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from exp.job import Ended, figure_for_sweeper
 from exp.lock import Lock
 from exp.outputs import is_completed
 from exp.signals import StopRequest
+from exp.sweep.before import Before
 from exp.sweep.engine import AtWork, Engine
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger
 from exp.sweep.plan import Job, Plan
@@ -93,12 +93,12 @@ class Sweep:
             entry = ledger.entries[running.job.name]
             entry.status, entry.attempts, entry.launched = self._engine.status, entry.attempts + 1, now()
             entry.seconds = entry.error = entry.result = entry.log = None
-            entry.slurm_job = running.slurm_job
+            entry.slurm_job, entry.before = running.slurm_job, running.before
             ledger.write()
 
         def on_end(running: AtWork, error: str | None) -> None:
             entry = ledger.entries[running.job.name]
-            entry.note_end(error, since=running.launched, stopped=running.stopped)
+            entry.note_end(error, stopped=running.stopped)
             entry.seconds = running.seconds
             entry.log = str(running.log) if running.log else None
             ledger.write()
@@ -108,7 +108,7 @@ class Sweep:
         with StopRequest() as stop:
             try:
                 if to_do:
-                    pool = self._engine.pool(n_jobs=ledger.n_jobs, stop=stop, launched=_launched(ledger))
+                    pool = self._engine.pool(n_jobs=ledger.n_jobs, stop=stop, before=_before(ledger))
                     pool.run(
                         to_do,
                         on_start=on_start,
@@ -148,13 +148,9 @@ def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:
         )
 
 
-def _launched(ledger: Ledger) -> dict[str, float]:
-    """When each job was last started."""
-    return {
-        name: datetime.fromisoformat(entry.launched).timestamp()
-        for name, entry in ledger.entries.items()
-        if entry.launched is not None
-    }
+def _before(ledger: Ledger) -> dict[str, Before]:
+    """What lay in each job's folder when it was last started."""
+    return {name: entry.before for name, entry in ledger.entries.items()}
 
 
 def _job_return(job: Job, entry: Entry) -> JobReturn:

@@ -10,6 +10,7 @@ from typing import Any
 from exp.errors import UserError
 from exp.files import write_atomically
 from exp.outputs import is_completed, read_json, read_results
+from exp.sweep.before import Before, has_new_results
 from exp.sweep.plan import Job
 
 NAME = "sweep.json"
@@ -43,19 +44,18 @@ class Entry:
     """Its number in Slurm."""
     log: str | None = None
     """What to read where `run.log` does not tell."""
+    before: Before = field(default_factory=Before)
+    """What lay in its folder when it was last started."""
 
-    def note_end(self, error: str | None, *, since: float = 0.0, stopped: bool = False) -> None:
+    def note_end(self, error: str | None, *, stopped: bool = False) -> None:
         """Take over what the run's folder says.
 
         Args:
             error: of a job that could not write down its end itself.
-            since: results older than this (`time.time()`) are those of an earlier attempt.
             stopped: it was asked to stop, perhaps before it could do so in good order.
         """
-        path = Path(self.folder) / "results.json"
-        results = read_results(path.parent)
-        if results and path.stat().st_mtime < since - 1:
-            results = {}
+        folder = Path(self.folder)
+        results = read_results(folder) if has_new_results(folder, self.before) else {}
         self.status = results.get("status") or ("interrupted" if stopped else "failed")
         self.error = results.get("error") or error
         self.result = None
@@ -136,7 +136,11 @@ def read_ledger(folder: Path) -> Ledger | None:
     try:
         content = json.loads(path.read_text())
         # A sweep that was moved has its jobs where it is now.
-        entries = {job["name"]: Entry(**{**job, "folder": str(folder / job["name"])}) for job in content.pop("jobs")}
+        entries = {job["name"]: _read(job, folder) for job in content.pop("jobs")}
         return Ledger(folder, entries=entries, **content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: is damaged; move it away, and the jobs are found by their folders") from error
+
+
+def _read(job: dict[str, Any], folder: Path) -> Entry:
+    return Entry(**{**job, "folder": str(folder / job["name"]), "before": Before(**job.get("before", {}))})

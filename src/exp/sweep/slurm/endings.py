@@ -3,6 +3,7 @@
 from pathlib import Path
 from signal import Signals
 
+from exp.sweep.before import Before, has_logged
 from exp.sweep.slurm.commands import Ending
 
 REASONS = {
@@ -39,17 +40,15 @@ def meaning(ending: Ending | None, minutes: int | None) -> str:
     return f"killed by {name}{', perhaps because memory ran out' if name == 'SIGKILL' else ''}"
 
 
-def log_beside(folder: Path, slurms: Path, *, since: float) -> Path | None:
-    """Slurm's own log, where the run in a folder has written none since a moment; None where it has.
+def log_beside(folder: Path, slurms: Path, *, since: Before) -> Path | None:
+    """Slurm's own log, where the run in a folder has written none since it was started; None where it has.
 
     Args:
         folder: of the run.
         slurms: where that log would be.
-        since: `time.time()`.
+        since: what lay in the folder then.
     """
-    log = folder / "run.log"
-    written = log.is_file() and log.stat().st_size and log.stat().st_mtime >= since - 1
-    return None if written or not slurms.is_file() else slurms
+    return None if has_logged(folder, since) or not slurms.is_file() else slurms
 
 
 def last_words(log: Path) -> str | None:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from exp.errors import UserError
 from exp.files import write_atomically
 from exp.signals import StopRequest
+from exp.sweep.before import Before
 from exp.sweep.engine import AtWork
 from exp.sweep.plan import Job
 from exp.sweep.slurm import commands
@@ -88,9 +89,9 @@ class Slurm:
             except commands.SlurmError as error:
                 raise UserError(f"{self._asked_for()}: Slurm refuses such a job ({error})") from error
 
-    def pool(self, *, n_jobs: int, stop: StopRequest, launched: Mapping[str, float]) -> SlurmPool:
+    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Before]) -> SlurmPool:
         """Of Slurm's jobs; those of an earlier command that are still there are taken over."""
-        return SlurmPool(self, n_jobs=n_jobs, stop=stop, launched=launched, time_limit=self._time)
+        return SlurmPool(self, n_jobs=n_jobs, stop=stop, before=before, time_limit=self._time)
 
     def announce(self, *, n_jobs: int, threads: int) -> str:
         """For the person."""

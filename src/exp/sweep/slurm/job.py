@@ -38,7 +38,7 @@ def main(order: Path) -> int:
         sys.argv[:] = list(loaded.command)
         sys.path.insert(0, loaded.import_from)
         _wait_for(folder)
-        status = run(Start(_as_hydra_has_it(loaded.config), folder, time.time()), STARTED)
+        status = run(Start(_as_hydra_has_it(loaded.config), folder, STARTED))
         return _again(folder, status) if status in [128 + number for number in AHEAD_OF_LIMIT] else status
 
 
