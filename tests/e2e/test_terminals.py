@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,3 +76,18 @@ def test_a_sweep_goes_on_without_its_terminal(tmp_path, kind):
     assert process.wait(120) == 0
     assert set(statuses(tmp_path / "s").values()) == {"completed"}
     assert {job["attempts"] for job in ledger(tmp_path / "s").values()} == {1}
+
+
+@pytest.mark.skipif(shutil.which("setsid") is None, reason="needs setsid")
+def test_a_terminal_that_is_lost(tmp_path):
+    """As when a connection breaks: the system sends SIGHUP, and nothing can be written any more."""
+    here, there = pty.openpty()
+    command = ["setsid", "--ctty", *PROGRAM, *ENDLESS]
+    process = subprocess.Popen(command, cwd=tmp_path, stdin=there, stdout=there, stderr=there)
+    os.close(there)
+    wait_for(lambda: has_saved(tmp_path / "run"))
+    os.close(here)
+    assert process.wait(60) == 129
+    done = results(tmp_path / "run")
+    assert done["status"] == "interrupted"
+    assert (tmp_path / f"{done['checkpoint']}.json").exists()
