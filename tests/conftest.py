@@ -40,16 +40,17 @@ def jobs() -> Iterator[Jobs]:
 @pytest.fixture(scope="session")
 def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of IDX files: MNIST's first 4,000 training and 1,003 test pictures (which few batch sizes divide)."""
-    return _cut_mnist(tmp_path_factory.mktemp("small_mnist"), train=4000, test=1003)
+    return cut_mnist(tmp_path_factory.mktemp("small_mnist"), train=4000, test=1003)
 
 
 @pytest.fixture(scope="session")
 def quick_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of IDX files: all training pictures of MNIST, and the first 1,003 test pictures."""
-    return _cut_mnist(tmp_path_factory.mktemp("quick_mnist"), train=60_000, test=1003)
+    return cut_mnist(tmp_path_factory.mktemp("quick_mnist"), train=60_000, test=1003)
 
 
-def _cut_mnist(folder: Path, *, train: int, test: int) -> Path:
+def cut_mnist(folder: Path, *, train: int, test: int) -> Path:
+    """The first pictures of MNIST as IDX files in a folder; returns the folder."""
     bundled = resources.files("exp.data") / "mnist_idx"
     for part, size in (("train", train), ("t10k", test)):
         for kind, header, item in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):

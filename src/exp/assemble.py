@@ -13,6 +13,7 @@ from exp.config.targets import locate, nested_targets
 from exp.data import Feed, Order, Splits, Transforms
 from exp.data.transforms import pixel_bytes
 from exp.errors import UserError
+from exp.signals import leaving_long_work
 from exp.team import Team
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
 
     Raises:
         UserError: the configuration asks for what is not possible here.
+        Stopped: a signal came while data was loaded.
     """
     import keras
 
@@ -110,7 +112,8 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
     _check_replicas(config, devices.replicas)
     if team:
         team.wait_for_chief()  # which may have to download, or to draw, what is then there for all
-    splits, order, transforms = load_data(config)
+    with leaving_long_work(team is None or team.is_chief):
+        splits, order, transforms = load_data(config)
     if team:
         team.chief_done()
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch

@@ -102,12 +102,13 @@ class Display:
             self._progress.stop()
             self._progress = None
 
-    def closing(self, results: Mapping[str, Any], folder: str) -> None:
-        """The closing table, and what to do next."""
-        table = Table(title=f"{results['mode']}: {results['status']}", title_justify="left", show_header=False)
-        for name, value in _figures(results):
-            table.add_row(name, value)
-        self._console.print(table)
+    def closing(self, results: Mapping[str, Any], folder: str, *, begun: bool = True) -> None:
+        """The closing table, if the run had begun, and what to do next."""
+        if begun:
+            table = Table(title=f"{results['mode']}: {results['status']}", title_justify="left", show_header=False)
+            for name, value in _figures(results):
+                table.add_row(name, value)
+            self._console.print(table)
         for line in _next_commands(results, folder):
             self.say(line)
 
@@ -160,7 +161,9 @@ def _program(name: str) -> str:
 def _next_commands(results: Mapping[str, Any], folder: str) -> list[str]:
     python = f"{_program('python')} run.py"
     lines = [f"run folder: {folder}"]
-    if results["status"] == "interrupted":
+    if results["status"] == "interrupted" and results["mode"] == "test":
+        lines.append("go on:       the same command again")
+    elif results["status"] == "interrupted":
         lines.append(f"go on:       {python} resume={folder}")
     elif results["status"] == "completed" and results["mode"] == "train":
         lines.append(f"test again:  {python} mode=test run={folder}")

@@ -1,4 +1,4 @@
-"""Progress of long work before training begins: a bar on a terminal, a line now and then elsewhere."""
+"""Long work before training begins: a bar on a terminal, a line now and then elsewhere; left where a signal asks."""
 
 import logging
 import time
@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from exp.plain_console import PlainConsole
 from exp.plain_console import console as stdout
+from exp.signals import check_current
 
 log = logging.getLogger("exp")
 
@@ -21,7 +22,11 @@ def track(items: Iterable[Item], *, total: int, what: str, console: PlainConsole
     """Hand items on, and show how many of `total` are through.
 
     Work that is over within `SECONDS_BETWEEN_LINES` says nothing where there is no terminal.
+
+    Raises:
+        Stopped: the run that is under way was asked to stop.
     """
+    check_current()
     console = console or stdout()
     if console.is_terminal:
         columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -29,11 +34,13 @@ def track(items: Iterable[Item], *, total: int, what: str, console: PlainConsole
             task = progress.add_task(what, total=total)
             for item in items:
                 yield item
+                check_current()
                 progress.advance(task)
         return
     started = last_line = time.monotonic()
     for done, item in enumerate(items, 1):
         yield item
+        check_current()
         now = time.monotonic()
         if now - last_line >= SECONDS_BETWEEN_LINES:
             last_line = now

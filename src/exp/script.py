@@ -47,7 +47,7 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:
-    """Parse the command line, do the work, and return the exit status: 0, or 2 for a user's mistake."""
+    """Parse the command line, do the work, and return the exit status: 0, 2 for a user's mistake, 130 after Ctrl-C."""
     outlast()
     arguments = parser.parse_args(sys.argv[1:])
     try:
@@ -55,4 +55,6 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
             main(arguments)
     except UserError as error:
         return refuse(str(error))
+    except KeyboardInterrupt:
+        return 130
     return 0

@@ -12,6 +12,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -23,8 +25,8 @@ STATUSES = tuple(128 + number for number in ASKING)
 SECONDS_OF_ONE_KEY_PRESS = 1.0
 
 
-class Stopped(Exception):  # noqa: N818
-    """A signal has asked to stop, and long work was left between two of its parts."""
+class Stopped(BaseException):
+    """A signal has asked to stop, and long work was left. No error: what mends errors must not take it for one."""
 
 
 class StopRequest:
@@ -32,7 +34,10 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.leaves = True
+        """Whether a signal has long work left, by `check_current` and `left_at_once`."""
         self._pressed: float | None = None
+        self._at_once = False
         self._ignored: list[int] = []
 
     def __enter__(self) -> Self:
@@ -81,19 +86,39 @@ class StopRequest:
         if self.asked():
             raise Stopped
 
+    def ask(self, number: int) -> None:
+        """Ask to stop, as if this signal had come."""
+        self.signal = number if self.signal is None else self.signal
+
     @property
     def exit_status(self) -> int:
         """128 and the number of the signal, as shells count; 0 if there was none."""
         return 0 if self.signal is None else 128 + self.signal
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is None:
-            self.signal = number
+        self.ask(number)
         if number == signal.SIGINT:
             now = time.monotonic()
             if self._pressed is not None and now - self._pressed >= SECONDS_OF_ONE_KEY_PRESS:
                 os._exit(128 + number)
             self._pressed = now if self._pressed is None else self._pressed
+        if self._at_once:
+            self._at_once = False
+            raise Stopped
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """For work of others' code, which asks nobody: it is left wherever it is.
+
+        Raises:
+            Stopped: it was.
+        """
+        self.check()
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
 
 
 _current: list[StopRequest] = []
@@ -101,10 +126,29 @@ _current: list[StopRequest] = []
 
 
 def check_current() -> None:
-    """Leave long work, if the run that is under way was asked to stop. What is no part of a run is never left.
+    """Leave long work, if the run that is under way was asked to stop, and leaves such work.
 
     Raises:
         Stopped: it was.
     """
-    if _current:
+    if _current and _current[-1].leaves:
         _current[-1].check()
+
+
+@contextmanager
+def leaving_long_work(leaves: bool) -> Iterator[None]:
+    """Whether the run that is under way leaves long work: not where other processes rely on its being done."""
+    request = _current[-1] if _current else None
+    if request is None:
+        yield
+        return
+    before, request.leaves = request.leaves, leaves
+    try:
+        yield
+    finally:
+        request.leaves = before
+
+
+def left_at_once() -> AbstractContextManager[None]:
+    """While entered, a signal to the run that is under way leaves the work wherever it is, by `Stopped`."""
+    return _current[-1].at_once() if _current and _current[-1].leaves else nullcontext()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exp.checkpoint.bundle import files_of
 from exp.errors import UserError
+from exp.files import write_atomically
 
 WORTH_THREADS = 8 * 2**20
 """Bytes."""
@@ -106,6 +107,19 @@ def read_record(prefix: Path) -> Record:
     except ValidationError as error:
         raise CheckpointError(f"{path}: is damaged, it is not the record of a checkpoint") from error
     _compare_files(prefix, record)
+    return record
+
+
+def amend_record(prefix: Path, metrics: Mapping[str, float]) -> Record:
+    """Add figures to the record of a checkpoint; returns the new one.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be believed.
+        OSError: the record cannot be written.
+    """
+    record = read_record(prefix)
+    record = record.model_copy(update={"metrics": {**record.metrics, **metrics}})
+    write_atomically(record_path(prefix), record.text())
     return record
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from exp.data.base import Splits, array_part, fingerprint_of
 from exp.errors import UserError
+from exp.signals import left_at_once
 
 TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -122,7 +123,8 @@ def _read_tfds(dir: str | None) -> tuple[Arrays, Arrays]:
 
     ways_out = "give the folder of a prepared set as data.dir, or take data.source=bundled"
     try:
-        train, test = tfds.load("mnist", split=["train", "test"], data_dir=dir, batch_size=-1, as_supervised=True)
+        with left_at_once():
+            train, test = tfds.load("mnist", split=["train", "test"], data_dir=dir, batch_size=-1, as_supervised=True)
     except Exception as error:  # TFDS raises many kinds: no network, no space, a broken record
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"data.source=tfds: TensorFlow Datasets cannot give mnist ({line}); {ways_out}") from error

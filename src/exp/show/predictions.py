@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from exp.data import Splits
 from exp.show.grid import RIGHT, WRONG, Image, Row, draw_grid
+from exp.signals import check_current
 
 SHOWN = 32
 
@@ -45,9 +46,13 @@ def predict(dataset: Any, logits_of: Callable[[Any], npt.NDArray[Any]]) -> Predi
     Args:
         dataset: as `exp.data.test_dataset` makes it.
         logits_of: maps (n, height, width, channels) pictures to (n, classes) logits.
+
+    Raises:
+        Stopped: the run that is under way was asked to stop.
     """
     labels, logits = [], []
     for pictures, batch_labels in dataset:
+        check_current()
         for step in range(batch_labels.shape[0]):
             meant = batch_labels[step].numpy() >= 0
             labels.append(batch_labels[step].numpy()[meant])

@@ -26,7 +26,7 @@ def main(order: Path) -> int:
     Args:
         order: written by `exp.sweep.slurm.engine`.
     """
-    with StopRequest():  # from the first moment, until the run has its own
+    with StopRequest() as stop:  # from the first moment, until the run has its own
         outlast()
         from omegaconf import OmegaConf
 
@@ -37,7 +37,9 @@ def main(order: Path) -> int:
         all_output_to(folder / "run.log")
         sys.argv[:] = list(loaded.command)
         sys.path.insert(0, loaded.import_from)
-        _wait_for(folder)
+        _wait_for(folder, stop)
+        if stop.asked():
+            return stop.exit_status
         status = run(Start(_as_hydra_has_it(loaded.config), folder, STARTED))
         return _again(folder, status) if status in [128 + number for number in AHEAD_OF_LIMIT] else status
 
@@ -55,12 +57,12 @@ def _as_hydra_has_it(config: Any) -> Any:
     return config
 
 
-def _wait_for(folder: Path) -> None:
+def _wait_for(folder: Path, stop: StopRequest) -> None:
     """For a process of an earlier stretch, or of another sweep, that still holds the folder."""
     from exp.lock import is_locked
 
     end = time.monotonic() + SECONDS_FOR_FOLDER
-    while is_locked(folder / ".lock") and time.monotonic() < end:
+    while is_locked(folder / ".lock") and time.monotonic() < end and not stop.asked():
         time.sleep(0.2)
 
 
