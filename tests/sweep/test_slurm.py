@@ -202,10 +202,13 @@ def test_slurms_log_is_named_where_the_run_has_none_of_its_own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("earlier", "nowhere"), [([], False), ([5], False), ([5, 5], True), ([4, 5], False), ([5, None], False)]
+    ("steps", "nowhere"),
+    [([5], False), ([5, 5, 5], True), ([4, 5, 5], False), ([None, None, None], True), ([0, 5, 5, 5], True)],
 )
-def test_a_job_that_gets_nowhere_in_three_stretches_stops_asking(tmp_path, earlier, nowhere):
-    (tmp_path / "results.json").write_text('{"status": "interrupted", "step": 5}')
-    previous = [{"results": {} if step is None else {"step": step}} for step in earlier]
-    (tmp_path / "manifest.json").write_text(json.dumps({"previous": previous}))
-    assert _gets_nowhere(tmp_path) is nowhere
+def test_a_job_that_gets_nowhere_in_three_stretches_stops_asking(tmp_path, steps, nowhere):
+    """Also where no stretch gets as far as training, and so none has any results."""
+    for step in steps:
+        if step is not None:
+            (tmp_path / "results.json").write_text(json.dumps({"status": "interrupted", "step": step}))
+        last = _gets_nowhere(tmp_path / "a.stretches.json", tmp_path)
+    assert last is nowhere

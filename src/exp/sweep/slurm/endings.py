@@ -51,6 +51,11 @@ def log_beside(folder: Path, slurms: Path, *, since: Before) -> Path | None:
     return None if has_logged(folder, since) or not slurms.is_file() else slurms
 
 
+def stretches(order: Path) -> Path:
+    """The file with the steps at which the last stretches of a job ended."""
+    return order.with_suffix(".stretches.json")
+
+
 def last_words(log: Path) -> str | None:
     """The last line of a log that is not indented: there an interpreter that fails names the error."""
     try:

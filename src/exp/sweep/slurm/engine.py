@@ -19,6 +19,7 @@ from exp.sweep.before import Before
 from exp.sweep.engine import AtWork
 from exp.sweep.plan import Job
 from exp.sweep.slurm import commands
+from exp.sweep.slurm.endings import stretches
 from exp.sweep.slurm.pool import SlurmPool
 
 FOLDER = ".slurm"
@@ -121,6 +122,7 @@ class Slurm:
             "config": job.composed,
         }
         path = self._folder / f"{job.name}.yaml"
+        stretches(path).unlink(missing_ok=True)  # of an earlier command, perhaps with another time limit
         write_atomically(path, OmegaConf.to_yaml(OmegaConf.create(order)))
         script = self.script(job)
         command = shlex.join([sys.executable, "-u", "-m", "exp.sweep.slurm.job", str(path)])

@@ -3,6 +3,8 @@
 Started again by Slurm, after a preemption, a requeue or its time limit, it goes on with the run in its folder.
 """
 
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -38,10 +40,8 @@ def main(order: Path) -> int:
         sys.argv[:] = list(loaded.command)
         sys.path.insert(0, loaded.import_from)
         _wait_for(folder, stop)
-        if stop.asked():
-            return stop.exit_status
-        status = run(Start(_as_hydra_has_it(loaded.config), folder, STARTED))
-        return _again(folder, status) if status in [128 + number for number in AHEAD_OF_LIMIT] else status
+        status = stop.exit_status or run(Start(_as_hydra_has_it(loaded.config), folder, STARTED))
+        return _again(order, folder, status) if status in [128 + number for number in AHEAD_OF_LIMIT] else status
 
 
 def _as_hydra_has_it(config: Any) -> Any:
@@ -66,12 +66,13 @@ def _wait_for(folder: Path, stop: StopRequest) -> None:
         time.sleep(0.2)
 
 
-def _again(folder: Path, status: int) -> int:
+def _again(order: Path, folder: Path, status: int) -> int:
     """The run has saved ahead of its time limit: have Slurm start the job again, to go on."""
     from exp.sweep.report import Reporter
     from exp.sweep.slurm.commands import SlurmError, requeue
+    from exp.sweep.slurm.endings import stretches
 
-    if _gets_nowhere(folder):
+    if _gets_nowhere(stretches(order), folder):
         Reporter(folder).mistake(
             "three times not a single step was done before the time limit; hydra.launcher.time must be longer, or "
             "hydra.launcher.signal_seconds shorter"
@@ -84,12 +85,16 @@ def _again(folder: Path, status: int) -> int:
     return status
 
 
-def _gets_nowhere(folder: Path) -> bool:
-    """Whether this stretch and the two before it ended at the same step."""
-    from exp.outputs import read_json, read_results
+def _gets_nowhere(ended_at: Path, folder: Path) -> bool:
+    """Whether this stretch and the two before it ended at the same step; one that ends before training is one too."""
+    from exp.outputs import read_results
 
-    earlier = read_json(folder / "manifest.json").get("previous", [])[-2:]
-    steps = [read_results(folder).get("step"), *((one.get("results") or {}).get("step") for one in earlier)]
+    earlier = []
+    with contextlib.suppress(OSError, ValueError):
+        earlier = list(json.loads(ended_at.read_text()))
+    steps = [*earlier, read_results(folder).get("step")][-3:]
+    with contextlib.suppress(OSError):
+        ended_at.write_text(json.dumps(steps))
     return len(steps) == 3 and len(set(steps)) == 1
 
 
