@@ -64,3 +64,9 @@ def test_an_interrupted_run_says_how_to_go_on():
     shown.closing(empty_results("train") | {"status": "interrupted", "replicas": 1}, "outputs/day/run")
     assert "run.py resume=outputs/day/run" in text.getvalue()
     assert "1 replica)" in text.getvalue()
+
+
+def test_a_run_that_failed_before_its_devices_were_known_says_nothing_of_them():
+    shown, text = display(terminal=False)
+    shown.closing(empty_results("train") | {"status": "failed", "error": "no such thing"}, "outputs/day/run")
+    assert "0 (0 examples)" in text.getvalue()

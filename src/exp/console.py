@@ -19,6 +19,7 @@ from exp.config.flat import flat
 from exp.plain_console import PlainConsole
 from exp.plain_console import console as stdout
 from exp.verdict import WHAT
+from exp.words import counted
 
 log = logging.getLogger("exp")
 
@@ -121,12 +122,11 @@ def _written(node: Mapping[str, Any]) -> str:
     )
 
 
-def _replicas(results: Mapping[str, Any]) -> str:
-    return f"{results['replicas']} replica{'' if results['replicas'] == 1 else 's'}"
-
-
 def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = [("steps", f"{results['step']} ({results['examples']} examples, {_replicas(results)})")]
+    replicas = (
+        f", {counted(results['replicas'], 'replica')}" if results["replicas"] else ""
+    )  # not known of all failures
+    rows = [("steps", f"{results['step']} ({counted(results['examples'], 'example')}{replicas})")]
     if results["error"] is not None:
         rows.append(("error", results["error"]))
         rows.append(("last good checkpoint", results["checkpoint"] or "none"))
@@ -135,7 +135,7 @@ def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     if results["test"]["accuracy"] is not None:
         test = results["test"]
         rows.append(("test loss", f"{test['loss']:.4f}"))
-        rows.append(("test accuracy", f"{test['accuracy']:.2%} of {test['examples']} examples"))
+        rows.append(("test accuracy", f"{test['accuracy']:.2%} of {counted(test['examples'], 'example')}"))
     if results["examples_per_second"] is not None:
         rows.append(("speed", f"{results['examples_per_second']:.0f} examples/s"))
     seconds = {name: value for name, value in results["seconds"].items() if value is not None}

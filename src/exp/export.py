@@ -15,6 +15,7 @@ from exp.outputs import new_folder
 from exp.request import stored_config
 from exp.script import run_script
 from exp.startup import import_tensorflow
+from exp.words import counted
 
 DESCRIPTION = """Export the model of a run: its newest checkpoint, verified, or the one that --checkpoint names.
 
@@ -76,7 +77,10 @@ def _export(arguments: argparse.Namespace) -> None:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    print(f"{target}/saved_model: {len(raw)} test pictures gave the run's logits (largest difference {worst:.1e})")
+    print(
+        f"{target}/saved_model: {counted(len(raw), 'test picture')} gave the run's logits "
+        f"(largest difference {worst:.1e})"
+    )
     print(reason or f"{target}/model.keras: was loaded again, and gave the same")
 
 

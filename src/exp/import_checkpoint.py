@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from exp.outputs import RunFolder, config_hash, new_folder
 from exp.script import composed_tree, run_script
 from exp.startup import import_tensorflow
+from exp.words import counted
 
 DESCRIPTION = """Import the weights of a checkpoint that TensorFlow 2.0 to 2.15 wrote, with Keras 2's names of objects.
 
@@ -63,7 +64,8 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     for named, key in pairs:
         print(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")
     print(
-        f"{len(pairs)} variables imported, each compared with its SHA-256; left: {', '.join(found.left) or 'nothing'}"
+        f"{counted(len(pairs), 'variable')} imported, each compared with its SHA-256; left: "
+        f"{', '.join(found.left) or 'nothing'}"
     )
     print(f"test it:   python run.py mode=test run={folder}")
     print(f"train on:  python run.py resume={folder}")

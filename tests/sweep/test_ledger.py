@@ -87,7 +87,7 @@ def test_another_configuration_is_refused(tmp_path):
     written = ledger(tmp_path)
     written.add([job(tmp_path, "1"), job(tmp_path, "2")])
     before = (tmp_path / "sweep.json").read_text()
-    with pytest.raises(UserError, match=r"was begun with another configuration \(of 1 jobs, such as 2\)"):
+    with pytest.raises(UserError, match=r"was begun with another configuration \(of 1 job, such as 2\)"):
         written.add([job(tmp_path, "1"), job(tmp_path, "2", digest="b"), job(tmp_path, "3")])
     assert (tmp_path / "sweep.json").read_text() == before
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from exp.checkpoint.bundle import files_of
 from exp.errors import UserError
 from exp.files import write_atomically
+from exp.words import counted
 
 WORTH_THREADS = 8 * 2**20
 """Bytes."""
@@ -133,7 +134,7 @@ def _compare_files(prefix: Path, record: Record) -> None:
             raise CheckpointError(f"{path}: is not a file of this checkpoint")
         size, expected = path.stat().st_size, record.files[name]
         if size != expected.size:
-            raise CheckpointError(f"{path}: is damaged, it has {size} bytes instead of {expected.size}")
+            raise CheckpointError(f"{path}: is damaged, it has {counted(size, 'byte')} instead of {expected.size}")
         if file_digest(path) != expected.sha256:
             raise CheckpointError(f"{path}: is damaged, its SHA-256 is not that of the file that was saved")
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from exp.data import Splits
 from exp.show.grid import RIGHT, WRONG, Image, Row, draw_grid
 from exp.signals import check_current
+from exp.words import counted
 
 SHOWN = 32
 
@@ -77,5 +78,5 @@ def predictions_grid(splits: Splits, predictions: Predictions) -> Image:
         captions.append(f"{names[label]} {share}" if guess == label else f"{names[label]} as {names[guess]} {share}")
         colours.append(RIGHT if guess == label else WRONG)
     wrong = int((predictions.predicted != predictions.labels).sum())
-    title = f"{wrong} mistakes in {len(predictions.labels)} test pictures, the worst first"
+    title = f"{counted(wrong, 'mistake')} in {counted(len(predictions.labels), 'test picture')}, the worst first"
     return draw_grid([Row(title, pictures.numpy(), captions, colours)], columns=8, side=128)

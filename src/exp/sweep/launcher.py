@@ -19,6 +19,7 @@ from exp.sweep.engine import AtWork, Engine
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger
 from exp.sweep.plan import Job, Plan
 from exp.sweep.watch import Watch
+from exp.words import counted
 
 
 class Sweep:
@@ -85,7 +86,7 @@ class Sweep:
             done = f", {len(jobs) - len(to_do)} done before" if len(to_do) < len(jobs) else ""
             watch.say(f"sweep: {self._folder}")
             watch.say(
-                f"{len(jobs)} jobs{done}; "
+                f"{counted(len(jobs), 'job')}{done}; "
                 f"{self._engine.announce(n_jobs=min(ledger.n_jobs, len(jobs)), threads=ledger.threads)}"
             )
 

@@ -12,6 +12,7 @@ from exp.files import write_atomically
 from exp.outputs import is_completed, read_json, read_results
 from exp.sweep.before import Before, has_new_results
 from exp.sweep.plan import Job
+from exp.words import counted
 
 NAME = "sweep.json"
 
@@ -97,8 +98,8 @@ class Ledger:
                 changed.append(job.name)
         if changed:
             raise UserError(
-                f"hydra.sweep.dir={self.folder}: was begun with another configuration (of {len(changed)} jobs, such as "
-                f"{changed[0]}); take another folder"
+                f"hydra.sweep.dir={self.folder}: was begun with another configuration (of "
+                f"{counted(len(changed), 'job')}, such as {changed[0]}); take another folder"
             )
         self.entries = entries
         self.write()

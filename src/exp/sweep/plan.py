@@ -18,6 +18,7 @@ from exp.cli_errors import explain
 from exp.errors import UserError
 from exp.outputs import config_hash
 from exp.request import check
+from exp.words import counted
 
 LONGEST_NAME = 80
 _GROUP = re.compile(r"^[+]*[a-z_/]+$")
@@ -78,7 +79,7 @@ class Plan:
         for line, of_jobs in wrong.items():
             everywhere = len(of_jobs) == len(overrides)
             lines += [line] if everywhere else [f"{of_job}: {line}" for of_job in of_jobs]
-        count = f"{len(overrides) - len(jobs)} of {len(overrides)} jobs cannot be, and none was started"
+        count = f"{len(overrides) - len(jobs)} of {counted(len(overrides), 'job')} cannot be, and none was started"
         raise UserError("\n".join(lines if len(overrides) == 1 else [*lines, count]))
 
     def job(self, overrides: Sequence[str], number: int) -> Job:

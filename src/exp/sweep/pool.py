@@ -24,6 +24,7 @@ from exp.sweep import report
 from exp.sweep.before import Before, before
 from exp.sweep.child import Start, work
 from exp.sweep.plan import Job
+from exp.words import counted
 
 GRACE_SECONDS = 60.0
 """That a job has for its last checkpoint, once it is asked to stop."""
@@ -171,7 +172,7 @@ class Pool:
         """What a job's end means where its folder does not say it."""
         status = running.status()
         if running.timed_out:
-            return f"stopped after hydra.launcher.timeout={self._timeout:g} seconds"
+            return f"stopped after hydra.launcher.timeout={counted(self._timeout or 0, 'second')}"
         mistake = report.read_report(running.job.folder).error
         if status == 2 and mistake:
             return " ".join(line.strip() for line in mistake.splitlines()[:2])

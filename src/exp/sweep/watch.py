@@ -13,6 +13,7 @@ from exp.plain_console import console as stdout
 from exp.sweep.engine import AtWork
 from exp.sweep.ledger import Entry
 from exp.sweep.report import Report, read_report
+from exp.words import counted
 
 SECONDS_BETWEEN_LINES = 5.0
 MOST_SHOWN = 12
@@ -92,7 +93,7 @@ class Watch:
         (self._console if self._console.is_terminal else PlainConsole(width=200)).print(table)
         completed = sum(entry.status == "completed" for entry in entries)
         before = f" ({done_before} of them before)" if done_before else ""
-        self.say(f"{completed} of {len(entries)} jobs completed{before}")
+        self.say(f"{completed} of {counted(len(entries), 'job')} completed{before}")
         for entry in entries:
             if entry.status not in ("completed", "waiting", "submitted"):
                 log = entry.log or Path(entry.folder) / "run.log"
@@ -100,7 +101,7 @@ class Watch:
 
     def _summary(self, running: Sequence[AtWork], reports: Mapping[str, Report], pending: Sequence[AtWork]) -> str:
         failed = sum(entry.status != "completed" for entry in self._ended)
-        parts = [f"{len(self._ended)}/{self._total} jobs done", f"{len(running)} running"]
+        parts = [f"{len(self._ended)}/{counted(self._total, 'job')} done", f"{len(running)} running"]
         if pending:
             reasons = ", ".join(sorted({one.pending for one in pending if one.pending}))
             parts.append(f"{len(pending)} pending{f' ({reasons})' if reasons else ''}")

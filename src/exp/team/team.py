@@ -15,6 +15,7 @@ from exp.cluster import Cluster
 from exp.errors import WorkerLost
 from exp.signals import Stopped
 from exp.team.channel import Channel
+from exp.words import counted
 
 log = logging.getLogger("exp")
 
@@ -193,7 +194,7 @@ class Team:
                     break
                 self._hear(index, message)
         except TimeoutError:
-            reason = f"was not heard from for {self._silence:.0f} seconds"
+            reason = f"was not heard from for {counted(round(self._silence), 'second')}"
         except (OSError, ValueError, KeyError):
             pass
         if index not in self._ended and not self._over.is_set():

@@ -5,6 +5,7 @@ from signal import Signals
 
 from exp.sweep.before import Before, has_logged
 from exp.sweep.slurm.commands import Ending
+from exp.words import counted
 
 REASONS = {
     "CANCELLED": "cancelled in Slurm",
@@ -26,7 +27,7 @@ def meaning(ending: Ending | None, minutes: int | None) -> str:
     if ending is None:
         return "ended, and Slurm does not know how"
     if ending.state == "TIMEOUT":
-        limit = f" of {minutes} minutes" if minutes else ""
+        limit = f" of {counted(minutes, 'minute')}" if minutes else ""
         return (
             f"stopped at the time limit{limit}, before it had saved; hydra.launcher.signal_seconds gives it more time "
             "for that"

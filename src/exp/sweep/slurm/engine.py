@@ -21,6 +21,7 @@ from exp.sweep.plan import Job
 from exp.sweep.slurm import commands
 from exp.sweep.slurm.endings import stretches
 from exp.sweep.slurm.pool import SlurmPool
+from exp.words import counted
 
 FOLDER = ".slurm"
 """In the sweep's: batch scripts, what they are to do, and what Slurm says about their jobs."""
@@ -103,8 +104,9 @@ class Slurm:
         numbers = [one.slurm_job for one in running if one.slurm_job]
         if not numbers:
             return []
+        them = "it" if len(numbers) == 1 else "them"
         return [
-            f"Slurm goes on with {len(numbers)} jobs. The same command watches them again.",
+            f"Slurm goes on with {counted(len(numbers), 'job')}. The same command watches {them} again.",
             f"cancel:      scancel {' '.join(numbers)}",
         ]
 
