@@ -18,8 +18,17 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def track(items: Iterable[Item], *, total: int, what: str, console: PlainConsole | None = None) -> Iterator[Item]:
+def track(
+    items: Iterable[Item], *, total: int, what: str, console: PlainConsole | None = None, logged: bool = True
+) -> Iterator[Item]:
     """Hand items on, and show how many of `total` are through.
+
+    Args:
+        items: the work, item by item.
+        total: how many there are.
+        what: is done.
+        console: where to show it; stdout if there is none.
+        logged: whether lines go to the log too; where there is none of a run, Hydra would show them once more.
 
     Work that is over within `SECONDS_BETWEEN_LINES` says nothing where there is no terminal.
 
@@ -45,5 +54,6 @@ def track(items: Iterable[Item], *, total: int, what: str, console: PlainConsole
         if now - last_line >= SECONDS_BETWEEN_LINES:
             last_line = now
             line = f"{what}: {done} of {total}, {(total - done) * (now - started) / done:.0f} s left"
-            log.info(line)
+            if logged:
+                log.info(line)
             console.print(line)

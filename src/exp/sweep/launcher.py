@@ -74,17 +74,19 @@ class Sweep:
             self._engine.check()
         ledger.n_jobs = n_jobs
         ledger.add(jobs)
-        # Values given twice, or asked for twice by a search, are one job.
-        stop = self._run(list({job.name: job for job in jobs}.values()), ledger)
+        stop = self._run(list({job.name: job for job in jobs}.values()), ledger, repeated=_repeated(overrides, jobs))
         return self._returns(jobs, ledger, stop)
 
-    def _run(self, jobs: Sequence[Job], ledger: Ledger) -> StopRequest:
+    def _run(self, jobs: Sequence[Job], ledger: Ledger, *, repeated: Sequence[Sequence[str]]) -> StopRequest:
         to_do = [job for job in jobs if not ledger.is_done(job)]
         ledger.write()
         watch = Watch(total=len(to_do), n_jobs=ledger.n_jobs)
         if not self._searching:
             done = f", {len(jobs) - len(to_do)} done before" if len(to_do) < len(jobs) else ""
             watch.say(f"sweep: {self._folder}")
+            if repeated:
+                given = counted(len(repeated), "combination is", "combinations are")
+                watch.say(f"{given} given once more, such as {' '.join(repeated[0])}: one job each")
             watch.say(
                 f"{counted(len(jobs), 'job')}{done}; "
                 f"{self._engine.announce(n_jobs=min(ledger.n_jobs, len(jobs)), threads=ledger.threads)}"
@@ -133,6 +135,15 @@ class Sweep:
         if not self._searching and any(entry.status != "completed" for entry in entries):
             raise JobsFailed
         return [_job_return(job, entry) for job, entry in zip(jobs, entries, strict=True)]
+
+
+def _repeated(overrides: Sequence[Sequence[str]], jobs: Sequence[Job]) -> list[Sequence[str]]:
+    """The combinations that ask for the job of an earlier one."""
+    found, known = [], set()
+    for of_job, job in zip(overrides, jobs, strict=True):
+        found += [of_job] if job.name in known else []
+        known.add(job.name)
+    return found
 
 
 def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:

@@ -17,7 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from exp.cli_errors import explain
 from exp.errors import UserError
 from exp.outputs import config_hash
+from exp.progress import track
 from exp.request import check
+from exp.sweep.compose import Composer
 from exp.words import counted
 
 LONGEST_NAME = 80
@@ -37,6 +39,11 @@ class Job:
     config_hash: str
     folder: Path
 
+    @property
+    def asked_for(self) -> tuple[str, ...]:
+        """What makes a job the same as another, however its values are written (`1e-5`, `0.00001`)."""
+        return self.config_hash, str(self.composed.get("run"))
+
 
 class Plan:
     """Makes jobs from overrides."""
@@ -50,7 +57,8 @@ class Plan:
             threads: what each job gets, where `device.threads` is not set.
             n_jobs: how many will run side by side.
         """
-        self._master, self._loader, self._threads, self._n_jobs = master, config_loader, threads, n_jobs
+        self._master, self._threads, self._n_jobs = master, threads, n_jobs
+        self._composer = Composer(master, config_loader)
         self._parser = OverridesParser.create()
         given = self._parser.parse_overrides(list(master.hydra.overrides.task))
         self.fixed = sorted(str(override.input_line) for override in given if not override.is_sweep_override())
@@ -60,27 +68,32 @@ class Plan:
         self._conf = next(Path(source.path) for source in sources if source.provider == "main")
 
     def jobs(self, overrides: Sequence[Sequence[str]], *, first: int) -> list[Job]:
-        """The jobs for lists of overrides, numbered from `first`.
+        """The job for each list of overrides, numbered from `first`. Lists that ask for the same have the same job.
 
         Raises:
             UserError: with a line for each job that cannot be; none of them shall start then.
         """
-        jobs: list[Job] = []
+        distinct = list(dict.fromkeys(map(tuple, overrides)))
+        jobs: dict[tuple[str, ...], Job] = {}
+        same: dict[tuple[str, ...], Job] = {}
         wrong: dict[str, list[str]] = {}
-        for number, of_job in enumerate(overrides, first):
+        for number, of_job in enumerate(
+            track(distinct, total=len(distinct), what="checking jobs", logged=False), first
+        ):
             try:
-                jobs.append(self.job(of_job, number))
+                job = self.job(of_job, number)
+                jobs[of_job] = same.setdefault(job.asked_for, job)
             except UserError as error:
                 for line in str(error).splitlines():
                     wrong.setdefault(line, []).append(" ".join(of_job))
         if not wrong:
-            return jobs
+            return [jobs[tuple(of_job)] for of_job in overrides]
         lines = []
         for line, of_jobs in wrong.items():
-            everywhere = len(of_jobs) == len(overrides)
+            everywhere = len(of_jobs) == len(distinct)
             lines += [line] if everywhere else [f"{of_job}: {line}" for of_job in of_jobs]
-        count = f"{len(overrides) - len(jobs)} of {counted(len(overrides), 'job')} cannot be, and none was started"
-        raise UserError("\n".join(lines if len(overrides) == 1 else [*lines, count]))
+        count = f"{len(distinct) - len(jobs)} of {counted(len(distinct), 'job')} cannot be, and none was started"
+        raise UserError("\n".join(lines if len(distinct) == 1 else [*lines, count]))
 
     def job(self, overrides: Sequence[str], number: int) -> Job:
         """One job.
@@ -89,7 +102,7 @@ class Plan:
             UserError: its configuration is wrong.
         """
         try:
-            composed = self._loader.load_sweep_config(self._master, list(overrides))
+            composed = self._composer.compose(overrides)
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(explain(error, overrides, self._conf)) from error
         swept = tuple(override for override in overrides if self._key(override) not in self._fixed_keys)
