@@ -269,6 +269,7 @@ def small_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     done = sweep("seed=1,2,1", *QUICK, "hydra.sweep.dir=s", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 combination is given once more, such as seed=1: one job each" in done.stdout
     assert "2 jobs; 2 side by side" in done.stdout
     assert "2 of 2 jobs completed\n" in done.stdout
     assert sorted(path.name for path in (folder / "s").iterdir()) == ["seed-1", "seed-2", "sweep.json"]
