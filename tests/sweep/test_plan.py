@@ -7,7 +7,7 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, read_write
 
 from exp.cli import VERSION_BASE
 from exp.errors import UserError
@@ -90,6 +90,14 @@ def test_what_holds_for_a_whole_sweep_cannot_come_from_what_is_swept(loader, exp
         f"experiment={experiment}: {key}: holds for all jobs of a sweep, and so cannot come from what is swept; give "
         "it on the command line\n1 of 2 jobs cannot be, and none was started"
     )
+
+
+def test_what_was_chosen_for_the_sweep_is_no_difference(loader):
+    """As `exp.cli` chooses a folder, where the command line names none."""
+    all_of_them = master(loader, "seed=1,2")
+    with read_write(all_of_them.hydra.sweep):
+        all_of_them.hydra.sweep.dir = "chosen"
+    Composer(all_of_them, loader[0]).compose(["seed=1"])
 
 
 def test_an_experiment_that_is_not_swept_may_set_it(loader):

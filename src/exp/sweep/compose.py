@@ -38,7 +38,7 @@ class Composer:
         self._master, self._loader = master, config_loader
         self._parser = OverridesParser.create()
         self._by_groups: dict[tuple[str, ...], DictConfig] = {}
-        self._hydra = _flat_hydra(master)
+        self._for_all: DictConfig | None = None
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The configuration of one job.
@@ -77,13 +77,17 @@ class Composer:
             UserError: there is such a thing.
         """
         why = "holds for all jobs of a sweep, and so cannot come from what is swept; give it on the command line"
-        chosen, choices = self._master.hydra.runtime.choices, composed.hydra.runtime.choices
+        if self._for_all is None:  # not the master: what was chosen for the sweep, such as its folder, stands there
+            given = self._parser.parse_overrides(list(self._master.hydra.overrides.task))
+            fixed = [str(override.input_line) for override in given if not override.is_sweep_override()]
+            self._for_all = self._loader.load_sweep_config(self._master, fixed)
+        chosen, choices = self._for_all.hydra.runtime.choices, composed.hydra.runtime.choices
         for group in choices:
             if str(group).startswith("hydra/") and choices[group] != chosen.get(group):
                 raise UserError(f"{group}={choices[group]}: {why}")
-        own = _flat_hydra(composed)
-        for key in sorted(own.keys() | self._hydra.keys()):
-            if own.get(key) != self._hydra.get(key):
+        own, others = _flat_hydra(composed), _flat_hydra(self._for_all)
+        for key in sorted(own.keys() | others.keys()):
+            if own.get(key) != others.get(key):
                 raise UserError(f"hydra.{key}={own.get(key)}: {why}")
 
 

@@ -74,10 +74,12 @@ class Sweep:
             self._engine.check()
         ledger.n_jobs = n_jobs
         ledger.add(jobs)
-        stop = self._run(list({job.name: job for job in jobs}.values()), ledger, repeated=_repeated(overrides, jobs))
+        stop = self._run(
+            list({job.name: job for job in jobs}.values()), ledger, repeated=_repeated(overrides, jobs, plan)
+        )
         return self._returns(jobs, ledger, stop)
 
-    def _run(self, jobs: Sequence[Job], ledger: Ledger, *, repeated: Sequence[Sequence[str]]) -> StopRequest:
+    def _run(self, jobs: Sequence[Job], ledger: Ledger, *, repeated: Sequence[str]) -> StopRequest:
         to_do = [job for job in jobs if not ledger.is_done(job)]
         ledger.write()
         watch = Watch(total=len(to_do), n_jobs=ledger.n_jobs)
@@ -86,7 +88,7 @@ class Sweep:
             watch.say(f"sweep: {self._folder}")
             if repeated:
                 given = counted(len(repeated), "combination is", "combinations are")
-                watch.say(f"{given} given once more, such as {' '.join(repeated[0])}: one job each")
+                watch.say(f"{given} given once more, such as {repeated[0]}: one job each")
             watch.say(
                 f"{counted(len(jobs), 'job')}{done}; "
                 f"{self._engine.announce(n_jobs=min(ledger.n_jobs, len(jobs)), threads=ledger.threads)}"
@@ -137,11 +139,12 @@ class Sweep:
         return [_job_return(job, entry) for job, entry in zip(jobs, entries, strict=True)]
 
 
-def _repeated(overrides: Sequence[Sequence[str]], jobs: Sequence[Job]) -> list[Sequence[str]]:
+def _repeated(overrides: Sequence[Sequence[str]], jobs: Sequence[Job], plan: Plan) -> list[str]:
     """The combinations that ask for the job of an earlier one."""
     found, known = [], set()
     for of_job, job in zip(overrides, jobs, strict=True):
-        found += [of_job] if job.name in known else []
+        if job.name in known:
+            found.append(" ".join(plan.swept(of_job)) or " ".join(of_job))
         known.add(job.name)
     return found
 

@@ -105,7 +105,7 @@ class Plan:
             composed = self._composer.compose(overrides)
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(explain(error, overrides, self._conf)) from error
-        swept = tuple(override for override in overrides if self._key(override) not in self._fixed_keys)
+        swept = self.swept(overrides)
         with read_write(composed), open_dict(composed):
             composed.hydra.mode = RunMode.MULTIRUN
             composed.hydra.runtime.merge_with(self._master.hydra.runtime)
@@ -126,8 +126,10 @@ class Plan:
             raise UserError(f"{folder}: is in the way of the job's folder")
         return Job(name, swept, composed, config_hash(tree), folder)
 
-    def _key(self, override: str) -> str:
-        return str(self._parser.parse_override(override).get_key_element())
+    def swept(self, overrides: Sequence[str]) -> tuple[str, ...]:
+        """Of a job's overrides, those that not all jobs share."""
+        keys = [str(self._parser.parse_override(override).get_key_element()) for override in overrides]
+        return tuple(override for override, key in zip(overrides, keys, strict=True) if key not in self._fixed_keys)
 
 
 def folder_name(overrides: Sequence[str]) -> str:
