@@ -13,7 +13,7 @@ from exp.config.targets import locate, nested_targets
 from exp.data import Feed, Order, Splits, Transforms
 from exp.data.transforms import pixel_bytes
 from exp.errors import UserError
-from exp.signals import leaving_long_work
+from exp.signals import insist_on_handlers, leaving_long_work
 from exp.team import Team
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
     devices = configure(config.device, session=config.exec.name == "session", cluster=cluster)
     if team:
         team.abort_by(abort_collectives)
+        insist_on_handlers()  # TensorFlow's server takes SIGTERM for itself
     _check_replicas(config, devices.replicas)
     if team:
         team.wait_for_chief()  # which may have to download, or to draw, what is then there for all

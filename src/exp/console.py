@@ -162,7 +162,7 @@ def _next_commands(results: Mapping[str, Any], folder: str) -> list[str]:
     python = f"{_program('python')} run.py"
     lines = [f"run folder: {folder}"]
     if results["status"] == "interrupted" and results["mode"] == "test":
-        lines.append("go on:       the same command again")
+        lines.append("test again:  the same command, in another folder")
     elif results["status"] == "interrupted":
         lines.append(f"go on:       {python} resume={folder}")
     elif results["status"] == "completed" and results["mode"] == "train":

@@ -52,7 +52,7 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
         team: the workers that do this together, if several do; all run the same code, and the chief alone writes.
 
     Returns:
-        The exit status: 0 completed, 1 failed or diverged, 130 or 143 stopped by a signal.
+        The exit status: 0 completed, 1 failed or diverged, 130, 143 or 129 stopped by a signal.
 
     Raises:
         UserError: the request is impossible here; nothing but run.log was written.

@@ -135,6 +135,12 @@ def check_current() -> None:
         _current[-1].check()
 
 
+def insist_on_handlers() -> None:
+    """Install the handlers of the run that is under way once more: other code may have put its own in their place."""
+    if _current:
+        _current[-1].insist()
+
+
 @contextmanager
 def leaving_long_work(leaves: bool) -> Iterator[None]:
     """Whether the run that is under way leaves long work: not where other processes rely on its being done."""

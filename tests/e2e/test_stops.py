@@ -112,4 +112,4 @@ def test_a_signal_in_a_test_of_its_own(jobs, whole, tmp_path):
     wait_for(lambda: log.exists() and "restored" in log.read_text())
     assert stopped(process, signal.SIGTERM) == 143
     assert results(tmp_path / "test")["status"] == "interrupted"
-    assert "the same command again" in (tmp_path / "output.txt").read_text()
+    assert "the same command, in another folder" in (tmp_path / "output.txt").read_text()
