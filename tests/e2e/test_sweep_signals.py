@@ -1,16 +1,11 @@
-"""What is sent to a sweep's processes, to all of them or to one, and what a clock that is set does to it."""
+"""Signals to the processes of a sweep, to all of them or to one."""
 
 import os
 import signal
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from exp.signals import StopRequest
-from exp.sweep import pool as module
-from exp.sweep.pool import Pool
 from tests.e2e.sweeping import ledger, start, statuses, sweep, wait_for
 from tests.jobs import losses, results
 
@@ -93,46 +88,3 @@ def command_of(pid: int) -> bytes:
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-class Clock:
-    """Stands for `time` in a module: the wall clock jumps a day, to and fro, with every look at it."""
-
-    def __init__(self, real) -> None:
-        self._real, self._looks = real, 0
-
-    def time(self) -> float:
-        self._looks += 1
-        return self._real.time() + (86_400 if self._looks % 2 else -86_400)
-
-    def __getattr__(self, name: str):
-        return getattr(self._real, name)
-
-
-@pytest.mark.parametrize(("timeout", "error"), [(3600, None), (1, "stopped after hydra.launcher.timeout=1 seconds")])
-def test_a_clock_that_is_set_neither_ends_a_job_nor_lets_it_run(tmp_path, monkeypatch, timeout, error):
-    monkeypatch.setattr(module, "time", Clock(module.time))
-    monkeypatch.setattr(module, "start_method", lambda: "fork")
-    monkeypatch.setattr(module, "work", quick_work if timeout > 10 else slow_work)
-    told = []
-    with StopRequest() as stop:
-        Pool(n_jobs=1, timeout=timeout, stop=stop).run(
-            [SimpleNamespace(name="a", folder=tmp_path, composed=None)],
-            on_start=lambda one: None,
-            on_wait=lambda job: None,
-            on_poll=lambda: None,
-            on_end=lambda one, error: told.append((error, 0 <= one.seconds < 60)),
-        )
-    assert told == [(error, True)]
-
-
-def quick_work(start, alive) -> None:
-    """A job that is done at once."""
-    sys.exit(0)
-
-
-def slow_work(start, alive) -> None:
-    """A job that never ends by itself."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    while True:
-        signal.pause()
