@@ -23,14 +23,14 @@ def track(
 ) -> Iterator[Item]:
     """Hand items on, and show how many of `total` are through.
 
+    Work that is over within `SECONDS_BETWEEN_LINES` says nothing where there is no terminal.
+
     Args:
         items: the work, item by item.
         total: how many there are.
         what: is done.
         console: where to show it; stdout if there is none.
         logged: whether lines go to the log too; where there is none of a run, Hydra would show them once more.
-
-    Work that is over within `SECONDS_BETWEEN_LINES` says nothing where there is no terminal.
 
     Raises:
         Stopped: the run that is under way was asked to stop.
