@@ -4,8 +4,9 @@ import signal
 import sys
 from pathlib import Path
 
-# Until a run has begun, and can save, Ctrl-C just ends the program.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+# Until a run has begun, and can save, Ctrl-C just ends the program; in a shell's background it is ignored.
+if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 try:
     from exp.cli import main

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import gzip
+import signal
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 
 from tests.fuzz.tried import Tried
 from tests.jobs import Jobs
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; programs would begin with it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,16 +49,17 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
 @pytest.fixture(scope="session")
 def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of IDX files: MNIST's first 4,000 training and 1,003 test pictures (which few batch sizes divide)."""
-    return _cut_mnist(tmp_path_factory.mktemp("small_mnist"), train=4000, test=1003)
+    return cut_mnist(tmp_path_factory.mktemp("small_mnist"), train=4000, test=1003)
 
 
 @pytest.fixture(scope="session")
 def quick_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of IDX files: all training pictures of MNIST, and the first 1,003 test pictures."""
-    return _cut_mnist(tmp_path_factory.mktemp("quick_mnist"), train=60_000, test=1003)
+    return cut_mnist(tmp_path_factory.mktemp("quick_mnist"), train=60_000, test=1003)
 
 
-def _cut_mnist(folder: Path, *, train: int, test: int) -> Path:
+def cut_mnist(folder: Path, *, train: int, test: int) -> Path:
+    """The first pictures of MNIST as IDX files in a folder; returns the folder."""
     bundled = resources.files("exp.data") / "mnist_idx"
     for part, size in (("train", train), ("t10k", test)):
         for kind, header, item in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):

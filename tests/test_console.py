@@ -3,16 +3,15 @@
 import io
 from pathlib import Path
 
-from rich.console import Console
-
 from exp import console
 from exp.console import Display
 from exp.outputs import empty_results
+from exp.plain_console import PlainConsole
 
 
 def display(*, terminal: bool) -> tuple[Display, io.StringIO]:
     text = io.StringIO()
-    return Display(Console(file=text, force_terminal=terminal, width=120, highlight=False)), text
+    return Display(PlainConsole(file=text, force_terminal=terminal, width=120)), text
 
 
 def test_the_config_has_a_row_for_each_group():
@@ -66,3 +65,9 @@ def test_an_interrupted_run_says_how_to_go_on():
     shown.closing(empty_results("train") | {"status": "interrupted", "replicas": 1}, Path("outputs/day/run"))
     assert "run.py resume=outputs/day/run" in text.getvalue()
     assert "1 replica)" in text.getvalue()
+
+
+def test_a_run_that_failed_before_its_devices_were_known_says_nothing_of_them():
+    shown, text = display(terminal=False)
+    shown.closing(empty_results("train") | {"status": "failed", "error": "no such thing"}, "outputs/day/run")
+    assert "0 (0 examples)" in text.getvalue()

@@ -10,7 +10,7 @@ from exp.checkpoint import NotFiniteError
 from exp.data.pipeline import plan_calls
 from exp.exec import Batches, base
 from exp.loop import Training
-from exp.signals import StopRequest
+from exp.signals import Stopped, StopRequest
 
 
 class Recorder:
@@ -183,3 +183,16 @@ def test_a_signal_before_the_first_step_saves_too():
     training, happened = run([1.0] * 20, stop=stop)
     assert (training.status, training.step) == ("interrupted", 0)
     assert [entry[1] for entry in happened if entry[0] == "save"] == [0]
+
+
+def test_a_signal_in_the_test_of_a_checkpoint_leaves_the_test_and_not_the_checkpoint():
+    stop = StopRequest()
+
+    def test():
+        stop.signal = 15
+        raise Stopped
+
+    training, happened = run([1.0] * 20, stop=stop, test=test)
+    assert (training.status, training.step, training.tested) == ("interrupted", 5, None)
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5, 5]  # the second is none
+    assert training.checkpoints.metrics[5] == {"train/loss": 1.0}

@@ -17,6 +17,7 @@ from exp.errors import UserError
 from exp.instantiate import check_kind, fault, instantiate
 from exp.optimizer import check_made
 from exp.own_code import place_of
+from exp.signals import insist_on_handlers, leaving_long_work
 from exp.team import Team
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
 
     Raises:
         UserError: the configuration asks for what is not possible here.
+        Stopped: a signal came while data was loaded.
     """
     import keras
 
@@ -116,10 +118,12 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
     devices = configure(config.device, session=config.exec.name == "session", cluster=cluster)
     if team:
         team.abort_by(abort_collectives)
+        insist_on_handlers()  # TensorFlow's server takes SIGTERM for itself
     _check_replicas(config, devices.replicas)
     if team:
         team.wait_for_chief()  # which may have to download, or to draw, what is then there for all
-    splits, order, transforms = load_data(config)
+    with leaving_long_work(team is None or team.is_chief):
+        splits, order, transforms = load_data(config)
     if team:
         team.chief_done()
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch

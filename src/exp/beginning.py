@@ -32,6 +32,7 @@ from exp.console import Display
 from exp.files import is_folder
 from exp.run_files import read_manifest
 from exp.safe_files import MissingError
+from exp.words import counted
 
 BEST = "best"
 
@@ -170,7 +171,7 @@ def _keep_rule(config: Config) -> Keep:
 def _restore(parts: Parts, prefix: Path, wanted: Wanted, display: Display) -> Restored:
     with parts.executor.scope():
         restored = restore(prefix, _roots(parts), access=parts.executor, wanted=wanted)
-    display.say(f"restored {prefix}: {len(restored.taken)} variables, each compared with its SHA-256")
+    display.say(f"restored {prefix}: {counted(len(restored.taken), 'variable')}, each compared with its SHA-256")
     note = differing_versions(restored.record)
     if note:
         display.say(f"{prefix}: {note}")

@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from exp.errors import JobsFailed, UserError
 from exp.preflight import CallbackError
-from exp.terminal import printable
+from exp.terminal import outlast, printable
 
 STARTED = time.perf_counter()
 VERSION_BASE = "1.3"
@@ -36,6 +36,7 @@ def main(*, conf: Path) -> int:
     Returns:
         The exit status: see `conf/hydra_settings.yaml`.
     """
+    outlast()
     statuses: list[int] = []
     begun = False
 

@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from exp.commands import neighbourhood, override, run_command, tensorboard
 from exp.config.flat import flat
+from exp.plain_console import PlainConsole
+from exp.plain_console import console as stdout
 from exp.tables import facts, line_width
 from exp.verdict import WHAT
+from exp.words import counted
 
 log = logging.getLogger("exp")
 
@@ -34,14 +36,14 @@ class Tell(Protocol):
 class Display:
     """Writes to stdout; errors are not its business."""
 
-    def __init__(self, console: Console | None = None, *, tell: Tell | None = None) -> None:
+    def __init__(self, console: PlainConsole | None = None, *, tell: Tell | None = None) -> None:
         """A display.
 
         Args:
             console: where to write; stdout if there is none.
             tell: also told of all progress.
         """
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or stdout()
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._last_line = 0.0
@@ -50,7 +52,7 @@ class Display:
     def say(self, text: str) -> None:
         """A line for the person and the log."""
         log.info(text)
-        self._console.print(text, markup=False)
+        self._console.print(text)
 
     def config(self, tree: Mapping[str, Any]) -> None:
         """The configuration, a row for each group, each value as it would be written on a command line."""
@@ -68,10 +70,10 @@ class Display:
             self._tell(done=done, total=total, loss=None)
         if self._console.is_terminal:
             columns = (
-                TextColumn("training"),
+                TextColumn("training", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]}  {task.fields[rate]} steps/s"),
+                TextColumn("loss {task.fields[loss]}  {task.fields[rate]} steps/s", markup=False),
                 TimeRemainingColumn(),
             )
             self._progress = Progress(*columns, console=self._console, refresh_per_second=5)
@@ -97,15 +99,19 @@ class Display:
             self._progress.stop()
             self._progress = None
 
-    def closing(self, results: Mapping[str, Any], folder: Path, *, trusted: Sequence[str] = ()) -> None:
-        """The closing table, and what to do next.
+    def closing(
+        self, results: Mapping[str, Any], folder: Path, *, trusted: Sequence[str] = (), begun: bool = True
+    ) -> None:
+        """The closing table, if the run had begun, and what to do next.
 
         Args:
             results: as in `results.json`.
             folder: of the run.
             trusted: the prefixes of the user's own code that the run needs.
+            begun: whether there is anything to show.
         """
-        self._print([f"{results['mode']}: {results['status']}", *facts(_figures(results), self._width())])
+        if begun:
+            self._print([f"{results['mode']}: {results['status']}", *facts(_figures(results), self._width())])
         for line in _next_commands(results, folder, trusted):
             self.say(line)
 
@@ -124,12 +130,11 @@ def _written(node: Mapping[str, Any]) -> str:
     )
 
 
-def _replicas(results: Mapping[str, Any]) -> str:
-    return f"{results['replicas']} replica{'' if results['replicas'] == 1 else 's'}"
-
-
 def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = [("steps", f"{results['step']} ({results['examples']} examples, {_replicas(results)})")]
+    replicas = (
+        f", {counted(results['replicas'], 'replica')}" if results["replicas"] else ""
+    )  # not known of all failures
+    rows = [("steps", f"{results['step']} ({counted(results['examples'], 'example')}{replicas})")]
     if results["error"] is not None:
         rows.append(("error", results["error"]))
         rows.append(("last good checkpoint", results["checkpoint"] or "none"))
@@ -138,7 +143,7 @@ def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     if results["test"]["accuracy"] is not None:
         test = results["test"]
         rows.append(("test loss", f"{test['loss']:.4f}"))
-        rows.append(("test accuracy", f"{test['accuracy']:.2%} of {test['examples']} examples"))
+        rows.append(("test accuracy", f"{test['accuracy']:.2%} of {counted(test['examples'], 'example')}"))
     if results["examples_per_second"] is not None:
         rows.append(("speed", f"{results['examples_per_second']:.0f} examples/s"))
     seconds = {name: value for name, value in results["seconds"].items() if value is not None}
@@ -154,7 +159,9 @@ def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _next_commands(results: Mapping[str, Any], folder: Path, trusted: Sequence[str]) -> list[str]:
     lines = [f"run folder: {folder}"]
-    if results["status"] == "interrupted":
+    if results["status"] == "interrupted" and results["mode"] == "test":
+        lines.append("test again:  the same command, in another folder")
+    elif results["status"] == "interrupted":
         lines.append(f"go on:       {run_command(override('resume', folder), trusted=trusted)}")
     elif results["status"] == "completed" and results["mode"] == "train":
         lines.append(f"test again:  {run_command('mode=test', override('run', folder), trusted=trusted)}")

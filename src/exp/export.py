@@ -16,6 +16,7 @@ from exp.outputs import new_folder
 from exp.script import run_script, say
 from exp.startup import import_tensorflow
 from exp.stored_run import stored_config
+from exp.words import counted
 
 DESCRIPTION = """Export the model of a run: its newest checkpoint, verified, or the one that --checkpoint names.
 
@@ -77,7 +78,10 @@ def _export(arguments: argparse.Namespace) -> None:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    say(f"{target}/saved_model: {len(raw)} test pictures gave the run's logits (largest difference {worst:.1e})")
+    say(
+        f"{target}/saved_model: {counted(len(raw), 'test picture')} gave the run's logits "
+        f"(largest difference {worst:.1e})"
+    )
     say(reason or f"{target}/model.keras: was loaded again, and gave the same")
 
 

@@ -12,6 +12,7 @@ from exp.config.targets import needed_prefixes, target_names
 from exp.outputs import RunFolder, config_hash, new_folder
 from exp.script import composed_tree, run_script, say
 from exp.startup import import_tensorflow
+from exp.words import counted
 
 DESCRIPTION = """Import the weights of a checkpoint that TensorFlow 2.0 to 2.15 wrote, with Keras 2's names of objects.
 
@@ -74,7 +75,8 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     run.close()
     for named, key in pairs:
         say(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")
-    say(f"{len(pairs)} variables imported, each compared with its SHA-256; left: {', '.join(found.left) or 'nothing'}")
+    left = ", ".join(found.left) or "nothing"
+    say(f"{counted(len(pairs), 'variable')} imported, each compared with its SHA-256; left: {left}")
     trusted = needed_prefixes(tree, config.trusted_targets)
     say(f"test it:   {run_command('mode=test', override('run', folder), trusted=trusted)}")
     say(f"train on:  {run_command(override('resume', folder), trusted=trusted)}")

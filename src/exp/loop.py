@@ -14,7 +14,7 @@ from exp.console import Display
 from exp.exec import Batches, Executor
 from exp.exec.base import Details, Losses, TestResult
 from exp.profiler import Profiler
-from exp.signals import StopRequest
+from exp.signals import Stopped, StopRequest
 from exp.summary import SummaryWriter
 from exp.team import AgreedStop, NoCheckpoints, NoSummary
 from exp.verdict import Seconds
@@ -44,7 +44,7 @@ class Training:
     """The model's variables, for histograms."""
     profiler: Profiler | None = None
     test: Callable[[], TestResult] | None = None
-    """Tests the model as it is, where every checkpoint is to be tested."""
+    """Tests the model as it is, where every checkpoint is to be tested; leaves it by `Stopped` where a signal asks."""
     tested: tuple[int, TestResult] | None = None
     """The last test, and the step after which it was made."""
     status: str = "completed"
@@ -136,11 +136,8 @@ class Training:
     def _save(self, *, test: bool) -> None:
         metrics = {} if self.loss is None else {"train/loss": self.loss}
         started = time.perf_counter()
-        if test and self.test is not None:
-            result = self.test()
-            self.tested = self.step, result
-            metrics |= {"test/loss": result.loss, "test/accuracy": result.accuracy}
-            self.summary.test(self.step, {"test/loss": result.loss, "test/accuracy": result.accuracy})
+        if test:
+            metrics |= self._figures_of_test()
         tested = time.perf_counter()
         # The figures go to disk first: a checkpoint must never be ahead of the log of its run.
         self.summary.flush()
@@ -151,6 +148,19 @@ class Training:
             finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
             self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite)
         self.seconds.checkpoint += time.perf_counter() - flushed
+
+    def _figures_of_test(self) -> dict[str, float]:
+        """Of the model as it is; none where a signal asks to stop meanwhile."""
+        if self.test is None:
+            return {}
+        try:
+            result = self.test()
+        except Stopped:
+            return {}
+        self.tested = self.step, result
+        figures = {"test/loss": result.loss, "test/accuracy": result.accuracy}
+        self.summary.test(self.step, figures)
+        return figures
 
     def _wait_for_saves(self) -> None:
         started = time.perf_counter()

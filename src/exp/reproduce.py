@@ -23,6 +23,7 @@ from exp.run import Request, run
 from exp.script import run_script, say
 from exp.stored_run import stored_config
 from exp.tables import one_line
+from exp.terminal import PlainFormatter
 
 DESCRIPTION = """Run a run again, with its configuration and as many threads, and compare losses and weights.
 
@@ -48,12 +49,9 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
     config = parse(tree, trusted=arguments.trust)
     now = datetime.now()
     folder = new_folder(Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{config.label()}_reproduced", key=None)
-    logging.basicConfig(
-        filename=folder / "run.log",
-        level=logging.INFO,
-        format="[%(asctime)s][%(name)s][%(levelname)s] %(message)s",
-        force=True,
-    )
+    to_file = logging.FileHandler(folder / "run.log")
+    to_file.setFormatter(PlainFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
+    logging.basicConfig(handlers=[to_file], level=logging.INFO, force=True)
     request = Request(
         config=config,
         tree=tree,

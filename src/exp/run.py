@@ -15,9 +15,9 @@ from exp.errors import UserError
 from exp.files import storage_problem
 from exp.outputs import RunFolder, config_hash, empty_results
 from exp.own_code import told
-from exp.signals import StopRequest
+from exp.signals import Stopped, StopRequest
 from exp.startup import import_tensorflow, native_messages_to
-from exp.team import NoFolder, NoSummary, Team, worker_log
+from exp.team import AgreedStop, NoFolder, NoSummary, Team, worker_log
 
 if TYPE_CHECKING:
     from exp.beginning import Beginning
@@ -53,7 +53,7 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
         team: the workers that do this together, if several do; all run the same code, and the chief alone writes.
 
     Returns:
-        The exit status: 0 completed, 1 failed or diverged, 130 or 143 stopped by a signal.
+        The exit status: 0 completed, 1 failed or diverged, 130, 143 or 129 stopped by a signal.
 
     Raises:
         UserError: the request is impossible here; nothing but run.log was written.
@@ -66,11 +66,18 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
     logging.raiseExceptions = (
         False  # where a full disk stops the log, the person shall not see a traceback for each line
     )
+    begun = True
     with native_messages_to(log_file), StopRequest() as stop:
+        stop.leaves = team is None  # several stop together, where they agree on it
         if folder.note:
             display.say(folder.note)
         try:
             _run(request, folder, display, stop, results, team=team)
+        except Stopped:
+            begun, results["status"] = False, "interrupted"
+            display.say(f"stopped by a signal before anything was {'tested' if request.tested else 'trained'}")
+            if team:
+                stop.signal = team.all_stopped(stop.signal)
         except UserError:
             folder.close()
             raise
@@ -81,14 +88,15 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
             display.say(_last_words(results, log_file, plain=bool(loss or storage_problem(error))))
         results["seconds"]["total"] = time.perf_counter() - started
         try:
-            folder.write_results(results)
+            if begun or not request.resumed:  # what an earlier process has done stays as it noted it
+                folder.write_results(results)
         except OSError as error:
             results |= {"status": "failed", "error": results["error"] or storage_problem(error)}
             display.say(f"{request.folder}/results.json: cannot be written ({error.strerror})")
         folder.close()
         if writes:
             trusted = needed_prefixes(request.tree, request.config.trusted_targets)
-            display.closing(results, request.folder, trusted=trusted)
+            display.closing(results, request.folder, trusted=trusted, begun=begun)
         if team:
             team.close(results["error"] if results["status"] == "failed" else None)
     if results["status"] == "interrupted":
@@ -115,17 +123,14 @@ def _run(
     from exp.summary import SummaryWriter
 
     config = request.config
-    parts = assemble(config, team=team)
+    try:
+        parts, beginning = _prepared(request, display, stop, team)
+    except Stopped:
+        folder.write_config(request.config_files)  # so that the run can begin, as one that goes on
+        raise
     devices = parts.devices
-    display.say(f"Number of devices: {devices.replicas} ({', '.join(devices.names)})")
-    for note in parts.notes():
-        display.say(note)
-    beginning = _begin(request, parts, display)
     results |= {"step": beginning.step, "examples": beginning.examples, "replicas": devices.replicas}
     results["checkpoint"] = str(beginning.checkpoint) if beginning.checkpoint and beginning.step else None
-    if team:
-        team.same("beginning", {"step": beginning.step, "weights": _digest(parts)})
-        stop.insist()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
     results["seconds"]["build"] = clock.lap()
 
     # From here on the request is known to be possible, and the folder becomes a run's.
@@ -140,14 +145,15 @@ def _run(
     if not request.resumed or not beginning.step:
         summary.hparams(flat_config(request.tree, threads=devices.threads))
     try:
-        run = Stages(config, parts, folder, beginning, summary, results, team)
-        status = run.train(display, stop) if config.mode == "train" else "completed"
+        agreed = AgreedStop(stop, team) if team else stop
+        run = Stages(config, parts, folder, beginning, summary, results, agreed, team)
+        status = run.train(display) if config.mode == "train" else "completed"
         results["weights_sha256"] = _digest(parts)
         if team:
             team.same("end", {"step": results["step"], "weights": results["weights_sha256"]})
         clock.lap()
         if status == "completed":
-            status = run.test()
+            status = run.test(display)
             results["seconds"]["test"] = clock.lap()
         run.show_graphs()
         results["status"] = status
@@ -158,6 +164,23 @@ def _run(
         summary.close()
     for line in traces.warnings():
         display.say(line)
+
+
+def _prepared(request: Request, display: Display, stop: StopRequest, team: Team | None) -> tuple[Parts, "Beginning"]:
+    """What the run is made of, and where it begins; a signal that has come by then stops a run that is alone."""
+    if not team:
+        stop.check()
+    parts = assemble(request.config, team=team)
+    if not team:
+        stop.check()
+    display.say(f"Number of devices: {parts.devices.replicas} ({', '.join(parts.devices.names)})")
+    for note in parts.notes():
+        display.say(note)
+    beginning = _begin(request, parts, display)
+    if team:
+        team.same("beginning", {"step": beginning.step, "weights": _digest(parts)})
+        stop.insist()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
+    return parts, beginning
 
 
 def _digest(parts: Parts) -> str:

@@ -48,9 +48,9 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:
-    """Parse the command line, do the work, and return the exit status: 0, or 2 for a user's mistake."""
-    arguments = parser.parse_args(sys.argv[1:])
+    """Parse the command line, do the work, and return the exit status: 0, 2 for a user's mistake, 130 after Ctrl-C."""
     outlast()
+    arguments = parser.parse_args(sys.argv[1:])
     try:
         with native_messages_to(Path(os.devnull)):
             main(arguments)
@@ -61,6 +61,8 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         if problem is None:
             raise
         return refuse(problem)
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

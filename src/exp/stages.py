@@ -7,16 +7,16 @@ from typing import Any
 
 from exp.assemble import Parts
 from exp.beginning import Beginning, open_checkpoints
-from exp.checkpoint import Checkpoints, set_aside
+from exp.checkpoint import Checkpoints, amend_record, set_aside
 from exp.config import Config
 from exp.console import Display
-from exp.data import plan_calls, test_dataset, training_dataset
+from exp.data import Call, plan_calls, test_dataset, training_dataset
 from exp.exec import Batches
 from exp.exec.base import TestResult
 from exp.loop import Training
 from exp.outputs import RunFolder
 from exp.profiler import Profiler
-from exp.signals import StopRequest
+from exp.signals import Stopped, StopRequest, leaving_long_work
 from exp.summary import SummaryWriter
 from exp.team import AgreedStop, NoCheckpoints, NoFolder, NoSummary, Team
 from exp.verdict import advice, shares
@@ -33,6 +33,7 @@ class Stages:
     summary: SummaryWriter | NoSummary
     results: dict[str, Any]
     """`results.json`; filled in here."""
+    stop: StopRequest | AgreedStop
     team: Team | None = None
     """The workers that train together, if several do."""
     _tested: TestResult | None = None
@@ -43,7 +44,7 @@ class Stages:
         """Whether this process writes the run folder."""
         return self.team is None or self.team.is_chief
 
-    def train(self, display: Display, stop: StopRequest) -> str:
+    def train(self, display: Display) -> str:
         """Train to the last step, or to where it stops; return the status."""
         config, parts, first = self.config, self.parts, self.beginning.step
         calls = plan_calls(
@@ -54,15 +55,15 @@ class Stages:
             detailed=parts.detailed_every(),
             ends=self._profile_ends(),
         )
-        self._log_beginning(anything_left=bool(calls))
-        checkpoints = self._checkpoints()
         tests = test_dataset(parts.splits.test, parts.feed)
+        batches = self._batches(calls, tests)
+        checkpoints = self._checkpoints()
         training = Training(
             executor=parts.executor,
             checkpoints=checkpoints,
             summary=self.summary,
             display=display,
-            stop=AgreedStop(stop, self.team) if self.team else stop,
+            stop=self.stop,
             step=first,
             last=parts.total_steps,
             batch_size=parts.program.batch_size,
@@ -74,10 +75,10 @@ class Stages:
             weights=parts.program.model.trainable_variables,
             profiler=self._profiler(),
             loss=self._known_metrics().get("train/loss"),
-            test=(lambda: parts.executor.test(tests)) if (config.checkpoint.best or "").startswith("test/") else None,
+            test=(lambda: parts.executor.test(tests, between=self.stop.check)) if self._tests_checkpoints else None,
         )
         try:
-            training.run(Batches(calls, training_dataset(parts.splits.train, parts.order, calls, parts.feed)))
+            training.run(batches)
         finally:
             checkpoints.close()
             self._note(training, checkpoints)
@@ -87,21 +88,61 @@ class Stages:
             self._tested = training.tested[1]
         return training.status
 
-    def test(self) -> str:
+    def test(self, display: Display) -> str:
         """Test with every example exactly once, unless that is done already; return the status."""
+        try:
+            return self._test()
+        except Stopped:
+            done = f"the test of step {self.results['step']} is done when the run goes on"
+            display.say(f"stopped by a signal in the test{f'; {done}' if self.config.mode == 'train' else ''}")
+            return "interrupted"
+
+    def _test(self) -> str:
         part = self.parts.splits.test
-        test = self._tested or self.parts.executor.test(test_dataset(part, self.parts.feed))
+        dataset = test_dataset(part, self.parts.feed)
+        test = self._tested or self.parts.executor.test(dataset, between=self.stop.check)
         assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
         if self._tested is None:
             self.summary.test(self.results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
         self.results["test"] = test._asdict()
         if self.config.summary.images and self.writes:
-            self._show_predictions(test_dataset(part, replace(self.parts.feed, rows=None)))
+            with leaving_long_work(True):  # no other worker waits for this
+                self._show_predictions(test_dataset(part, replace(self.parts.feed, rows=None)))
         if math.isfinite(test.loss):
             return "completed"
         self.results["test"]["loss"] = None
         self.results["error"] = f"the test loss is {test.loss}"
         return "diverged"
+
+    @property
+    def _tests_checkpoints(self) -> bool:
+        return (self.config.checkpoint.best or "").startswith("test/")
+
+    def _batches(self, calls: list[Call], tests: Any) -> Batches:
+        """What training takes; nothing, if a signal comes before it is ready: training stops where it begins then."""
+        parts = self.parts
+        try:
+            self._log_beginning(anything_left=bool(calls))
+            self._make_up_for_test(tests)
+            return Batches(calls, training_dataset(parts.splits.train, parts.order, calls, parts.feed))
+        except Stopped:
+            return Batches([], None)
+
+    def _make_up_for_test(self, tests: Any) -> None:
+        """Test the checkpoint that training goes on from, if that was to be done and a signal had it left."""
+        first = self.beginning.step
+        due = first > 0 and (first % self.config.checkpoint.every == 0 or first == self.parts.total_steps)
+        if not (due and self._tests_checkpoints) or "test/accuracy" in self._known_metrics():
+            return
+        result = self.parts.executor.test(tests, between=self.stop.check)
+        figures = {"test/loss": result.loss, "test/accuracy": result.accuracy}
+        self.summary.test(first, figures)
+        if first == self.parts.total_steps:
+            self._tested = result
+        if self.writes and self.beginning.checkpoint and all(map(math.isfinite, figures.values())):
+            record = amend_record(self.beginning.checkpoint, figures)
+            earlier = {**self.beginning.earlier, first: record}
+            self.beginning = replace(self.beginning, record=record, earlier=earlier)
 
     def _log_beginning(self, *, anything_left: bool) -> None:
         """What is known before the first step: its batches, and the test of the checkpoint that was restored."""

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from exp.errors import UserError
+from exp.terminal import Lasting
 
 NOISE_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 """Whoever sets this asks for TensorFlow's native messages, and gets them on stderr."""
@@ -26,21 +28,31 @@ def native_messages_to(log_file: Path) -> Iterator[None]:
         return
     sys.stderr.flush()
     python_stderr, real = sys.stderr, os.dup(2)
+    goes_there = _descriptor(python_stderr) == 2
     with (
         os.fdopen(real, "w", buffering=1, errors="replace") as stream,
         log_file.open("ab", buffering=0) as target,
     ):
+        lasting = Lasting(stream)
         os.dup2(target.fileno(), 2)
-        if python_stderr is sys.__stderr__:
-            sys.stderr = stream
+        if goes_there:
+            sys.stderr = lasting
         faulthandler.enable(file=stream)
         try:
             yield
         finally:
             faulthandler.disable()
-            stream.flush()
+            lasting.flush()
             os.dup2(real, 2)
             sys.stderr = python_stderr
+
+
+def _descriptor(stream: IO[str]) -> int | None:
+    """What a stream writes to; None where it is no file."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def import_tensorflow() -> None:

@@ -73,7 +73,7 @@ def outlast() -> None:
         try:
             os.fstat(descriptor)
         except OSError:  # closed: a file that is opened next would get this number, and what is printed with it
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # for the programs that this one starts, too
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

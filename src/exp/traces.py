@@ -20,6 +20,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from exp.words import counted
+
 REMEDIES = {
     "value": "each Python value makes a trace of its own; pass a tensor, such as tf.constant(...)",
     "shape": "give tf.function an input_signature with None where sizes vary, or reduce_retracing=True",
@@ -143,7 +145,7 @@ class Traced:
     def report(self) -> str:
         """The traces so far, a line each."""
         traces = self.log.of(self.name)
-        lines = [f"{self.name}: {len(traces)} trace{'' if len(traces) == 1 else 's'}"]
+        lines = [f"{self.name}: {counted(len(traces), 'trace')}"]
         return "\n".join([*lines, *(f"  {number}. {trace.line()}" for number, trace in enumerate(traces, 1))])
 
 

@@ -16,14 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from exp.cluster import Cluster, find_cluster, from_dict
 from exp.config import WorkersDevices, parse
 from exp.console import Display
 from exp.errors import UserError
+from exp.plain_console import PlainConsole
 from exp.run import Request, run
 from exp.team import Team, facts_of, gpus_of, meet, plan_local, start_workers, worker_log
+from exp.terminal import PlainFormatter, outlast, printable
 
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 SECONDS_TO_END, SECONDS_AFTER_FAILURE = 10.0, 2.0
@@ -96,7 +96,7 @@ def _run(request: Request, display: Display, started: float, team: Team) -> int:
     request.folder.mkdir(parents=True, exist_ok=True)
     _log_to_chief(request.folder / worker_log(team.cluster.index), team)
     team.watch()
-    silent = Display(Console(file=open(os.devnull, "w")))  # noqa: SIM115, PTH123
+    silent = Display(PlainConsole(file=open(os.devnull, "w")))  # noqa: SIM115, PTH123
     return run(request, silent, started=started, team=team)
 
 
@@ -110,7 +110,7 @@ def _log_to_chief(path: Path, team: Team) -> None:
             team.report(record.levelno, told.splitlines()[0])
 
     to_file = logging.FileHandler(path)
-    to_file.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
+    to_file.setFormatter(PlainFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [to_file, ToChief()]
     root.setLevel(logging.INFO)
@@ -155,6 +155,7 @@ def _requested(order: dict[str, Any]) -> Request:
 def main() -> int:
     """Be a worker of this machine; returns the exit status."""
     started = time.perf_counter()
+    outlast()
     _die_with_chief()
     line = bytearray()
     while not line.endswith(b"\n"):
@@ -170,7 +171,7 @@ def main() -> int:
         with _others_know(meet(cluster, _facts(request), folder=request.folder)) as team:
             return _run(request, Display(), started, team)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 2
 
 

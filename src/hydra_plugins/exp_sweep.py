@@ -86,9 +86,15 @@ class GridSweeper(BasicSweeper):
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.launcher is not None
-        if not isinstance(self.launcher, ProcessLauncher | SlurmLauncher):
-            return super().sweep(arguments)
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        loader = self.hydra_context.config_loader
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides([*self._parse_config(), *arguments])
         _refuse_too_many(overrides)
-        return [self.launcher.launch(batch, initial_job_idx=0) for batch in self.split_arguments(overrides, None)]
+        (jobs,) = self.split_arguments(overrides, None)
+        if isinstance(self.launcher, ProcessLauncher | SlurmLauncher):
+            return [self.launcher.launch(jobs, initial_job_idx=0)]
+        from exp.sweep.compose import Composer
+
+        composer = Composer(self.config, loader)
+        for of_job in jobs:  # with what is wrong said here, Hydra makes no folder
+            composer.compose(of_job)
+        return super().sweep(arguments)

@@ -82,7 +82,7 @@ def test_each_kind_of_bad_file_stops_and_can_be_skipped(tf, own, tmp_path, name)
     splits = load(own, tmp_path, on_bad="skip")
     assert [skipped.file for skipped in splits.skipped] == [str(path)]
     assert splits.skipped[0].reason.startswith(reason)
-    assert splits.notes == ("skipped 1 files that cannot be used; manifest.json names each",)
+    assert splits.notes == ("skipped 1 file that cannot be used; manifest.json names each",)
     assert (splits.train.size, splits.test.size) == (12, 6)
 
 
@@ -118,8 +118,8 @@ def test_what_the_test_has_seen_in_training_is_said(own, tmp_path):
     shutil.copy(own / "train" / "cats" / "0001.jpg", own / "valid" / "cats" / "9.jpg")
     (own / "train" / "cats" / ".hidden").touch()
     assert load(own, tmp_path).notes == (
-        "passed over 1 hidden files",
-        "1 pictures are in train and in valid: the test has seen them in training",
+        "passed over 1 hidden file",
+        "1 picture is in train and in valid: the test has seen it in training",
     )
 
 

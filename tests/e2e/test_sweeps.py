@@ -246,6 +246,19 @@ def test_all_jobs_are_checked_before_the_first_starts(tmp_path, arguments, expec
     assert not list(tmp_path.rglob("sweep.json"))
 
 
+@pytest.mark.parametrize("launcher", ["processes", "basic"])
+def test_an_experiment_that_is_swept_cannot_place_the_sweep(tmp_path, launcher):
+    """Whoever launches the jobs, it would have no effect."""
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    experiment = tmp_path / "conf" / "experiment" / "placed.yaml"
+    experiment.write_text("# @package _global_\nhydra:\n  sweep:\n    subdir: elsewhere\n")
+    more = f"hydra.searchpath=[file://{tmp_path / 'conf'}]"
+    done = sweep("experiment=no-shuffle,placed", more, f"hydra/launcher={launcher}", "hydra.sweep.dir=s", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "hydra.sweep.subdir=elsewhere: holds for all jobs of a sweep, and so cannot come from what is" in done.stderr
+    assert not (tmp_path / "s").exists()
+
+
 def test_without_fork_every_job_imports_tensorflow_itself(tmp_path):
     """As on Windows."""
     program = tmp_path / "program.py"
@@ -270,6 +283,7 @@ def small_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     done = sweep("seed=1,2,1", *QUICK, "hydra.sweep.dir=s", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 combination is given once more, such as seed=1: one job each" in done.stdout
     assert "2 jobs; 2 side by side" in done.stdout
     assert "2 of 2 jobs completed\n" in done.stdout
     assert sorted(path.name for path in (folder / "s").iterdir()) == ["seed-1", "seed-2", "sweep.json"]

@@ -146,6 +146,21 @@ def test_a_signal_to_any_worker_stops_all_after_the_same_step(options, tmp_path,
     assert not is_running(other)
 
 
+def test_a_signal_while_the_chief_draws_pictures_stops_all(tmp_path):
+    """TensorFlow's server, which takes SIGTERM for itself, is there by then."""
+    drawn = ("data=cats_vs_dogs", "data.source=synthetic", "data.cache_dir=cache", "data.image_size=16")
+    chief = start(*WORKERS, *drawn, "hydra.run.dir=run", cwd=tmp_path)
+    wait_until(lambda: any((tmp_path / "cache").glob(".drawn-*/new/train/*/*.jpg")), seconds=60)
+    (other,) = workers_of(chief.pid)
+    chief.send_signal(signal.SIGTERM)
+    assert "stopped by a signal before anything was trained" in end(chief, status=143)
+    assert results(tmp_path / "run")["status"] == "interrupted"
+    log = (tmp_path / "run" / "worker-1.log").read_text()
+    assert "stopped by a signal before anything was trained" in log
+    assert "the run failed" not in log
+    assert not is_running(other)
+
+
 def free_ports(count: int) -> list[int]:
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [server.getsockname()[1] for server in servers]

@@ -8,6 +8,7 @@ from exp.data.base import array_part
 from exp.data.transforms import Transforms
 from exp.exec import Batches, Program, make_executor
 from exp.exec.base import replica_rows
+from exp.signals import Stopped
 from tests.parts import read
 
 MODES = ("eager", "function", "session", "fit")
@@ -94,6 +95,21 @@ def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, shape):
     assert result.examples == 103
     assert result.accuracy == right / 103
     assert result.loss == pytest.approx(losses.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_test_is_left_between_two_calls(tf, part, mode):
+    calls = []
+
+    def between():
+        calls.append(1)
+        if len(calls) == 3:
+            raise Stopped
+
+    executor, _ = make(tf, mode, replicas=1, batch_size=10, steps_per_call=1)
+    with pytest.raises(Stopped):
+        executor.test(test_dataset(part, feed(10, 1)), between=between)
+    assert executor.test(test_dataset(part, feed(10, 1))).examples == 103
 
 
 def train(tf, part, mode: str, *, steps: int, steps_per_call: int, stop_after: int | None = None, jit: bool = False):

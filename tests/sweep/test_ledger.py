@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from exp.errors import UserError
+from exp.sweep.before import before
 from exp.sweep.ledger import Ledger, read_ledger
 from exp.sweep.report import Report, Reporter, read_report
 from tests.strangers import BAD_FILES, BAD_JSON
@@ -52,11 +53,18 @@ def test_results_of_an_earlier_attempt_do_not_count(tmp_path):
     written = ledger(tmp_path)
     written.add([job(tmp_path, "1")])
     write_results(tmp_path / "1", status="completed")
-    os.utime(tmp_path / "1" / "results.json", (1000, 1000))
-    written.entries["1"].note_end("killed by SIGKILL", since=2000)
+    os.utime(tmp_path / "1" / "results.json", (2**32, 2**32))  # by a clock that was far ahead
+    written.entries["1"].before = before(tmp_path / "1")
+    written.entries["1"].note_end("killed by SIGKILL")
     assert (written.entries["1"].status, written.entries["1"].error) == ("failed", "killed by SIGKILL")
-    written.entries["1"].note_end(None, since=2000, stopped=True)
+    written.entries["1"].note_end(None, stopped=True)
     assert (written.entries["1"].status, written.entries["1"].error) == ("interrupted", None)
+    write_results(tmp_path / "1", status="completed", step=10)
+    os.utime(tmp_path / "1" / "results.json", (1000, 1000))  # and by one that was set back
+    written.entries["1"].note_end(None)
+    assert written.entries["1"].status == "completed"
+    written.write()
+    assert read_ledger(tmp_path) == written
 
 
 def test_a_job_that_ended_after_its_sweep_was_killed_is_done(tmp_path):
@@ -81,7 +89,7 @@ def test_another_configuration_is_refused(tmp_path):
     written = ledger(tmp_path)
     written.add([job(tmp_path, "1"), job(tmp_path, "2")])
     before = (tmp_path / "sweep.json").read_text()
-    with pytest.raises(UserError, match=r"was begun with another configuration \(of 1 jobs, such as 2\)"):
+    with pytest.raises(UserError, match=r"was begun with another configuration \(of 1 job, such as 2\)"):
         written.add([job(tmp_path, "1"), job(tmp_path, "2", digest="b"), job(tmp_path, "3")])
     assert (tmp_path / "sweep.json").read_text() == before
 

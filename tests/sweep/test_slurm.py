@@ -4,8 +4,6 @@
 """
 
 import json
-import os
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +11,7 @@ import pytest
 
 from exp.errors import UserError
 from exp.signals import StopRequest
+from exp.sweep.before import Before, before
 from exp.sweep.slurm import commands
 from exp.sweep.slurm.commands import Ending, SlurmError
 from exp.sweep.slurm.endings import last_words, log_beside, meaning
@@ -61,7 +60,7 @@ def run(folder: Path, *names: str, n_jobs: int = 9) -> list[str]:
     """What happens with jobs, in order."""
     told: list[str] = []
     with StopRequest() as stop:
-        pool = SlurmPool(Scripts(folder), n_jobs=n_jobs, stop=stop, launched={}, time_limit=None)
+        pool = SlurmPool(Scripts(folder), n_jobs=n_jobs, stop=stop, before={}, time_limit=None)
         pool.run(
             [job(folder, name) for name in names],
             on_start=lambda one: told.append(f"start {one.job.name}"),
@@ -94,7 +93,7 @@ def test_where_slurm_takes_no_more_the_others_wait(tmp_path, stand_in):
     stand_in(
         "squeue",
         "test -e $DIR/in || exit 0; test -e $DIR/seen && { rm $DIR/in $DIR/seen; exit 0; }\n"
-        'touch $DIR/seen; echo "7|RUNNING|2026-01-01T00:00:00|None|$(cat $DIR/in)"',
+        'touch $DIR/seen; echo "7|RUNNING|1:00:05|None|$(cat $DIR/in)"',
     )
     assert run(tmp_path, "a", "b") == ["start a", "end a: None", "start b", "end b: None"]
 
@@ -121,7 +120,7 @@ def test_where_slurm_is_silent_for_a_while_jobs_stay_as_they_were(tmp_path, stan
     stand_in(
         "squeue",
         'echo x >> $DIR/asked; case $(wc -l < $DIR/asked) in 1) exit 0;; 2|3) echo "error: down" >&2; exit 1;;\n'
-        '4) echo "7|RUNNING|2026-01-01T00:00:00|None|x";; esac',
+        '4) echo "7|RUNNING|1:00:05|None|x";; esac',
     )
     assert run(tmp_path, "a") == ["start a", "end a: None"]
     assert len((tmp_path / "asked").read_text().split()) == 5
@@ -135,17 +134,23 @@ def test_jobs_of_an_earlier_command_are_known_by_their_scripts(tmp_path, stand_i
     stand_in(
         "squeue",
         "test -e $DIR/asked && exit 0; touch $DIR/asked\n"
-        'echo "7|PENDING|N/A|Priority|$DIR/a.sh"; echo "8|RUNNING|2026-01-01T00:00:00|None|/elsewhere/b.sh"',
+        'echo "7|PENDING|0:00|Priority|$DIR/a.sh"; echo "8|RUNNING|1:00:05|None|/elsewhere/b.sh"',
     )
     assert sorted(run(tmp_path, "a", "b")) == ["end a: None", "end b: None", "start b"]
     assert (tmp_path / "submitted").read_text() == f"{tmp_path}/b.sh\n"
 
 
 def test_a_pipe_in_a_path_is_part_of_it(stand_in):
-    stand_in("squeue", "echo '12|PENDING|N/A|(launch failed requeued held)|/a|b/c.sh'")
+    stand_in("squeue", "echo '12|PENDING|0:00|(launch failed requeued held)|/a|b/c.sh'")
     [(number, state)] = commands.states().items()
-    assert (number, state.active, state.script, state.started) == ("12", True, "/a|b/c.sh", None)
+    assert (number, state.active, state.script, state.ran) == ("12", True, "/a|b/c.sh", 0)
     assert state.reason == "(launch failed requeued held)"
+
+
+@pytest.mark.parametrize(("ran", "seconds"), [("0:07", 7), ("3:05:00", 11100), ("2-00:00:01", 172801), ("INVALID", 0)])
+def test_how_long_a_job_ran_is_known_by_slurms_clock(stand_in, ran, seconds):
+    stand_in("squeue", f"echo '12|RUNNING|{ran}|None|x'")
+    assert commands.states()["12"].ran == seconds
 
 
 def test_the_end_of_a_job_is_also_known_from_accounts(stand_in):
@@ -185,7 +190,7 @@ def test_ends_have_words(ending, words):
 
 def test_slurms_log_is_named_where_the_run_has_none_of_its_own(tmp_path):
     slurms = tmp_path / "7.err"
-    started = time.time()
+    started = Before()
     assert log_beside(tmp_path, slurms, since=started) is None
     slurms.write_text("slurmstepd: error: Detected 1 oom_kill event\n")
     assert log_beside(tmp_path, slurms, since=started) == slurms
@@ -193,15 +198,17 @@ def test_slurms_log_is_named_where_the_run_has_none_of_its_own(tmp_path):
     (tmp_path / "run.log").write_text("Traceback:\n  File x\nModuleNotFoundError: No module named 'exp'\n\n  more\n")
     assert log_beside(tmp_path, slurms, since=started) is None
     assert last_words(tmp_path / "run.log") == "ModuleNotFoundError: No module named 'exp'"
-    os.utime(tmp_path / "run.log", (1000, 1000))
-    assert log_beside(tmp_path, slurms, since=started) == slurms
+    assert log_beside(tmp_path, slurms, since=before(tmp_path)) == slurms
 
 
 @pytest.mark.parametrize(
-    ("earlier", "nowhere"), [([], False), ([5], False), ([5, 5], True), ([4, 5], False), ([5, None], False)]
+    ("steps", "nowhere"),
+    [([5], False), ([5, 5, 5], True), ([4, 5, 5], False), ([None, None, None], True), ([0, 5, 5, 5], True)],
 )
-def test_a_job_that_gets_nowhere_in_three_stretches_stops_asking(tmp_path, earlier, nowhere):
-    (tmp_path / "results.json").write_text('{"status": "interrupted", "step": 5}')
-    previous = [{"results": {} if step is None else {"step": step}} for step in earlier]
-    (tmp_path / "manifest.json").write_text(json.dumps({"previous": previous}))
-    assert _gets_nowhere(tmp_path) is nowhere
+def test_a_job_that_gets_nowhere_in_three_stretches_stops_asking(tmp_path, steps, nowhere):
+    """Also where no stretch gets as far as training, and so none has any results."""
+    for step in steps:
+        if step is not None:
+            (tmp_path / "results.json").write_text(json.dumps({"status": "interrupted", "step": step}))
+        last = _gets_nowhere(tmp_path / "a.stretches.json", tmp_path)
+    assert last is nowhere

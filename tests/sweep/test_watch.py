@@ -6,8 +6,8 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
+from exp.plain_console import PlainConsole
 from exp.sweep.ledger import Entry
 from exp.sweep.report import Reporter, read_report
 from exp.sweep.watch import Watch
@@ -24,8 +24,8 @@ def entry(name: str, status: str, **more) -> Entry:
     return Entry(name, [], "hash", f"sweep/{name}", status=status, **more)
 
 
-def terminal(screen: io.StringIO) -> Console:
-    return Console(file=screen, force_terminal=True, width=150, highlight=False, soft_wrap=True)
+def terminal(screen: io.StringIO) -> PlainConsole:
+    return PlainConsole(file=screen, force_terminal=True, width=150, soft_wrap=True)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def screen() -> io.StringIO:
 
 def test_a_line_tells_where_all_jobs_are(tmp_path, screen, monkeypatch):
     monkeypatch.setattr("exp.sweep.watch.SECONDS_BETWEEN_LINES", 0)
-    watch = Watch(total=6, n_jobs=2, console=Console(file=screen, soft_wrap=True))
+    watch = Watch(total=6, n_jobs=2, console=PlainConsole(file=screen, soft_wrap=True))
     watch.ended(entry("a", "completed", seconds=10.0, result={"test/accuracy": 0.9512, "train/loss": 0.3}))
     watch.ended(entry("b", "failed", seconds=2.0, error="killed by SIGKILL"))
     jobs = [
@@ -53,7 +53,7 @@ def test_a_line_tells_where_all_jobs_are(tmp_path, screen, monkeypatch):
 
 def test_jobs_that_a_cluster_has_not_begun_are_counted(tmp_path, screen, monkeypatch):
     monkeypatch.setattr("exp.sweep.watch.SECONDS_BETWEEN_LINES", 0)
-    watch = Watch(total=30, n_jobs=30, console=Console(file=screen, soft_wrap=True))
+    watch = Watch(total=30, n_jobs=30, console=PlainConsole(file=screen, soft_wrap=True))
     jobs = [running(tmp_path, f"c{number}", seconds=5, step=0, total=0, loss=None) for number in range(20)]
     waiting = [SimpleNamespace(pending=reason) for reason in ("Resources", "Priority", "Priority", "")]
     watch.update([*jobs, *waiting])

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from exp.config import Config
@@ -22,6 +21,7 @@ from exp.data.cats_vs_dogs import folder_of
 from exp.data.pictures.folder import find
 from exp.data.pictures.store import cache_folder
 from exp.errors import UserError
+from exp.plain_console import PlainConsole
 from exp.progress import track
 from exp.script import composed, run_script
 
@@ -190,7 +190,7 @@ def _print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[st
         table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 def _print_markdown(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -8,7 +8,7 @@ from exp.checkpoint.access import EagerAccess, VariableAccess
 from exp.checkpoint.copies import Copies, copies_of_weights
 from exp.checkpoint.deferred import Deferred, restore_deferred
 from exp.checkpoint.keep import Keep
-from exp.checkpoint.record import CheckpointError, Record, differing_versions, read_record, weights_digest
+from exp.checkpoint.record import CheckpointError, Record, amend_record, differing_versions, read_record, weights_digest
 from exp.checkpoint.restore import Restored, Wanted, restore
 from exp.checkpoint.store import Checkpoints, NotFiniteError, Origin, SaveError
 from exp.checkpoint.survey import newest_to_resume, newest_to_test, prefix_of, runs_in, set_aside, survey
@@ -27,6 +27,7 @@ __all__ = [
     "SaveError",
     "VariableAccess",
     "Wanted",
+    "amend_record",
     "copies_of_weights",
     "differing_versions",
     "newest_to_resume",

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exp.checkpoint.bundle import files_of
 from exp.errors import UserError
-from exp.files import NOT_FOLLOWED, open_regular
+from exp.files import NOT_FOLLOWED, open_regular, write_atomically
 from exp.safe_files import MissingError, UnreadableError, read_object
+from exp.words import counted
 
 WORTH_THREADS = 8 * 2**20
 """Bytes."""
@@ -114,6 +115,19 @@ def read_record(prefix: Path) -> Record:
     return record
 
 
+def amend_record(prefix: Path, metrics: Mapping[str, float]) -> Record:
+    """Add figures to the record of a checkpoint; returns the new one.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be believed.
+        OSError: the record cannot be written.
+    """
+    record = read_record(prefix)
+    record = record.model_copy(update={"metrics": {**record.metrics, **metrics}})
+    write_atomically(record_path(prefix), record.text())
+    return record
+
+
 def _compare_files(prefix: Path, record: Record) -> None:
     found = {path.name: path for path in files_of(prefix)}
     for name in sorted(found.keys() | record.files.keys()):
@@ -128,7 +142,7 @@ def _compare_files(prefix: Path, record: Record) -> None:
         if path.is_symlink():
             raise CheckpointError(f"{path}: {NOT_FOLLOWED}")
         if size != expected.size:
-            raise CheckpointError(f"{path}: is damaged, it has {size} bytes instead of {expected.size}")
+            raise CheckpointError(f"{path}: is damaged, it has {counted(size, 'byte')} instead of {expected.size}")
         if file_digest(path) != expected.sha256:
             raise CheckpointError(f"{path}: is damaged, its SHA-256 is not that of the file that was saved")
 

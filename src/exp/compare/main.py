@@ -28,8 +28,8 @@ Runs that differ in their seed alone are one row, with the mean and the standard
 
 def main() -> int:
     """Run this process's command line; returns the exit status."""
-    arguments = _parser().parse_args(sys.argv[1:])
     outlast()
+    arguments = _parser().parse_args(sys.argv[1:])
     try:
         if arguments.diff:
             _print_diff(*(read_run(folder) for folder in arguments.diff))

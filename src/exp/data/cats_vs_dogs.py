@@ -17,6 +17,7 @@ from exp.data.pictures.folder import SPLITS, Found, find
 from exp.data.pictures.store import cache_folder, made_once
 from exp.data.pictures.unpacked import unpack
 from exp.errors import UserError
+from exp.words import counted
 
 Source = Literal["auto", "directory", "tfds", "synthetic"]
 ImageSize = Annotated[int, Field(ge=1, le=4096)]
@@ -134,7 +135,7 @@ def _checked(
     if bad and on_bad == "stop":
         lines = [f"{skipped.file}: {skipped.reason}" for skipped in bad[:MOST_NAMED]]
         more = [f"... and {len(bad) - MOST_NAMED} more"] if len(bad) > MOST_NAMED else []
-        summary = f"{len(bad)} of {len(paths) + len(found.stray)} files cannot be used"
+        summary = f"{len(bad)} of {counted(len(paths) + len(found.stray), 'file')} cannot be used"
         remedy = "mend or remove them, or go on without them by data.on_bad=skip"
         raise UserError("\n".join([*lines, *more, f"data.dir={found.folder}: {summary}; {remedy}"]))
     by_path = dict(zip(paths, verdicts, strict=True))
@@ -161,14 +162,15 @@ def _cached(part: Part, split: str, cache: str, path: Path, image_size: int) -> 
 def _notes(found: Found, verdicts: dict[Path, Verdict], skipped: Sequence[Skipped]) -> list[str]:
     notes = []
     if skipped:
-        notes.append(f"skipped {len(skipped)} files that cannot be used; manifest.json names each")
+        notes.append(f"skipped {counted(len(skipped), 'file')} that cannot be used; manifest.json names each")
     if found.hidden:
-        notes.append(f"passed over {found.hidden} hidden files")
+        notes.append(f"passed over {counted(found.hidden, 'hidden file')}")
     contents = {
         split: {verdicts[path].sha256 for name in found.classes for path in found.files[split, name]}
         for split in SPLITS
     }
     both = len((contents[SPLITS[0]] & contents[SPLITS[1]]) - {""})
     if both:
-        notes.append(f"{both} pictures are in {SPLITS[0]} and in {SPLITS[1]}: the test has seen them in training")
+        in_both, them = counted(both, "picture is", "pictures are"), "it" if both == 1 else "them"
+        notes.append(f"{in_both} in {SPLITS[0]} and in {SPLITS[1]}: the test has seen {them} in training")
     return notes

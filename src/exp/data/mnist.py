@@ -18,6 +18,8 @@ import numpy.typing as npt
 from exp.data.base import Splits, array_part, fingerprint_of
 from exp.errors import UserError, excerpt
 from exp.files import is_folder
+from exp.signals import left_at_once
+from exp.words import counted
 
 TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -96,7 +98,10 @@ def _read_pair(folder: Any, names: tuple[str, str], *, check: bool) -> Arrays:
         _read_idx(folder, name, dimensions, check) for name, dimensions in zip(names, (3, 1), strict=True)
     )
     if len(pictures) != len(labels) or not len(labels):
-        raise UserError(f"{folder}: {names[0]} holds {len(pictures)} pictures, {names[1]} holds {len(labels)} labels")
+        raise UserError(
+            f"{folder}: {names[0]} holds {counted(len(pictures), 'picture')}, {names[1]} holds "
+            f"{counted(len(labels), 'label')}"
+        )
     return pictures[..., np.newaxis], labels.astype(np.int32)
 
 
@@ -113,7 +118,7 @@ def _read_idx(folder: Any, name: str, dimensions: int, check: bool) -> npt.NDArr
         raise UserError(f"{path}: is not the file that exp ships (SHA-256 differs); install the package again")
     header = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, 8, dimensions]) or len(content) < header:
-        raise UserError(f"{path}: is not an IDX file of bytes with {dimensions} dimension(s)")
+        raise UserError(f"{path}: is not an IDX file of bytes with {counted(dimensions, 'dimension')}")
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
     if len(content) != header + math.prod(shape):
         raise UserError(f"{path}: should hold {shape} bytes after its header, and holds {len(content) - header}")
@@ -125,7 +130,8 @@ def _read_tfds(dir: str | None) -> tuple[Arrays, Arrays]:
 
     ways_out = "give the folder of a prepared set as data.dir, or take data.source=bundled"
     try:
-        train, test = tfds.load("mnist", split=["train", "test"], data_dir=dir, batch_size=-1, as_supervised=True)
+        with left_at_once():
+            train, test = tfds.load("mnist", split=["train", "test"], data_dir=dir, batch_size=-1, as_supervised=True)
     except Exception as error:  # TFDS raises many kinds: no network, no space, a broken record
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"data.source=tfds: TensorFlow Datasets cannot give mnist ({line}); {ways_out}") from error

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from exp import figures, step
 from exp.checkpoint import EagerAccess
+from exp.exec.calls import Between, nothing
 from exp.traces import TraceLog
 
 Losses = npt.NDArray[np.float32]
@@ -110,8 +111,13 @@ class Executor(Protocol):
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Run the calls in order, until they end or `after_call` answers False."""
 
-    def test(self, dataset: Any) -> TestResult:
-        """Evaluate every example of a test data set exactly once."""
+    def test(self, dataset: Any, *, between: Between = nothing) -> TestResult:
+        """Evaluate every example of a test data set exactly once.
+
+        Args:
+            dataset: as `exp.data.test_dataset` makes it.
+            between: see `Between`.
+        """
 
     def predict(self, model: Any, pictures: Any) -> npt.NDArray[Any]:
         """The (n, classes) logits that the model gives for n pictures."""

@@ -15,6 +15,7 @@ from exp.exec.base import (
     total,
     train_batch,
 )
+from exp.exec.calls import Between, each, nothing
 from exp.traces import TraceLog
 
 
@@ -39,10 +40,10 @@ class EagerExecutor(EagerVariables):
             if not after_call(call.first, np.array(losses, np.float32), details):
                 return
 
-    def test(self, dataset: Any) -> TestResult:
+    def test(self, dataset: Any, *, between: Between = nothing) -> TestResult:
         """Batch by batch."""
         sums = []
-        for pictures, labels in dataset:
+        for pictures, labels in each(dataset, between):
             for number in range(self._program.steps_per_call):
                 batch = eval_batch(self._program, pictures[number], labels[number])
                 sums.append([part.numpy() for part in batch])

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from exp import figures, step
 from exp.exec.base import AfterCall, Batches, Details, EagerVariables, Program, TestResult
+from exp.exec.calls import Between, nothing
 from exp.traces import TraceLog
 
 ACCURACY = "sparse_categorical_accuracy"
@@ -67,6 +68,18 @@ class _AfterCall(keras.callbacks.Callback):  # type: ignore[misc]
         own = {name.removeprefix(OWN): value for name, value in logs.items() if name.startswith(OWN)}
         if not self._after_call(call.first, losses, Details(own, {})):
             self.model.stop_training = True
+
+
+class _Between(keras.callbacks.Callback):  # type: ignore[misc]
+    """Something that is done at each call of a test."""
+
+    def __init__(self, between: Between) -> None:
+        super().__init__()
+        self._between = between
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Runs once for every `steps_per_execution` steps."""
+        self._between()
 
 
 class Observed(keras.Model):  # type: ignore[misc]
@@ -167,13 +180,15 @@ class FitExecutor(EagerVariables):
             self._shared(dataset), epochs=1, shuffle=False, verbose=0, callbacks=[_AfterCall(batches, after_call)]
         )
 
-    def test(self, dataset: Any) -> TestResult:
+    def test(self, dataset: Any, *, between: Between = nothing) -> TestResult:
         """Rows that only fill up a batch get the weight 0."""
 
         def weighted(pictures: Any, labels: Any) -> tuple[Any, Any, Any]:
             return pictures, tf.maximum(labels, 0), tf.cast(labels >= 0, tf.float32)
 
-        logs = self._outer.evaluate(self._shared(dataset.unbatch().map(weighted)), verbose=0, return_dict=True)
+        logs = self._outer.evaluate(
+            self._shared(dataset.unbatch().map(weighted)), verbose=0, return_dict=True, callbacks=[_Between(between)]
+        )
         counted = round(float(np.asarray(self._accuracy.count)))
         right = round(float(logs[ACCURACY]) * counted)  # undo the rounding to float32
         return TestResult(float(logs["cross_entropy"]), right / counted, counted)

@@ -16,6 +16,7 @@ from exp.exec.base import (
     total,
     train_many,
 )
+from exp.exec.calls import Between, each, nothing
 from exp.traces import Traced, TraceLog
 
 
@@ -61,6 +62,6 @@ class FunctionExecutor(EagerVariables):
             if not after_call(call.first, losses.numpy()[: call.steps], details):
                 return
 
-    def test(self, dataset: Any) -> TestResult:
+    def test(self, dataset: Any, *, between: Between = nothing) -> TestResult:
         """Call by call."""
-        return total([[part.numpy() for part in self._test(*element)] for element in dataset])
+        return total([[part.numpy() for part in self._test(*element)] for element in each(dataset, between)])

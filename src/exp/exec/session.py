@@ -21,6 +21,7 @@ from exp.exec.base import (
     total,
     train_many,
 )
+from exp.exec.calls import Between, each, nothing
 from exp.exec.equality import elementwise_equality
 from exp.traces import Traced, TraceLog
 
@@ -104,9 +105,10 @@ class SessionExecutor:
             if not after_call(call.first, losses[: call.steps], details):
                 return
 
-    def test(self, dataset: Any) -> TestResult:
+    def test(self, dataset: Any, *, between: Between = nothing) -> TestResult:
         """Call by call."""
-        return total([self._session.run(self._sums, feed_dict=self._feed(*element)) for element in dataset])
+        elements = each(dataset, between)
+        return total([self._session.run(self._sums, feed_dict=self._feed(*element)) for element in elements])
 
     def predict(self, model: Any, pictures: Any) -> npt.NDArray[Any]:
         """Logits, by a graph that is built the first time."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from exp.data import Feed, Order, Splits, Transforms, plan_calls, training_dataset
 from exp.show.grid import Image, Row, draw_grid
+from exp.words import counted
 
 BATCHES = 4
 MOST_PICTURES = 32
@@ -32,7 +33,7 @@ def _rows(dataset: Any, splits: Splits, first: int, what: str) -> list[Row]:
         size = labels.shape[1]
         shown = min(size, MOST_PICTURES)
         names = [splits.class_names[label] for label in labels.numpy()[0, :shown]]
-        part = f"the first {shown} of {size} examples" if shown < size else f"{size} examples"
+        part = f"the first {shown} of {size} examples" if shown < size else counted(size, "example")
         title = f"step {step}: {part}{', ' + what if what else ''}"
         rows.append(Row(title, np.asarray(pictures[0, :shown]), names))
     return rows

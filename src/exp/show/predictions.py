@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from exp.data import Splits
 from exp.show.grid import RIGHT, WRONG, Image, Row, draw_grid
+from exp.signals import check_current
+from exp.words import counted
 
 SHOWN = 32
 
@@ -45,9 +47,13 @@ def predict(dataset: Any, logits_of: Callable[[Any], npt.NDArray[Any]]) -> Predi
     Args:
         dataset: as `exp.data.test_dataset` makes it.
         logits_of: maps (n, height, width, channels) pictures to (n, classes) logits.
+
+    Raises:
+        Stopped: the run that is under way was asked to stop.
     """
     labels, logits = [], []
     for pictures, batch_labels in dataset:
+        check_current()
         for step in range(batch_labels.shape[0]):
             meant = batch_labels[step].numpy() >= 0
             labels.append(batch_labels[step].numpy()[meant])
@@ -72,5 +78,5 @@ def predictions_grid(splits: Splits, predictions: Predictions) -> Image:
         captions.append(f"{names[label]} {share}" if guess == label else f"{names[label]} as {names[guess]} {share}")
         colours.append(RIGHT if guess == label else WRONG)
     wrong = int((predictions.predicted != predictions.labels).sum())
-    title = f"{wrong} mistakes in {len(predictions.labels)} test pictures, the worst first"
+    title = f"{counted(wrong, 'mistake')} in {counted(len(predictions.labels), 'test picture')}, the worst first"
     return draw_grid([Row(title, pictures.numpy(), captions, colours)], columns=8, side=128)

@@ -7,13 +7,16 @@ import threading
 import time
 from dataclasses import dataclass
 from multiprocessing import parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from exp.errors import UserError
 from exp.files import open_regular
+from exp.signals import ASKING
 from exp.sweep.report import Reporter, clear
+from exp.terminal import outlast, printable
 
 
 @dataclass(frozen=True)
@@ -23,37 +26,46 @@ class Start:
     composed: DictConfig
     folder: Path
     launched: float
-    """`time.time()`."""
+    """`time.perf_counter()` of the process that launched it; Linux, macOS and Windows have one for all processes."""
 
 
-def work(start: Start) -> None:
-    """Do a job; ends the process with the exit status that `run.py` would have."""
+def work(start: Start, alive: Connection) -> None:
+    """Do a job; ends the process with the exit status that `run.py` would have.
+
+    Args:
+        start: the job.
+        alive: is held, so that whoever has the other end knows that this process has not ended.
+    """
     if hasattr(os, "setsid"):
-        os.setsid()  # Ctrl-C at the terminal is for the sweep, which stops its jobs one by one
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    started = time.perf_counter() - (time.time() - start.launched)
+        os.setsid()  # what the terminal sends is for the sweep, which stops its jobs one by one
+    for number in ASKING:
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)  # see `exp.sweep.pool`
     all_output_to(start.folder / "run.log")
+    outlast()
     threading.Thread(target=_stop_when_orphaned, daemon=True).start()
-    sys.exit(run(start, started))
+    sys.exit(run(start))
 
 
-def run(start: Start, started: float) -> int:
+def run(start: Start) -> int:
     """Do a job in this process; returns the exit status that `run.py` would have."""
     from hydra import version
     from hydra._internal.callbacks import Callbacks
     from hydra.core.utils import JobRuntime, run_job, setup_globals
     from hydra.types import HydraContext
-    from rich.console import Console
 
     from exp.cli import VERSION_BASE
     from exp.console import Display
     from exp.job import do_job
+    from exp.plain_console import PlainConsole
 
     version.setbase(VERSION_BASE)
     setup_globals()
     JobRuntime.instance().set("name", start.composed.hydra.job.name)
     reporter = Reporter(start.folder)
-    display = Display(Console(file=open(os.devnull, "w")), tell=reporter.progress)  # noqa: SIM115, PTH123
+    display = Display(PlainConsole(file=open(os.devnull, "w")), tell=reporter.progress)  # noqa: SIM115, PTH123
+    started = min(start.launched, time.perf_counter())
 
     def task(config: DictConfig) -> int:
         return do_job(config, display, started=started).status
@@ -68,7 +80,7 @@ def run(start: Start, started: float) -> int:
     try:
         status = int(ended.return_value)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         reporter.mistake(str(error))
         return 2
     clear(start.folder)

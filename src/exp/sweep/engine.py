@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from exp.signals import StopRequest
+from exp.sweep.before import Before
 from exp.sweep.plan import Job
 
 
@@ -16,8 +17,8 @@ class AtWork(Protocol):
         """Which."""
 
     @property
-    def launched(self) -> float:
-        """When it was started, or handed over; `time.time()`."""
+    def before(self) -> Before:
+        """What lay in its folder when it was started, or handed over."""
 
     @property
     def seconds(self) -> float:
@@ -83,13 +84,13 @@ class Engine(Protocol):
             UserError: something does.
         """
 
-    def pool(self, *, n_jobs: int, stop: StopRequest, launched: Mapping[str, float]) -> JobPool:
+    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Before]) -> JobPool:
         """A pool.
 
         Args:
             n_jobs: jobs side by side.
             stop: once it is set, no other job starts, and the pool comes to its end.
-            launched: when jobs were last started (`time.time()`), by name.
+            before: what lay in jobs' folders when they were last started, by name.
         """
 
     def announce(self, *, n_jobs: int, threads: int) -> str:

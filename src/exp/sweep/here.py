@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from exp.cores import available_cores, has_gpu
 from exp.errors import UserError
 from exp.signals import StopRequest
+from exp.sweep.before import Before
 from exp.sweep.engine import AtWork
 from exp.sweep.pool import Pool
 
@@ -60,9 +61,9 @@ class Here:
     def check(self) -> None:
         """Nothing keeps a process from starting."""
 
-    def pool(self, *, n_jobs: int, stop: StopRequest, launched: Mapping[str, float]) -> Pool:
+    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Before]) -> Pool:
         """Of processes; none of an earlier command is taken over."""
-        del launched
+        del before
         return Pool(n_jobs=n_jobs, timeout=self._timeout, stop=stop)
 
     def announce(self, *, n_jobs: int, threads: int) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,13 @@ from exp.job import Ended, figure_for_sweeper
 from exp.lock import Lock
 from exp.outputs import is_completed
 from exp.signals import StopRequest
+from exp.sweep.before import Before
 from exp.sweep.engine import AtWork, Engine
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger
 from exp.sweep.plan import Job, Plan
 from exp.sweep.watch import Watch
 from exp.terminal import printable
+from exp.words import counted
 
 
 class Sweep:
@@ -79,19 +80,23 @@ class Sweep:
             self._engine.check()
         ledger.n_jobs = n_jobs
         ledger.add(jobs)
-        # Values given twice, or asked for twice by a search, are one job.
-        stop = self._run(list({job.name: job for job in jobs}.values()), ledger)
+        stop = self._run(
+            list({job.name: job for job in jobs}.values()), ledger, repeated=_repeated(overrides, jobs, plan)
+        )
         return self._returns(jobs, ledger, stop)
 
-    def _run(self, jobs: Sequence[Job], ledger: Ledger) -> StopRequest:
+    def _run(self, jobs: Sequence[Job], ledger: Ledger, *, repeated: Sequence[str]) -> StopRequest:
         to_do = [job for job in jobs if not ledger.is_done(job)]
         ledger.write()
         watch = Watch(total=len(to_do), n_jobs=ledger.n_jobs)
         if not self._searching:
             done = f", {len(jobs) - len(to_do)} done before" if len(to_do) < len(jobs) else ""
             watch.say(f"sweep: {self._folder}")
+            if repeated:
+                given = counted(len(repeated), "combination is", "combinations are")
+                watch.say(f"{given} given once more, such as {repeated[0]}: one job each")
             watch.say(
-                f"{len(jobs)} jobs{done}; "
+                f"{counted(len(jobs), 'job')}{done}; "
                 f"{self._engine.announce(n_jobs=min(ledger.n_jobs, len(jobs)), threads=ledger.threads)}"
             )
 
@@ -99,12 +104,12 @@ class Sweep:
             entry = ledger.entries[running.job.name]
             entry.status, entry.attempts, entry.launched = self._engine.status, entry.attempts + 1, now()
             entry.seconds = entry.error = entry.result = entry.log = None
-            entry.slurm_job = running.slurm_job
+            entry.slurm_job, entry.before = running.slurm_job, running.before
             ledger.write()
 
         def on_end(running: AtWork, error: str | None) -> None:
             entry = ledger.entries[running.job.name]
-            entry.note_end(error, since=running.launched, stopped=running.stopped)
+            entry.note_end(error, stopped=running.stopped)
             entry.seconds = running.seconds
             entry.log = str(running.log) if running.log else None
             ledger.write()
@@ -114,7 +119,7 @@ class Sweep:
         with StopRequest() as stop:
             try:
                 if to_do:
-                    pool = self._engine.pool(n_jobs=ledger.n_jobs, stop=stop, launched=_launched(ledger))
+                    pool = self._engine.pool(n_jobs=ledger.n_jobs, stop=stop, before=_before(ledger))
                     pool.run(
                         to_do,
                         on_start=on_start,
@@ -141,6 +146,16 @@ class Sweep:
         return [_job_return(job, entry) for job, entry in zip(jobs, entries, strict=True)]
 
 
+def _repeated(overrides: Sequence[Sequence[str]], jobs: Sequence[Job], plan: Plan) -> list[str]:
+    """The combinations that ask for the job of an earlier one."""
+    found, known = [], set()
+    for of_job, job in zip(overrides, jobs, strict=True):
+        if job.name in known:
+            found.append(" ".join(plan.swept(of_job)) or " ".join(of_job))
+        known.add(job.name)
+    return found
+
+
 def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:
     """Refuse to mix jobs with others that share other overrides, or came from other files.
 
@@ -155,13 +170,9 @@ def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:
         )
 
 
-def _launched(ledger: Ledger) -> dict[str, float]:
-    """When each job was last started."""
-    return {
-        name: datetime.fromisoformat(entry.launched).timestamp()
-        for name, entry in ledger.entries.items()
-        if entry.launched is not None
-    }
+def _before(ledger: Ledger) -> dict[str, Before]:
+    """What lay in each job's folder when it was last started."""
+    return {name: entry.before for name, entry in ledger.entries.items()}
 
 
 def _job_return(job: Job, entry: Entry) -> JobReturn:

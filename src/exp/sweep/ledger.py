@@ -13,7 +13,9 @@ from exp.errors import UserError
 from exp.files import write_atomically
 from exp.outputs import is_completed, read_manifest, read_results
 from exp.safe_files import MissingError, UnreadableError, read_object
+from exp.sweep.before import Before, has_new_results
 from exp.sweep.plan import Job
+from exp.words import counted
 
 NAME = "sweep.json"
 _TIME = r"^\d{4}-\d\d-\d\dT[012]\d:[0-5]\d:[0-5]\d(\.\d+)?\+00:00$"
@@ -48,6 +50,8 @@ class Entry:
     """Its number in Slurm."""
     log: str | None = None
     """What to read where `run.log` does not tell."""
+    before: Before = field(default_factory=Before)
+    """What lay in its folder when it was last started."""
 
     def left_nothing(self) -> bool:
         """Whether the job was not started, or was refused before it began and left no more than its log."""
@@ -55,18 +59,15 @@ class Entry:
         left = any((folder / name).exists() for name in ("manifest.json", "checkpoints"))
         return not left and self.status in ("waiting", "failed")
 
-    def note_end(self, error: str | None, *, since: float = 0.0, stopped: bool = False) -> None:
+    def note_end(self, error: str | None, *, stopped: bool = False) -> None:
         """Take over what the run's folder says.
 
         Args:
             error: of a job that could not write down its end itself.
-            since: results older than this (`time.time()`) are those of an earlier attempt.
             stopped: it was asked to stop, perhaps before it could do so in good order.
         """
-        path = Path(self.folder) / "results.json"
-        results = read_results(path.parent)
-        if results and path.stat().st_mtime < since - 1:
-            results = {}
+        folder = Path(self.folder)
+        results = read_results(folder) if has_new_results(folder, self.before) else {}
         self.status = results.get("status") or ("interrupted" if stopped else "failed")
         self.error = results.get("error") or error
         self.result = None
@@ -123,8 +124,8 @@ class Ledger:
                 changed.append(job.name)
         if changed:
             raise UserError(
-                f"hydra.sweep.dir={self.folder}: was begun with another configuration (of {len(changed)} jobs, such as "
-                f"{changed[0]}); take another folder"
+                f"hydra.sweep.dir={self.folder}: was begun with another configuration (of "
+                f"{counted(len(changed), 'job')}, such as {changed[0]}); take another folder"
             )
         self.entries = entries
         self.write()

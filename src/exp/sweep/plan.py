@@ -16,7 +16,10 @@ from exp.cli import raised_by_hydra
 from exp.cli_errors import explain
 from exp.errors import UserError
 from exp.outputs import config_hash
+from exp.progress import track
 from exp.request import check
+from exp.sweep.compose import Composer
+from exp.words import counted
 
 LONGEST_NAME = 80
 _GROUP = re.compile(r"^[+]*[a-z_/]+$")
@@ -35,6 +38,11 @@ class Job:
     config_hash: str
     folder: Path
 
+    @property
+    def asked_for(self) -> tuple[str, ...]:
+        """What makes a job the same as another, however its values are written (`1e-5`, `0.00001`)."""
+        return self.config_hash, str(self.composed.get("run"))
+
 
 class Plan:
     """Makes jobs from overrides."""
@@ -48,7 +56,8 @@ class Plan:
             threads: what each job gets, where `device.threads` is not set.
             n_jobs: how many will run side by side.
         """
-        self._master, self._loader, self._threads, self._n_jobs = master, config_loader, threads, n_jobs
+        self._master, self._threads, self._n_jobs = master, threads, n_jobs
+        self._composer = Composer(master, config_loader)
         self._parser = OverridesParser.create()
         given = self._parser.parse_overrides(list(master.hydra.overrides.task))
         self.fixed = sorted(str(override.input_line) for override in given if not override.is_sweep_override())
@@ -58,27 +67,32 @@ class Plan:
         self._conf = next(Path(source.path) for source in sources if source.provider == "main")
 
     def jobs(self, overrides: Sequence[Sequence[str]], *, first: int) -> list[Job]:
-        """The jobs for lists of overrides, numbered from `first`.
+        """The job for each list of overrides, numbered from `first`. Lists that ask for the same have the same job.
 
         Raises:
             UserError: with a line for each job that cannot be; none of them shall start then.
         """
-        jobs: list[Job] = []
+        distinct = list(dict.fromkeys(map(tuple, overrides)))
+        jobs: dict[tuple[str, ...], Job] = {}
+        same: dict[tuple[str, ...], Job] = {}
         wrong: dict[str, list[str]] = {}
-        for number, of_job in enumerate(overrides, first):
+        for number, of_job in enumerate(
+            track(distinct, total=len(distinct), what="checking jobs", logged=False), first
+        ):
             try:
-                jobs.append(self.job(of_job, number))
+                job = self.job(of_job, number)
+                jobs[of_job] = same.setdefault(job.asked_for, job)
             except UserError as error:
                 for line in str(error).splitlines():
                     wrong.setdefault(line, []).append(" ".join(of_job))
         if not wrong:
-            return jobs
+            return [jobs[tuple(of_job)] for of_job in overrides]
         lines = []
         for line, of_jobs in wrong.items():
-            everywhere = len(of_jobs) == len(overrides)
+            everywhere = len(of_jobs) == len(distinct)
             lines += [line] if everywhere else [f"{of_job}: {line}" for of_job in of_jobs]
-        count = f"{len(overrides) - len(jobs)} of {len(overrides)} jobs cannot be, and none was started"
-        raise UserError("\n".join(lines if len(overrides) == 1 else [*lines, count]))
+        count = f"{len(distinct) - len(jobs)} of {counted(len(distinct), 'job')} cannot be, and none was started"
+        raise UserError("\n".join(lines if len(distinct) == 1 else [*lines, count]))
 
     def job(self, overrides: Sequence[str], number: int) -> Job:
         """One job.
@@ -87,12 +101,12 @@ class Plan:
             UserError: its configuration is wrong.
         """
         try:
-            composed = self._loader.load_sweep_config(self._master, list(overrides))
+            composed = self._composer.compose(overrides)
         except Exception as error:
             if not raised_by_hydra(error):
                 raise
             raise UserError(explain(error, overrides, self._conf)) from error
-        swept = tuple(override for override in overrides if self._key(override) not in self._fixed_keys)
+        swept = self.swept(overrides)
         with read_write(composed), open_dict(composed):
             composed.hydra.mode = RunMode.MULTIRUN
             composed.hydra.runtime.merge_with(self._master.hydra.runtime)
@@ -113,8 +127,10 @@ class Plan:
             raise UserError(f"{folder}: is in the way of the job's folder")
         return Job(name, swept, composed, config_hash(tree), folder)
 
-    def _key(self, override: str) -> str:
-        return str(self._parser.parse_override(override).get_key_element())
+    def swept(self, overrides: Sequence[str]) -> tuple[str, ...]:
+        """Of a job's overrides, those that not all jobs share."""
+        keys = [str(self._parser.parse_override(override).get_key_element()) for override in overrides]
+        return tuple(override for override, key in zip(overrides, keys, strict=True) if key not in self._fixed_keys)
 
 
 def folder_name(overrides: Sequence[str]) -> str:

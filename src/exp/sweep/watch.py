@@ -4,14 +4,16 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from exp.plain_console import PlainConsole
+from exp.plain_console import console as stdout
 from exp.sweep.engine import AtWork
 from exp.sweep.ledger import Entry
 from exp.sweep.report import Report, read_report
 from exp.tables import line_width, most_of, plain_table
+from exp.words import counted
 
 SECONDS_BETWEEN_LINES = 5.0
 HEADINGS = ("job", "status", "step", "train/loss", "test/loss", "test/accuracy", "seconds")
@@ -24,23 +26,27 @@ MOST_SHOWN = 12
 class Watch:
     """Shows jobs as bars on a terminal, and in a line now and then elsewhere."""
 
-    def __init__(self, *, total: int, n_jobs: int, console: Console | None = None) -> None:
+    def __init__(self, *, total: int, n_jobs: int, console: PlainConsole | None = None) -> None:
         """So many jobs are to be done, so many of them side by side."""
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or stdout()
         self._total, self._n_jobs = total, n_jobs
         self._ended: list[Entry] = []
         self._bars: dict[str, TaskID] = {}
         self._last_line = time.monotonic()
         self._progress: Progress | None = None
         if self._console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[text]}"))
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(20),
+                TextColumn("{task.fields[text]}", markup=False),
+            )
             self._progress = Progress(*columns, console=self._console, refresh_per_second=4, transient=True)
             self._progress.start()
             self._all = self._progress.add_task("jobs", total=total, text="starting")
 
     def say(self, text: str) -> None:
         """A line."""
-        self._console.print(text, markup=False)
+        self._console.print(text)
 
     def update(self, running: Sequence[AtWork]) -> None:
         """Show where the running jobs are."""
@@ -90,7 +96,7 @@ class Watch:
             self.say(f"no room for {', '.join(left_out)}; scripts/compare.py shows all")
         completed = sum(entry.status == "completed" for entry in entries)
         before = f" ({done_before} of them before)" if done_before else ""
-        self.say(f"{completed} of {len(entries)} jobs completed{before}")
+        self.say(f"{completed} of {counted(len(entries), 'job')} completed{before}")
         for entry in entries:
             if entry.status not in ("completed", "waiting", "submitted"):
                 log = entry.log or Path(entry.folder) / "run.log"
@@ -98,7 +104,7 @@ class Watch:
 
     def _summary(self, running: Sequence[AtWork], reports: Mapping[str, Report], pending: Sequence[AtWork]) -> str:
         failed = sum(entry.status != "completed" for entry in self._ended)
-        parts = [f"{len(self._ended)}/{self._total} jobs done", f"{len(running)} running"]
+        parts = [f"{len(self._ended)}/{counted(self._total, 'job')} done", f"{len(running)} running"]
         if pending:
             reasons = ", ".join(sorted({one.pending for one in pending if one.pending}))
             parts.append(f"{len(pending)} pending{f' ({reasons})' if reasons else ''}")

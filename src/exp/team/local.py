@@ -16,6 +16,7 @@ from exp.cluster import Cluster, as_dict
 from exp.cores import visible_gpus
 from exp.errors import UserError
 from exp.safe_files import read_tail
+from exp.words import counted
 
 MODULE = "exp.worker"
 """What a worker's process runs; it gets its orders from stdin, which it holds open for as long as the chief lives."""
@@ -82,7 +83,7 @@ def plan_local(count: int, *, timeout: float) -> Cluster:
     gpus = visible_gpus()
     if gpus and len(gpus) < count:
         raise UserError(
-            f"device.local={count}: this machine shows {len(gpus)} GPU{'s' if len(gpus) > 1 else ''}, and workers "
+            f"device.local={count}: this machine shows {counted(len(gpus), 'GPU')}, and workers "
             "cannot share one; CUDA_VISIBLE_DEVICES= (empty) trains on the CPU"
         )
     taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

@@ -25,6 +25,7 @@ from exp.errors import UserError
 from exp.provenance import code_facts, package_versions
 from exp.team.channel import Channel
 from exp.team.team import Team
+from exp.words import counted
 
 PROTOCOL = 1
 _SECONDS_FOR_A_CALL = 5.0
@@ -100,8 +101,8 @@ def _receive_all(
             missing = [cluster.name(index) for index in range(1, cluster.size) if index not in channels]
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"{cluster.source}: {', '.join(missing)} did not come within {cluster.timeout:.0f} seconds "
-                    "(device.timeout)"
+                    f"{cluster.source}: {', '.join(missing)} did not come within "
+                    f"{counted(round(cluster.timeout), 'second')} (device.timeout)"
                 )
             with contextlib.suppress(TimeoutError):
                 _receive_one(cluster, facts, listener.accept()[0], channels)
@@ -224,7 +225,8 @@ def _call_chief(cluster: Cluster) -> socket.socket:
             if isinstance(error, socket.gaierror) or time.monotonic() > deadline:
                 raise UserError(
                     f"{cluster.source}: worker {cluster.index} cannot reach {cluster.name(0)}, the chief: "
-                    f"{_reason(error)}; tried for {cluster.timeout:.0f} seconds at the most (device.timeout)"
+                    f"{_reason(error)}; tried for {counted(round(cluster.timeout), 'second')} at the most "
+                    "(device.timeout)"
                 ) from None
         time.sleep(0.1)
 

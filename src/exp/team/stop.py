@@ -1,6 +1,6 @@
 """A stop that all workers make after the same step."""
 
-from exp.signals import StopRequest
+from exp.signals import Stopped, StopRequest
 from exp.team.team import Team
 
 
@@ -18,3 +18,13 @@ class AgreedStop:
         """
         self._own.signal = self._team.agree(self._own.signal)
         return self._own.signal is not None
+
+    def check(self) -> None:
+        """Leave long work, if it is time to stop; every worker does so at the same call.
+
+        Raises:
+            Stopped: it is.
+            WorkerLost: another worker is gone.
+        """
+        if self.asked():
+            raise Stopped

@@ -13,7 +13,9 @@ from typing import Any
 
 from exp.cluster import Cluster
 from exp.errors import WorkerLost
+from exp.signals import Stopped
 from exp.team.channel import Channel
+from exp.words import counted
 
 log = logging.getLogger("exp")
 
@@ -113,7 +115,12 @@ class Team:
         self._tell_all("go")
 
     def wait_for_chief(self) -> None:
-        """Let the chief do first what all are about to do, such as making files that all then read."""
+        """Let the chief do first what all are about to do, such as making files that all then read.
+
+        Raises:
+            WorkerLost: another worker is gone.
+            Stopped: a signal has asked the chief to stop meanwhile.
+        """
         if not self.is_chief:
             self._expect("go")
 
@@ -121,6 +128,17 @@ class Team:
         """The others may go on."""
         if self.is_chief:
             self._tell_all("go")
+
+    def all_stopped(self, signal: int | None) -> int | None:
+        """Stop before training, all workers: the chief because of a signal, the others because it does.
+
+        Returns:
+            The signal that the chief was sent.
+        """
+        if self.is_chief:
+            self._tell_all("stopped", signal=signal)
+            return signal
+        return self._asked
 
     def report(self, level: int, text: str) -> None:
         """Have the chief write and show a line of this follower's."""
@@ -159,6 +177,8 @@ class Team:
         index, message = self._news.get() if self._lost is None else (0, {"kind": "lost"})
         if message["kind"] == "lost":
             raise WorkerLost(str(self._lost))
+        if message["kind"] == "stopped":
+            raise Stopped
         assert message["kind"] == kind, f"{message['kind']} came, and {kind} was expected"
         return index, message
 
@@ -174,7 +194,7 @@ class Team:
                     break
                 self._hear(index, message)
         except TimeoutError:
-            reason = f"was not heard from for {self._silence:.0f} seconds"
+            reason = f"was not heard from for {counted(round(self._silence), 'second')}"
         except (OSError, ValueError, KeyError):
             pass
         if index not in self._ended and not self._over.is_set():
@@ -183,6 +203,9 @@ class Team:
     def _hear(self, index: int, message: dict[str, Any]) -> None:
         kind = message["kind"]
         if kind in ("go", "same"):
+            self._news.put((index, message))
+        elif kind == "stopped":
+            self._asked = int(message["signal"])
             self._news.put((index, message))
         elif kind == "stop":
             self._asked = self._asked or int(message["signal"])

@@ -1,12 +1,15 @@
 """The verdict on every kind of file, and when it is looked up instead of found anew."""
 
 import os
+import signal
 
 import pytest
 
 from exp.data.pictures import check as module
 from exp.data.pictures.check import check
+from exp.signals import Stopped, StopRequest
 from tests.data.pictures import odd
+from tests.e2e.sweeping import wait_for
 
 CAP = 1_000_000
 pytestmark = pytest.mark.usefixtures("tf")
@@ -103,3 +106,41 @@ def test_a_place_that_cannot_be_written_is_done_without(tmp_path, kept):
     paths = odd.write(tmp_path, {"plain.jpg": odd.GOOD["plain.jpg"]})
     kept.parent.write_text("a file where the folder should be")
     assert check(paths, kept_in=kept, max_pixels=CAP)[0].problem is None
+
+
+def many(folder, count):
+    return odd.write(folder, {f"{number}.jpg": odd.GOOD["plain.jpg"] for number in range(count)})
+
+
+def test_a_check_that_a_signal_ends_goes_on_where_it_was(tmp_path, kept, monkeypatch):
+    """Files that wait are not examined any more; verdicts that are there are kept."""
+    paths, examined, original = many(tmp_path / "many", 400), [], module.examine
+
+    def counted(path):
+        examined.append(path)
+        if len(examined) == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(path)
+
+    monkeypatch.setattr(module, "examine", counted)
+    with StopRequest(), pytest.raises(Stopped):
+        check(paths, kept_in=kept, max_pixels=CAP)
+    first = len(examined)
+    assert first < 400
+    verdicts = check(paths, kept_in=kept, max_pixels=CAP)
+    assert [verdict.problem for verdict in verdicts] == [None] * 400
+    assert len(examined) - first < 400
+
+
+def test_verdicts_are_kept_while_others_are_made(tmp_path, kept, monkeypatch):
+    """So that a check which is killed goes on where it was."""
+    paths, original = many(tmp_path / "many", 40), module.examine
+
+    def late(path):
+        if path == paths[-1]:
+            wait_for(kept.exists)
+        return original(path)
+
+    monkeypatch.setattr(module, "examine", late)
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_WRITES", 0)
+    check(paths, kept_in=kept, max_pixels=CAP)

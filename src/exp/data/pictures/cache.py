@@ -12,6 +12,7 @@ from exp.data.base import Part, array_part
 from exp.data.pictures.store import made_once
 from exp.errors import UserError
 from exp.progress import track
+from exp.words import counted
 
 log = logging.getLogger("exp")
 
@@ -28,7 +29,8 @@ def in_memory(part: Part, *, shape: tuple[int, ...]) -> Part:
     needed, free = part.size * int(np.prod(shape)), _free_memory()
     if free is not None and needed > free:
         raise UserError(
-            f"data.cache=memory: {part.size} pictures need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; "
+            f"data.cache=memory: {counted(part.size, 'picture needs', 'pictures need')} {needed / 1e9:.1f} GB, and "
+            f"{free / 1e9:.1f} GB are free; "
             "take data.cache=disk, data.cache=none, or a smaller data.image_size"
         )
 

@@ -2,7 +2,8 @@
 
 A header alone does not tell: of JPEGs with three wrong bytes in front, a third has a good header and cannot be decoded.
 
-A verdict is kept with the size and modification time of its file, and looked up there the next time.
+A verdict is kept with the size and modification time of its file, and looked up there the next time, also after a check
+that was cut off.
 """
 
 import hashlib
@@ -11,8 +12,9 @@ import json
 import logging
 import os
 import stat
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ log = logging.getLogger("exp")
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 MOST_BYTES = 2**29
 """A file larger than this is no picture that anyone trains with."""
+SECONDS_BETWEEN_WRITES = 10.0
+"""Of verdicts while they are made: a check that is killed goes on from there."""
 KEPT_VERSION = 1
 """Of the kept verdicts; raised when what is checked changes."""
 
@@ -55,17 +59,34 @@ def check(paths: Sequence[Path], *, kept_in: Path, max_pixels: int) -> list[Verd
     keys = [_key(path) for path in paths]
     known: list[Verdict | None] = [_as_verdict(kept.get(str(path)), key) for path, key in zip(paths, keys, strict=True)]
     missing = [number for number, verdict in enumerate(known) if verdict is None]
-    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        warnings.simplefilter("ignore")  # Pillow's warnings about odd headers; the verdict says what counts
-        verdicts = pool.map(examine, [paths[number] for number in missing])
-        for number, verdict in zip(missing, track(verdicts, total=len(missing), what="checking pictures"), strict=True):
-            known[number] = verdict
-    found = [verdict for verdict in known if verdict is not None]
-    if missing:
+
+    def keep() -> None:
         # What could not be read may be readable next time, without any change to the file.
-        lasting = [(p, k, v) for p, k, v in zip(paths, keys, found, strict=True) if k and v.sha256]
+        lasting = [(p, k, v) for p, k, v in zip(paths, keys, known, strict=True) if k and v and v.sha256]
         _write_kept(kept_in, kept | {str(path): [*key, asdict(verdict)] for path, key, verdict in lasting})
-    return [_capped(verdict, max_pixels) for verdict in found]
+
+    last_kept = time.monotonic()
+    try:
+        for number, verdict in zip(missing, _examined_all([paths[number] for number in missing]), strict=True):
+            known[number] = verdict
+            if time.monotonic() - last_kept >= SECONDS_BETWEEN_WRITES:
+                keep()
+                last_kept = time.monotonic()
+    finally:
+        if missing:
+            keep()
+    return [_capped(verdict, max_pixels) for verdict in known if verdict is not None]
+
+
+def _examined_all(paths: Sequence[Path]) -> Iterator[Verdict]:
+    """The verdict on each file, in order; those on the way are given up where they are not wanted any more."""
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's warnings about odd headers; the verdict says what counts
+            yield from track(pool.map(examine, paths), total=len(paths), what="checking pictures")
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _UnusableError(Exception):
@@ -184,6 +205,6 @@ def _read_kept(path: Path) -> dict[str, Any]:
 def _write_kept(path: Path, files: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps({"version": KEPT_VERSION, "files": files}))
+        write_atomically(path, json.dumps({"version": KEPT_VERSION, "files": files}), durable=False)
     except OSError as error:
         log.warning("%s: cannot be written (%s); every file is checked again the next time", path, error.strerror)

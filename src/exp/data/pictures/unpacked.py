@@ -14,6 +14,7 @@ from urllib.request import getproxies
 from exp.data.pictures.store import made_once
 from exp.errors import UserError
 from exp.progress import track
+from exp.signals import left_at_once
 
 NAME = "cats_vs_dogs"
 VALID_SHARE = 10
@@ -39,7 +40,8 @@ def unpack(data_dir: str | None, cache: Path) -> Path:
         builder = tfds.builder(NAME, data_dir=data_dir)
         if not builder.info.splits:
             _require_network()
-            builder.download_and_prepare()
+            with left_at_once():
+                builder.download_and_prepare()
         where = hashlib.sha256(str(Path(builder.data_path).resolve()).encode()).hexdigest()[:8]
         target = cache / f"{NAME}-{builder.version}-{builder.info.splits['train'].num_examples}-{where}"
         return made_once(target, lambda folder: _write(builder, folder))

@@ -6,7 +6,6 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 _ACTIVE = """
@@ -30,8 +29,8 @@ class State:
     """`PENDING`, `RUNNING`, `COMPLETED`, `TIMEOUT`, ..."""
     reason: str
     """Why it is pending, in Slurm's words."""
-    started: float | None
-    """`time.time()`; in its last stretch."""
+    ran: float
+    """Seconds, in its last stretch. By Slurm's clock: this machine's may be another, or be set."""
     script: str
     """The path of its batch script, which tells whose job it is better than a number does."""
 
@@ -68,12 +67,12 @@ def states() -> dict[str, State]:
     Raises:
         SlurmError: Slurm does not answer.
     """
-    form = "%i|%T|%S|%r|%o"
+    form = "%i|%T|%M|%r|%o"
     said = _run(["squeue", "--noheader", "--states=all", f"--user={os.getuid()}", f"--format={form}"])
     found = {}
     for line in said.splitlines():
-        number, name, started, reason, script = line.split("|", 4)
-        found[number] = State(name, "" if reason == "None" else reason, _time(started), script)
+        number, name, ran, reason, script = line.split("|", 4)
+        found[number] = State(name, "" if reason == "None" else reason, _seconds(ran), script)
     return found
 
 
@@ -122,8 +121,10 @@ def _plain(errors: str) -> str:
     return "; ".join(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
-def _time(text: str) -> float | None:
-    try:
-        return datetime.fromisoformat(text).timestamp()  # Slurm's commands speak in local time
-    except ValueError:
-        return None
+def _seconds(text: str) -> float:
+    """Of a duration such as `3:05`, `1:00:00` or `2-00:00:00`; 0 where there is none."""
+    found = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text.strip())
+    if found is None:
+        return 0.0
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

@@ -4,7 +4,9 @@ from pathlib import Path
 from signal import Signals
 
 from exp.safe_files import read_tail
+from exp.sweep.before import Before, has_logged
 from exp.sweep.slurm.commands import Ending
+from exp.words import counted
 
 REASONS = {
     "CANCELLED": "cancelled in Slurm",
@@ -26,7 +28,7 @@ def meaning(ending: Ending | None, minutes: int | None) -> str:
     if ending is None:
         return "ended, and Slurm does not know how"
     if ending.state == "TIMEOUT":
-        limit = f" of {minutes} minutes" if minutes else ""
+        limit = f" of {counted(minutes, 'minute')}" if minutes else ""
         return (
             f"stopped at the time limit{limit}, before it had saved; hydra.launcher.signal_seconds gives it more time "
             "for that"
@@ -40,17 +42,20 @@ def meaning(ending: Ending | None, minutes: int | None) -> str:
     return f"killed by {name}{', perhaps because memory ran out' if name == 'SIGKILL' else ''}"
 
 
-def log_beside(folder: Path, slurms: Path, *, since: float) -> Path | None:
-    """Slurm's own log, where the run in a folder has written none since a moment; None where it has.
+def log_beside(folder: Path, slurms: Path, *, since: Before) -> Path | None:
+    """Slurm's own log, where the run in a folder has written none since it was started; None where it has.
 
     Args:
         folder: of the run.
         slurms: where that log would be.
-        since: `time.time()`.
+        since: what lay in the folder then.
     """
-    log = folder / "run.log"
-    written = log.is_file() and log.stat().st_size and log.stat().st_mtime >= since - 1
-    return None if written or not slurms.is_file() else slurms
+    return None if has_logged(folder, since) or not slurms.is_file() else slurms
+
+
+def stretches(order: Path) -> Path:
+    """The file with the steps at which the last stretches of a job ended."""
+    return order.with_suffix(".stretches.json")
 
 
 def last_words(log: Path) -> str | None:

@@ -15,10 +15,13 @@ from omegaconf import DictConfig, OmegaConf
 from exp.errors import UserError, excerpt
 from exp.files import write_atomically
 from exp.signals import StopRequest
+from exp.sweep.before import Before
 from exp.sweep.engine import AtWork
 from exp.sweep.plan import Job
 from exp.sweep.slurm import commands
+from exp.sweep.slurm.endings import stretches
 from exp.sweep.slurm.pool import SlurmPool
+from exp.words import counted
 
 FOLDER = ".slurm"
 """In the sweep's: batch scripts, what they are to do, and what Slurm says about their jobs."""
@@ -89,9 +92,9 @@ class Slurm:
             except commands.SlurmError as error:
                 raise UserError(f"{self._asked_for()}: Slurm refuses such a job ({error})") from error
 
-    def pool(self, *, n_jobs: int, stop: StopRequest, launched: Mapping[str, float]) -> SlurmPool:
+    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Before]) -> SlurmPool:
         """Of Slurm's jobs; those of an earlier command that are still there are taken over."""
-        return SlurmPool(self, n_jobs=n_jobs, stop=stop, launched=launched, time_limit=self._time)
+        return SlurmPool(self, n_jobs=n_jobs, stop=stop, before=before, time_limit=self._time)
 
     def announce(self, *, n_jobs: int, threads: int) -> str:
         """For the person."""
@@ -102,8 +105,9 @@ class Slurm:
         numbers = [one.slurm_job for one in running if one.slurm_job]
         if not numbers:
             return []
+        them = "it" if len(numbers) == 1 else "them"
         return [
-            f"Slurm goes on with {len(numbers)} jobs. The same command watches them again.",
+            f"Slurm goes on with {counted(len(numbers), 'job')}. The same command watches {them} again.",
             f"cancel:      scancel {' '.join(numbers)}",
         ]
 
@@ -121,6 +125,7 @@ class Slurm:
             "config": job.composed,
         }
         path = self._folder / f"{job.name}.yaml"
+        stretches(path).unlink(missing_ok=True)  # of an earlier command, perhaps with another time limit
         write_atomically(path, OmegaConf.to_yaml(OmegaConf.create(order)))
         script = self.script(job)
         command = shlex.join([sys.executable, "-u", "-m", "exp.sweep.slurm.job", str(path)])

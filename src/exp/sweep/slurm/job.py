@@ -3,6 +3,8 @@
 Started again by Slurm, after a preemption, a requeue or its time limit, it goes on with the run in its folder.
 """
 
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -13,6 +15,7 @@ from typing import Any
 STARTED = time.perf_counter()
 
 from exp.signals import StopRequest  # noqa: E402
+from exp.terminal import outlast  # noqa: E402
 
 AHEAD_OF_LIMIT = (signal.SIGUSR1, signal.SIGUSR2)
 SECONDS_FOR_FOLDER = 120.0
@@ -25,7 +28,8 @@ def main(order: Path) -> int:
     Args:
         order: written by `exp.sweep.slurm.engine`.
     """
-    with StopRequest():  # from the first moment, until the run has its own
+    with StopRequest() as stop:  # from the first moment, until the run has its own
+        outlast()
         from omegaconf import OmegaConf
 
         from exp.sweep.child import Start, all_output_to, run
@@ -35,9 +39,9 @@ def main(order: Path) -> int:
         all_output_to(folder / "run.log")
         sys.argv[:] = list(loaded.command)
         sys.path.insert(0, loaded.import_from)
-        _wait_for(folder)
-        status = run(Start(_as_hydra_has_it(loaded.config), folder, time.time()), STARTED)
-        return _again(folder, status) if status in [128 + number for number in AHEAD_OF_LIMIT] else status
+        _wait_for(folder, stop)
+        status = stop.exit_status or run(Start(_as_hydra_has_it(loaded.config), folder, STARTED))
+        return _again(order, folder, status) if status in [128 + number for number in AHEAD_OF_LIMIT] else status
 
 
 def _as_hydra_has_it(config: Any) -> Any:
@@ -53,21 +57,22 @@ def _as_hydra_has_it(config: Any) -> Any:
     return config
 
 
-def _wait_for(folder: Path) -> None:
+def _wait_for(folder: Path, stop: StopRequest) -> None:
     """For a process of an earlier stretch, or of another sweep, that still holds the folder."""
     from exp.lock import is_locked
 
     end = time.monotonic() + SECONDS_FOR_FOLDER
-    while is_locked(folder / ".lock") and time.monotonic() < end:
+    while is_locked(folder / ".lock") and time.monotonic() < end and not stop.asked():
         time.sleep(0.2)
 
 
-def _again(folder: Path, status: int) -> int:
+def _again(order: Path, folder: Path, status: int) -> int:
     """The run has saved ahead of its time limit: have Slurm start the job again, to go on."""
     from exp.sweep.report import Reporter
     from exp.sweep.slurm.commands import SlurmError, requeue
+    from exp.sweep.slurm.endings import stretches
 
-    if _gets_nowhere(folder):
+    if _gets_nowhere(stretches(order), folder):
         Reporter(folder).mistake(
             "three times not a single step was done before the time limit; hydra.launcher.time must be longer, or "
             "hydra.launcher.signal_seconds shorter"
@@ -80,12 +85,16 @@ def _again(folder: Path, status: int) -> int:
     return status
 
 
-def _gets_nowhere(folder: Path) -> bool:
-    """Whether this stretch and the two before it ended at the same step."""
-    from exp.outputs import read_manifest, read_results
+def _gets_nowhere(ended_at: Path, folder: Path) -> bool:
+    """Whether this stretch and the two before it ended at the same step; one that ends before training is one too."""
+    from exp.outputs import read_results
 
-    earlier = read_manifest(folder).get("previous", [])[-2:]
-    steps = [read_results(folder).get("step"), *((one.get("results") or {}).get("step") for one in earlier)]
+    earlier = []
+    with contextlib.suppress(OSError, ValueError):
+        earlier = list(json.loads(ended_at.read_text()))
+    steps = [*earlier, read_results(folder).get("step")][-3:]
+    with contextlib.suppress(OSError):
+        ended_at.write_text(json.dumps(steps))
     return len(steps) == 3 and len(set(steps)) == 1
 
 

@@ -10,6 +10,7 @@ from exp.errors import UserError
 from exp.outputs import is_completed
 from exp.signals import StopRequest
 from exp.sweep import report
+from exp.sweep.before import Before, before
 from exp.sweep.plan import Job
 from exp.sweep.slurm import commands
 from exp.sweep.slurm.commands import SlurmError, State
@@ -41,13 +42,15 @@ class InSlurm:
 
     job: Job
     slurm_job: str
-    launched: float
-    """`time.time()` when it was handed over."""
+    before: Before
+    """What lay in its folder when it was handed over."""
     log: Path | None = None
-    state: State = field(default_factory=lambda: State("PENDING", "", None, ""))
+    state: State = field(default_factory=lambda: State("PENDING", "", 0.0, ""))
     gone: float | None = None
     """`time.monotonic()` when Slurm was first found not to have it any more."""
     stopped: bool = False
+    looked: float = field(default_factory=time.monotonic)
+    """When Slurm was last asked about it."""
 
     @property
     def pending(self) -> str | None:
@@ -57,7 +60,7 @@ class InSlurm:
     @property
     def seconds(self) -> float:
         """Of its last stretch."""
-        return max(0.0, time.time() - self.state.started) if self.state.started else 0.0
+        return self.state.ran + (time.monotonic() - self.looked if self.state.name == "RUNNING" else 0.0)
 
 
 class SlurmPool:
@@ -69,7 +72,7 @@ class SlurmPool:
         *,
         n_jobs: int,
         stop: StopRequest,
-        launched: Mapping[str, float],
+        before: Mapping[str, Before],
         time_limit: int | None,
     ) -> None:
         """Nothing starts yet.
@@ -78,10 +81,10 @@ class SlurmPool:
             scripts: of the jobs.
             n_jobs: how many Slurm has at once.
             stop: once it is set, the jobs are left to Slurm.
-            launched: when jobs were last handed over (`time.time()`), by name.
+            before: what lay in jobs' folders when they were last handed over, by name.
             time_limit: minutes, to be named where a job did not end in time.
         """
-        self._scripts, self._n_jobs, self._stop, self._launched = scripts, n_jobs, stop, launched
+        self._scripts, self._n_jobs, self._stop, self._before = scripts, n_jobs, stop, before
         self._time_limit = time_limit
         self._full_until = 0.0
         self.running: list[InSlurm] = []
@@ -132,7 +135,7 @@ class SlurmPool:
             if number is None or state is None:
                 others.append(job)
             else:
-                self.running.append(InSlurm(job, number, self._launched.get(job.name, 0.0), state=state))
+                self.running.append(InSlurm(job, number, self._before.get(job.name, Before()), state=state))
         return others
 
     def _has_room(self) -> bool:
@@ -142,7 +145,7 @@ class SlurmPool:
         self, job: Job, on_start: Callable[[InSlurm], None], on_end: Callable[[InSlurm, str | None], None]
     ) -> bool:
         """Hand a job over; False where it must wait, because Slurm takes no more of them now (a person has a limit)."""
-        one = InSlurm(job, "", time.time())
+        one = InSlurm(job, "", before(job.folder))
         try:
             one.slurm_job = commands.submit(self._scripts.write(job))
         except SlurmError as error:
@@ -165,7 +168,8 @@ class SlurmPool:
             return
         for one in self.running:
             state = known.get(one.slurm_job)
-            one.state = state or one.state
+            if state is not None:
+                one.state, one.looked = state, time.monotonic()
             if state is not None and state.active:
                 one.gone = None
             elif one.gone is None:
@@ -182,7 +186,7 @@ class SlurmPool:
         """What a job's end means where its folder does not say it."""
         if is_completed(one.job.folder):
             return None
-        one.log = log_beside(one.job.folder, self._scripts.log(one.slurm_job), since=one.launched)
+        one.log = log_beside(one.job.folder, self._scripts.log(one.slurm_job), since=one.before)
         mistake = report.read_report(one.job.folder).error
         if mistake:
             return " ".join(line.strip() for line in mistake.splitlines()[:2])
