@@ -3,7 +3,6 @@
 All that can turn out to be impossible here and now is found out in this module, as a `UserError`.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,9 @@ from exp.data import Feed, Order, Splits, Transforms
 from exp.data.check import check_splits
 from exp.data.transforms import pixel_bytes
 from exp.errors import UserError
-from exp.instantiate import check_kind, fault, instantiate
-from exp.optimizer import check_made
-from exp.own_code import place_of
+from exp.instantiate import check_kind, instantiate
+from exp.limits import limits
+from exp.network import build_network
 from exp.signals import insist_on_handlers, leaving_long_work
 from exp.team import Team
 
@@ -106,43 +105,19 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
     """
     import keras
 
-    from exp.device import abort_collectives, configure, tensorflow_version
     from exp.exec import Program, make_executor
-    from exp.exec.penalties import keep_penalties_apart
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
-    cluster = team.cluster if team else None
-    if team:
-        team.same("TensorFlow", {"version": tensorflow_version()})  # all have it, so that none waits long for another
-    devices = configure(config.device, session=config.exec.name == "session", cluster=cluster)
-    if team:
-        team.abort_by(abort_collectives)
-        insist_on_handlers()  # TensorFlow's server takes SIGTERM for itself
-    _check_replicas(config, devices.replicas)
-    if team:
-        team.wait_for_chief()  # which may have to download, or to draw, what is then there for all
-    with leaving_long_work(team is None or team.is_chief):
-        splits, order, transforms = load_data(config)
-    if team:
-        team.chief_done()
+    devices, (splits, order, transforms) = _devices_and_data(config, team)
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
     executor = make_executor(config.exec.name, session_config=devices.session_config)
     keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
     keras.utils.set_random_seed(config.seed)
     with executor.scope():
         with devices.strategy.scope():
-            model = _model(config, splits, transforms.input_shape)
-            optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
-            check_kind(
-                f"optimizer={config.optimizer.name}", optimizer, keras.optimizers.Optimizer, called="a Keras optimizer"
-            )
-            optimizer.build(model.trainable_variables)
-        if devices.replicas > 1:
-            keep_penalties_apart(model)
+            model, optimizer = build_network(config, splits, transforms.input_shape, replicas=devices.replicas)
         training = config.mode == "train"
-        if training:
-            check_made(optimizer, replicas=devices.replicas)
         probed = probe(config.exec.name, model, optimizer, devices.strategy, transforms) if training else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         feed = Feed(
@@ -169,7 +144,7 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
         )
         executor.prepare(program)
     own = probed.figures if probed else ()
-    notes = [jit_note, *_limits(config, own, devices.replicas), _normalization_note(model, devices.replicas)]
+    notes = [*([jit_note] if jit_note else []), *limits(config, model, own, devices.replicas)]
     return Parts(
         config=config,
         devices=devices,
@@ -180,8 +155,29 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
         program=program,
         total_steps=total_steps,
         own_figures=own,
-        more_notes=tuple(note for note in notes if note),
+        more_notes=tuple(notes),
     )
+
+
+def _devices_and_data(config: Config, team: Team | None) -> tuple["Devices", tuple[Splits, Order, Transforms]]:
+    """What comes before everything that computes; workers do it together, the chief first where there is work to do."""
+    from exp.device import abort_collectives, configure, tensorflow_version
+
+    cluster = team.cluster if team else None
+    if team:
+        team.same("TensorFlow", {"version": tensorflow_version()})  # all have it, so that none waits long for another
+    devices = configure(config.device, session=config.exec.name == "session", cluster=cluster)
+    if team:
+        team.abort_by(abort_collectives)
+        insist_on_handlers()  # TensorFlow's server takes SIGTERM for itself
+    _check_replicas(config, devices.replicas)
+    if team:
+        team.wait_for_chief()  # which may have to download, or to draw, what is then there for all
+    with leaving_long_work(team is None or team.is_chief):
+        data = load_data(config)
+    if team:
+        team.chief_done()
+    return devices, data
 
 
 def load_data(config: Config) -> tuple[Splits, Order, Transforms]:
@@ -197,63 +193,6 @@ def load_data(config: Config) -> tuple[Splits, Order, Transforms]:
         check_splits(splits, what=f"data={name}")
     transforms = Transforms(config.data.transforms, input_shape=splits.input_shape, pixel_type=splits.pixel_type)
     return splits, _order(config, splits), transforms
-
-
-def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
-    import keras
-
-    classes = splits.classes
-    model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=classes)
-    check_kind(f"model={config.model.name}", model, keras.Model, called="a keras.Model")
-    try:
-        if type(model).build is not keras.Model.build:
-            model.build((None, *shape))
-        # A class without a `build` of its own makes its variables when it is called.
-        output = tuple(model(keras.KerasTensor((None, *shape))).shape)
-    except Exception as error:
-        if not isinstance(error, ValueError) and place_of(error) is None:
-            raise
-        raise fault(f"model={config.model.name}: cannot take pictures of shape {shape}", error) from error
-    if output != (None, classes):
-        raise UserError(f"model={config.model.name}: gives {output}, and data={splits.name} has {classes} classes")
-    return model
-
-
-def _limits(config: Config, own: Sequence[str], replicas: int) -> list[str]:
-    """What a mode does not do of what is asked for, a sentence each."""
-    name, notes = config.exec.name, []
-    if name == "fit" and config.summary.histograms:
-        notes.append("summary.histograms: exec=fit shows weights only; Keras keeps its gradients to itself")
-    if name == "fit" and (config.exec.steps_per_call or 1) > 1 and own:
-        notes.append("summary.figures: exec=fit shows those of the last step of a call only")
-    if name == "fit" and replicas > 1 and any(not key.startswith("scalar/") for key in own):
-        notes.append(
-            "summary.figures: exec=fit with several replicas shows scalars only; Keras takes means over replicas"
-        )
-    if name == "eager" and config.exec.show_autograph:
-        notes.append(
-            "exec.show_autograph: exec=eager makes no graph to show; autograph.py has what AutoGraph would make"
-        )
-    return notes
-
-
-def _normalization_note(model: Any, replicas: int) -> str | None:
-    """What batch normalization does on several replicas; None if there is none."""
-    import keras
-
-    from exp.checkpoint.variables import walk
-
-    layers = [
-        layer.name
-        for _, layer in walk("model", model, set())
-        if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
-    ]
-    if replicas == 1 or not layers:
-        return None
-    return (
-        f"{', '.join(layers)}: batch normalization takes the mean and variance of each replica's part of the batch, so "
-        f"that {replicas} replicas do not train as one does; synchronized=True takes them over the whole batch"
-    )
 
 
 def _check_replicas(config: Config, replicas: int) -> None:
