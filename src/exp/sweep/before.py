@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from exp.safe_files import JSON_BYTES, UnreadableError, read_bytes
+
 
 @dataclass(frozen=True)
 class Before:
@@ -33,8 +35,8 @@ def has_logged(folder: Path, since: Before) -> bool:
 
 def _digest(path: Path) -> str | None:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(read_bytes(path, most=JSON_BYTES)).hexdigest()
+    except (OSError, UnreadableError):
         return None
 
 
