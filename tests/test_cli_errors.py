@@ -28,6 +28,7 @@ LONG = "a" * 5000
             "experiment=[normalize,{name: random_crop}]: must be the name of",
         ),
         (["+device=[[[]]]"], "+device=[[[]]]: must be the name of one choice, such as device=all"),
+        (["experiment=null", "seed=${nope}"], "experiment=null: must be the name of one choice"),
         (["device=null"], "device=null: must be the name of one choice, such as device=all"),
         (["-m", "~device", "seed=1,2"], "~device: "),
         (['hydra.run.dir=${oc.decode:"["}'], "hydra.run.dir=${oc.decode"),

@@ -63,7 +63,8 @@ def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) ->
         if not sign and key and (conf / key).is_dir() and _not_overridden(key, error):
             return _unknown_choice(key, value, conf)
         group = key.partition("@")[0]
-        if group and (conf / group).is_dir() and (value == "null" or value.startswith(("[", "{"))):
+        no_name = value.startswith(("[", "{")) or (value == "null" and "Got NoneType" in str(error))
+        if no_name and group and (conf / group).is_dir() and isinstance(error, TypeError | ValueError):
             such = f", such as {group}={_names(group, conf)[0]}" if _names(group, conf) else ""
             return f"{excerpt(argument)}: must be the name of one choice{such}"
     return None
