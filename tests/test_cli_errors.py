@@ -94,7 +94,10 @@ def test_a_sentence_names_the_key_and_what_is_wrong(tried, arguments, message):
         ("+model.units=3", "model.units: there is no such key; did you mean model.hidden?"),
         ("output_dir=x", "output_dir: there is no such key; did you mean hydra.run.dir?"),
         ("+optimizer.clipnorm=1", "optimizer.clipnorm: this optimizer has no such key; Keras's own Adam and SGD have:"),
-        ("optimizer.use_ema=true", "optimizer.use_ema: this optimizer has no such key; Keras's own Adam and SGD have:"),
+        (
+            "optimizer.use_ema=true",
+            "optimizer.use_ema: Keras puts the averages into the model only at the end of its own fit",
+        ),
         (
             "optimizer=adamw",
             "optimizer=adamw: must be one of adam, sgd; Keras has it: optimizer._target_=keras.optimizers.AdamW",

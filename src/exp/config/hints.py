@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exp.config import names
+from exp.config.optimizer_rules import NEVER
 from exp.config.schema import DEVICES, REQUEST_KEYS, SECTIONS, AllDevices, Config
 from exp.errors import excerpt
 
@@ -30,6 +31,8 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
     elsewhere = [layout for layout, model in DEVICES.items() if group == "device" and leaf in model.model_fields]
     if elsewhere:
         return f"{path}: this device layout has no such key; device={' and device='.join(elsewhere)} has"
+    if leaf in NEVER and group in ("", "optimizer", "train"):
+        return f"{path}: {NEVER[leaf]}; it is refused"
     if leaf in names.KERAS_KEYS and group in ("", "optimizer", "train"):
         have = "Adam has" if leaf == "amsgrad" else "Adam and SGD have"
         return (

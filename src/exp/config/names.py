@@ -150,11 +150,7 @@ KERAS_KEYS = (
     "clipvalue",
     "global_clipnorm",
     "weight_decay",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
     "gradient_accumulation_steps",
-    "loss_scale_factor",
     "amsgrad",
 )
-"""Keys that Keras's own optimizers have, and `exp.optimizer`'s do not."""
+"""Keys that Keras's own optimizers have, and `exp.optimizer`'s do not, and that are not refused."""
