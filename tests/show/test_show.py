@@ -1,5 +1,7 @@
 """What is drawn: sizes, colours and figures; how it looks is for people."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from exp.show.charts import confusion_chart, shuffle_chart
 from exp.show.grid import CAPTION, GAP, SIDE, TITLE, WRONG, Row, draw_grid
 from exp.show.predictions import Predictions, predict, predictions_grid
 from exp.show.shuffle import mixings
+from exp.signals import Stopped, StopRequest
 
 
 def pictures(count: int, shade: int = 200, channels: int = 3):
@@ -110,3 +113,10 @@ def test_shuffling_sorted_classes_as_measured():
     assert found[0].moved.max() == 0
     assert found[1].moved.mean() < found[2].moved.mean() < found[3].moved.mean()
     assert shuffle_chart(found, ("cats", "dogs")).shape == (1040, 1100, 3)
+
+
+def test_predictions_are_left_where_a_signal_asks():
+    with StopRequest() as stop:
+        stop.ask(signal.SIGTERM)
+        with pytest.raises(Stopped):
+            predict([(None, None)], lambda pictures: pytest.fail("went on"))
