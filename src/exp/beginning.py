@@ -115,11 +115,6 @@ def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
     keep = config.checkpoint
     if keep.restore is None:
         return Beginning()
-    if keep.restore == BEST:
-        raise CheckpointError(
-            "checkpoint.restore=best: goes with mode=test run=RUN_DIR; to begin with the values of a checkpoint, give "
-            "RUN_DIR, or RUN_DIR/checkpoints/NAME-STEP"
-        )
     given = Path(keep.restore)
     directory = given / "checkpoints"
     roots = ("model", "optimizer") if keep.scope == "all" else ("model",)

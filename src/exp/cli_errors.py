@@ -115,6 +115,9 @@ def _reason(error: BaseException) -> str:
     said = [line for line in lines if line and not line.startswith(own) and not line.endswith(":")]
     if isinstance(error, HydraException | OmegaConfBaseException):
         return excerpt(" ".join(said[:2]) or "cannot be composed")
+    if "configure_log" in {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}:
+        said = [*said[:1], "hydra.verbose is true, false or names of loggers"]
+        return excerpt(f"is no way to log: {'; '.join(said)}")
     return excerpt(f"cannot be used here ({': '.join([type(error).__name__, *said[:1]])})")
 
 

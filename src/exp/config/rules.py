@@ -40,6 +40,11 @@ def check_combinations(config: Config) -> None:
         )
     if keep.restore is None and (keep.scope != "all" or keep.exclude):
         wrong.append("checkpoint.restore=null: checkpoint.scope and checkpoint.exclude go with a checkpoint to restore")
+    if keep.restore == "best" and config.mode == "train":
+        wrong.append(
+            "checkpoint.restore=best: goes with mode=test run=RUN_DIR; to begin with the values of a checkpoint, give "
+            "RUN_DIR, or RUN_DIR/checkpoints/NAME-STEP"
+        )
     if wrong:
         raise UserError("\n".join(wrong))
 
