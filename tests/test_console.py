@@ -69,5 +69,5 @@ def test_an_interrupted_run_says_how_to_go_on():
 
 def test_a_run_that_failed_before_its_devices_were_known_says_nothing_of_them():
     shown, text = display(terminal=False)
-    shown.closing(empty_results("train") | {"status": "failed", "error": "no such thing"}, "outputs/day/run")
+    shown.closing(empty_results("train") | {"status": "failed", "error": "no such thing"}, Path("outputs/day/run"))
     assert "0 (0 examples)" in text.getvalue()

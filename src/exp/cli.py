@@ -42,12 +42,12 @@ def main(*, conf: Path) -> int:
 
     def job(config: DictConfig) -> float | None:
         from exp.console import Display
-        from exp.job import do_job, figure_for_sweeper
+        from exp.job import do_job, do_swept_job
 
         nonlocal begun
         begun = True
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # under another launcher than ours
-            return figure_for_sweeper(do_job(config, Display(), started=STARTED), config.objective)
+            return do_swept_job(config, Display(), started=STARTED)
         try:
             statuses.append(do_job(config, Display(), started=STARTED).status)
         except UserError as error:

@@ -9,9 +9,10 @@ from omegaconf import DictConfig
 
 from exp.cluster import is_follower
 from exp.console import Display
-from exp.errors import JobsFailed
+from exp.errors import JobsFailed, UserError
 from exp.outputs import is_completed, read_results
 from exp.request import make_request
+from exp.run import Request
 from exp.worker import run_in_team
 
 
@@ -35,29 +36,51 @@ def do_job(composed: DictConfig, display: Display, *, started: float) -> Ended:
     Raises:
         UserError: it is impossible.
     """
+    return _do(_request(composed), display, started=started)
+
+
+def do_swept_job(composed: DictConfig, display: Display, *, started: float) -> float | None:
+    """Do a job of a sweep under another launcher than ours; returns the figure for its sweeper.
+
+    Arguments are those of `do_job`.
+
+    Raises:
+        UserError: its configuration is wrong.
+        JobsFailed: it did not complete, or turned out to be impossible.
+    """
+    request = _request(composed)
+    try:
+        ended = _do(request, display, started=started)
+    except UserError as error:
+        raise JobsFailed(f"{request.folder}: {error}") from error
+    if ended.status:
+        results = read_results(ended.folder)
+        raise JobsFailed(f"{ended.folder}: {results.get('error') or results.get('status')}")
+    return figure_for_sweeper(ended.folder, composed.objective)
+
+
+def figure_for_sweeper(folder: Path, objective: str) -> float | None:
+    """What a launcher hands on to a sweeper of a job that is completed.
+
+    Args:
+        folder: of its run.
+        objective: the figure's name in `results.json`, such as `test/accuracy`.
+    """
+    results: Any = read_results(folder)
+    for part in objective.split("/"):
+        results = results.get(part) if isinstance(results, dict) else None
+    return float(results) if isinstance(results, int | float) else None
+
+
+def _request(composed: DictConfig) -> Request:
     hydra_config: Any = HydraConfig.get()
-    request = make_request(composed, hydra_config, Path(hydra_config.runtime.output_dir))
+    return make_request(composed, hydra_config, Path(hydra_config.runtime.output_dir))
+
+
+def _do(request: Request, display: Display, *, started: float) -> Ended:
     if request.resumed and is_completed(request.folder):
         display.say(f"{request.folder}: this run is completed; nothing is left to do")
         return Ended(0, request.folder)
     if not is_follower(request.config.device):
         display.config(request.tree)
     return Ended(run_in_team(request, display, started=started), request.folder)
-
-
-def figure_for_sweeper(ended: Ended, objective: str) -> float | None:
-    """What a launcher hands on to a sweeper of a job that has ended.
-
-    Args:
-        ended: the job.
-        objective: the figure's name in `results.json`, such as `test/accuracy`.
-
-    Raises:
-        JobsFailed: the job did not complete.
-    """
-    results: Any = read_results(ended.folder)
-    if ended.status:
-        raise JobsFailed(f"{ended.folder}: {results.get('error') or results.get('status')}")
-    for part in objective.split("/"):
-        results = results.get(part) if isinstance(results, dict) else None
-    return float(results) if isinstance(results, int | float) else None

@@ -118,7 +118,7 @@ def test_the_folder_of_a_refused_command_is_taken_by_the_corrected_one(jobs, tmp
     assert results(tmp_path / "z[red]y2")["status"] == "completed"
     again = jobs.run(*OPTIONS, 'hydra.run.dir="z[red]y2"', cwd=tmp_path)
     assert (again.status, again.errors) == (
-        *(2, "hydra.run.dir=z[red]y2: is not empty; take another folder, or resume=z[red]y2\n"),
+        *(2, "hydra.run.dir=z[red]y2: is not empty; take another folder, or resume='\"z[red]y2\"'\n"),
     )
 
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from exp.commands import same_command, script_command, tensorboard
 from exp.errors import JobsFailed, UserError
-from exp.job import Ended, figure_for_sweeper
+from exp.job import figure_for_sweeper
 from exp.lock import Lock
 from exp.outputs import is_completed
 from exp.signals import StopRequest
@@ -179,11 +179,11 @@ def _job_return(job: Job, entry: Entry) -> JobReturn:
     """Hydra's view of a job."""
     back = JobReturn(overrides=list(job.overrides), cfg=job.composed, status=JobStatus.COMPLETED)
     back.working_dir, back.task_name = entry.folder, entry.name
-    try:
-        ended = Ended(0 if entry.status == "completed" else 1, job.folder)
-        back.return_value = figure_for_sweeper(ended, job.composed.objective)
-    except JobsFailed as error:
-        back.status, back.return_value = JobStatus.FAILED, error
+    if entry.status == "completed":
+        back.return_value = figure_for_sweeper(job.folder, job.composed.objective)
+    else:
+        why = JobsFailed(f"{entry.folder}: {entry.error or entry.status}")
+        back.status, back.return_value = JobStatus.FAILED, why
     return back
 
 
