@@ -14,7 +14,7 @@ run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 	@echo "next:        $(BIN)/python run.py model=cnn device=virtual"
 	@echo "all keys:    $(BIN)/python run.py --help"
 
-test: $(VENV)/.dev ## set everything up and run the tests (about 20 minutes)
+test: $(VENV)/.dev ## set everything up and run the tests (about half an hour)
 	$(BIN)/python -m pytest -m "not slow and not cluster"
 
 test-all: $(VENV)/.dev ## run all tests, also those that need minutes
