@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import traceback
@@ -78,7 +79,8 @@ def outcome(arguments: list[str]) -> dict[str, Any]:
         handler.close()
     for path in here.iterdir():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    checked = "jobs" in said.getvalue() and status == 1  # a sweep whose jobs were left out
+    # A sweep whose jobs were left out.
+    checked = status == 1 and re.search(r"^0 of \d+ jobs? completed", said.getvalue(), re.MULTILINE)
     return {"arguments": arguments, "status": 0 if checked else status, "errors": errors.getvalue()}
 
 
