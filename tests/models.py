@@ -98,3 +98,32 @@ def talkative(*, input_shape: tuple[int, ...], classes: int, words: bool) -> Any
             return pictures
 
     return keras.Sequential([Talking(), keras.layers.Flatten(), keras.layers.Dense(classes)])
+
+
+def unusual(*, input_shape: tuple[int, ...], classes: int, kind: str) -> Any:
+    """A small network with something that few have."""
+    import keras
+    import tensorflow as tf
+
+    if kind == "exits":
+        raise SystemExit(0)
+    layers = keras.layers
+    pictures = keras.Input(input_shape)
+    hidden = layers.Dense(8)(layers.Flatten()(pictures))
+    logits = layers.Dense(classes, dtype="float64" if kind == "float64" else None)(hidden)
+    if kind == "counts":
+
+        class Counting(keras.Model):
+            def __init__(self) -> None:
+                super().__init__()
+                self.calls = tf.Variable(0, trainable=False)
+                self.inner = keras.Model(pictures, logits)
+
+            def call(self, pictures: Any) -> Any:
+                self.calls.assign_add(1)
+                return self.inner(pictures)
+
+        return Counting()
+    model = keras.Model(pictures, [logits, hidden] if kind == "two" else logits)
+    model.trainable = kind != "frozen"
+    return model

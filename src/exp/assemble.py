@@ -144,7 +144,8 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
         )
         executor.prepare(program)
     own = probed.figures if probed else ()
-    notes = [*([jit_note] if jit_note else []), *limits(config, model, own, devices.replicas)]
+    unsaved = probed.notes if probed else ()
+    notes = [*([jit_note] if jit_note else []), *unsaved, *limits(config, model, own, devices.replicas)]
     return Parts(
         config=config,
         devices=devices,

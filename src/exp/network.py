@@ -27,6 +27,8 @@ def build_network(config: Config, splits: Splits, shape: tuple[int, ...], *, rep
     from exp.exec.penalties import keep_penalties_apart
 
     model = _model(config, splits, shape)
+    if config.mode == "train" and not model.trainable_variables:
+        raise UserError(f"model={config.model.name}: has nothing to train; every variable is frozen, or there is none")
     optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
     check_kind(f"optimizer={config.optimizer.name}", optimizer, keras.optimizers.Optimizer, called="a Keras optimizer")
     optimizer.build(model.trainable_variables)
@@ -40,18 +42,28 @@ def build_network(config: Config, splits: Splits, shape: tuple[int, ...], *, rep
 def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
     import keras
 
-    classes = splits.classes
-    model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=classes)
+    model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=splits.classes)
     check_kind(f"model={config.model.name}", model, keras.Model, called="a keras.Model")
     try:
         if type(model).build is not keras.Model.build:
             model.build((None, *shape))
         # A class without a `build` of its own makes its variables when it is called.
-        output = tuple(model(keras.KerasTensor((None, *shape))).shape)
+        output = model(keras.KerasTensor((None, *shape)))
     except Exception as error:
         if not isinstance(error, ValueError) and place_of(error) is None:
             raise
         raise fault(f"model={config.model.name}: cannot take pictures of shape {shape}", error) from error
-    if output != (None, classes):
-        raise UserError(f"model={config.model.name}: gives {output}, and data={splits.name} has {classes} classes")
+    _check_network(f"model={config.model.name}", model, output, splits)
     return model
+
+
+def _check_network(name: str, model: Any, output: Any, splits: Splits) -> None:
+    """Refuse a network that cannot be trained here on this data."""
+    import keras
+
+    if not isinstance(output, keras.KerasTensor):
+        raise UserError(f"{name}: must give one tensor, of shape (batch, classes), and gives a {type(output).__name__}")
+    if tuple(output.shape) != (None, splits.classes):
+        raise UserError(f"{name}: gives {tuple(output.shape)}, and data={splits.name} has {splits.classes} classes")
+    if output.dtype != "float32":
+        raise UserError(f"{name}: gives {output.dtype}; its last layer must have dtype='float32'")

@@ -81,7 +81,7 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
         except UserError:
             folder.close()
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a user's code may end the program, which is no success
             loss = team.loss_behind(error) if team else None
             log.exception("the run failed") if loss is None else log.error("the run failed: %s", loss, exc_info=True)
             results |= {"status": "failed", "error": loss or storage_problem(error) or told(error)}

@@ -35,6 +35,8 @@ class Lasting:
     def __init__(self, stream: IO[str]) -> None:
         """Wrap a stream."""
         self._stream = stream
+        self.problem: str | None = None
+        """Why text was lost, if that is not because its reader has seen enough."""
 
     def write(self, text: str) -> int:
         """Write, if anybody reads."""
@@ -42,8 +44,8 @@ class Lasting:
             self._stream.write(text)
         except BlockingIOError:  # another program has made the terminal non-blocking, and it is busy
             pass
-        except (OSError, ValueError):  # ValueError: the stream is closed
-            self._give_up()
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
+            self._give_up(error)
         return len(text)
 
     def flush(self) -> None:
@@ -52,11 +54,13 @@ class Lasting:
             self._stream.flush()
         except BlockingIOError:
             pass
-        except (OSError, ValueError):
-            self._give_up()
+        except (OSError, ValueError) as error:
+            self._give_up(error)
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: Exception) -> None:
         """From here on everything is lost, what native code writes to the same descriptor too."""
+        if not isinstance(error, BrokenPipeError):
+            self.problem = getattr(error, "strerror", None) or str(error)
         lost = open(os.devnull, "w")  # noqa: SIM115, PTH123
         with contextlib.suppress(OSError, ValueError):
             os.dup2(lost.fileno(), self._stream.fileno())
@@ -82,3 +86,9 @@ def outlast() -> None:
             stream.reconfigure(errors="backslashreplace")
         if not isinstance(stream, Lasting):
             setattr(sys, name, Lasting(stream))
+
+
+def lost_output() -> str | None:
+    """Why what a program printed for other programs was lost; None if it was not, or if its reader has seen enough."""
+    sys.stdout.flush()
+    return sys.stdout.problem if isinstance(sys.stdout, Lasting) else None

@@ -2,12 +2,15 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from exp.compare.runs import read_run
 from tests.compare.test_compare import compare, write_run
+from tests.conftest import ROOT
 from tests.strangers import BAD_FILES, BAD_JSON, BAD_YAML, DEEP
 
 FILES = ("manifest.json", "results.json", ".hydra/config.yaml")
@@ -31,8 +34,6 @@ def test_a_bad_run_is_named_and_the_others_are_compared(tmp_path, name):
         folder = tmp_path / f"bad{number}"
         write_run(folder, accuracy=0.5)
         reasons[folder] = put_bad(folder / name, kind, texts)
-        if kind == "folder" and name == "manifest.json":
-            del reasons[folder]  # without a manifest it is no run
     done = compare(tmp_path, "--csv")
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
@@ -147,3 +148,23 @@ def test_names_that_are_no_text_are_shown(tmp_path):
     done = compare(tmp_path)
     assert done.returncode == 0, done.stderr
     assert r"name\udcff" in done.stdout
+
+
+def test_a_run_that_failed_before_it_began_is_not_forgotten(tmp_path):
+    """It has results, and neither a manifest nor a configuration."""
+    write_run(tmp_path / "good", accuracy=0.9)
+    (tmp_path / "failed").mkdir()
+    (tmp_path / "failed" / "results.json").write_text(json.dumps({"status": "failed", "error": "out of memory"}))
+    done = compare(str(tmp_path))
+    assert done.returncode == 0
+    assert f"left out: {tmp_path / 'failed'}: is not the folder of a run" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_a_table_that_cannot_be_written_is_no_success(tmp_path):
+    write_run(tmp_path / "good", accuracy=0.9)
+    command = [sys.executable, str(ROOT / "scripts" / "compare.py"), str(tmp_path), "--csv"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("stdout: cannot be written (No space left on device)")

@@ -12,7 +12,7 @@ from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import RESULTS, Row, check_key, choose, differing, group, sort
 from exp.errors import UserError
 from exp.tables import Table, line_width, most_of, one_line, plain_table
-from exp.terminal import outlast, printable
+from exp.terminal import lost_output, outlast, printable
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
 
@@ -35,6 +35,9 @@ def main() -> int:
             _print_diff(*(read_run(folder) for folder in arguments.diff))
         else:
             _compare(arguments)
+        problem = lost_output()
+        if problem:
+            raise UserError(f"stdout: cannot be written ({problem}); what was printed is not whole")
     except UserError as error:
         print(printable(str(error)), file=sys.stderr)
         return 2

@@ -52,11 +52,11 @@ def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
             raise UserError(f"{place}: is not a folder")
         for path, below, files in os.walk(place):
             below.sort()
-            if "manifest.json" in files:
+            if "manifest.json" in files or "results.json" in files:
                 below.clear()  # nothing below a run is another run
                 folders[Path(path)] = None
     if not folders:
-        raise UserError(f"{', '.join(map(str, places))}: there is no run in it (a folder with manifest.json)")
+        raise UserError(f"{', '.join(map(str, places))}: there is no run in it (a folder with manifest.json or results.json)")
     runs, problems = [], []
     for folder in folders:
         try:

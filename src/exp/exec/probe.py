@@ -1,13 +1,22 @@
 """What is in a training step, found out by tracing it once, before anything runs."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from exp import figures, step
+from exp.checkpoint.variables import named_variables
 from exp.data import Transforms
 from exp.errors import UserError
 
+RANDOM = frozenset(
+    {
+        *("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal", "RandomShuffle"),
+        *("Multinomial", "RandomGamma", "RandomPoissonV2", "ParameterizedTruncatedNormal"),
+    }
+)
+"""Operations of `tf.random` and `tf.nn.dropout`, which have a state that nothing can save."""
 SILENT = ("keras.", "exp.")
 """Packages whose optimizers log no figures."""
 
@@ -19,6 +28,8 @@ class Probe(NamedTuple):
     """The kinds of operations in the network; a training loop of Python does without, and they are not looked for."""
     figures: tuple[str, ...]
     """Keys of what network and optimizer log by `exp.figures`."""
+    notes: tuple[str, ...] = ()
+    """What the network uses that no checkpoint holds, in a sentence each."""
 
 
 def probe(mode: str, model: Any, optimizer: Any, strategy: Any, transforms: Transforms) -> Probe:
@@ -54,13 +65,34 @@ def probe(mode: str, model: Any, optimizer: Any, strategy: Any, transforms: Tran
         return loss
 
     pictures = tf.TensorSpec((None, *transforms.input_shape), tf.as_dtype(transforms.pixel_type))
-    graph = tf.function(forward, autograph=False).get_concrete_function(pictures).graph.as_graph_def()
+    traced = tf.function(forward, autograph=False).get_concrete_function(pictures).graph
+    graph = traced.as_graph_def()
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     if talks:
         labels = tf.TensorSpec((None,), tf.int32)
         everywhere = tf.function(lambda *batch: strategy.run(update, args=batch), autograph=False)
         everywhere.get_concrete_function(pictures, labels)
-    return Probe(frozenset(node.op for node in nodes), tuple(found))
+    operations = frozenset(node.op for node in nodes)
+    foreign = _foreign_variables(traced, model) if strategy.num_replicas_in_sync == 1 else []
+    return Probe(operations, tuple(found), tuple(_unsaved(sorted(operations & RANDOM), foreign)))
+
+
+def _foreign_variables(graph: Any, model: Any) -> list[str]:
+    """Names of variables that a graph uses and that the model does not own."""
+    own = (named.variable for named in named_variables({"model": model}).values())
+    known = {id(variable if isinstance(variable, tf.Variable) else variable.value) for variable in own}
+    return [variable.name for variable in graph.variables if id(variable) not in known]
+
+
+def _unsaved(random: Sequence[str], foreign: Sequence[str]) -> list[str]:
+    what = "in no checkpoint, so that a resumed run is not the undisturbed one"
+    remedy = "a layer that draws random numbers needs a keras.random.SeedGenerator of its own"
+    notes = []
+    if random:
+        notes.append(f"{', '.join(random)}: the state of these random numbers is {what}, nor do modes agree; {remedy}")
+    if foreign:
+        notes.append(f"{', '.join(foreign)}: used by the network and not a part of it, and {what}; {remedy}")
+    return notes
 
 
 def _refuse_figures_in_updates(optimizer: Any) -> None:

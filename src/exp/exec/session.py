@@ -122,13 +122,13 @@ class SessionExecutor:
 
     def read(self, variables: Sequence[Any]) -> list[Any]:
         """Values, fetched from the session."""
-        return list(self._session.run([variable.value for variable in variables]))
+        return list(self._session.run([_tensorflows(variable) for variable in variables]))
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
         """Assign through the variables' own initialisers, replica by replica, so that the graph does not grow."""
         initialisers, feed = [], {}
         for variable, value in zip(variables, values, strict=True):
-            for replica in self._program.strategy.experimental_local_results(variable.value):
+            for replica in self._program.strategy.experimental_local_results(_tensorflows(variable)):
                 initialisers.append(replica.initializer)
                 feed[replica.initializer.inputs[1]] = value
         self._session.run(initialisers, feed_dict=feed)
@@ -149,3 +149,8 @@ class SessionExecutor:
 
     def _feed(self, pictures: Any, labels: Any) -> dict[Any, Any]:
         return dict(zip(self._inputs, (pictures.numpy(), labels.numpy()), strict=True))
+
+
+def _tensorflows(variable: Any) -> Any:
+    """The TensorFlow variable of a Keras variable, or the one that a model has beside those."""
+    return variable if isinstance(variable, tf.Variable) else variable.value

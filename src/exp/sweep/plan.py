@@ -123,7 +123,7 @@ class Plan:
         with read_write(composed.hydra), open_dict(composed.hydra):  # `set_config` has closed it
             composed.hydra.job.id, composed.hydra.job.num, composed.hydra.sweep.subdir = name, number, name
         folder = Path(str(composed.hydra.sweep.dir)) / name
-        if folder.exists() and not folder.is_dir():
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
             raise UserError(f"{folder}: is in the way of the job's folder")
         return Job(name, swept, composed, config_hash(tree), folder)
 
