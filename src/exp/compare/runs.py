@@ -56,7 +56,8 @@ def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
                 below.clear()  # nothing below a run is another run
                 folders[Path(path)] = None
     if not folders:
-        raise UserError(f"{', '.join(map(str, places))}: there is no run in it (a folder with manifest.json or results.json)")
+        listed = ", ".join(map(str, places))
+        raise UserError(f"{listed}: there is no run in it (a folder with manifest.json or results.json)")
     runs, problems = [], []
     for folder in folders:
         try:

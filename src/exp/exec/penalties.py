@@ -14,14 +14,17 @@ from exp.checkpoint.variables import walk
 
 
 class _OfThread:
-    """Stands for a layer's list of losses; each thread has its own."""
+    """Stands for a layer's list of losses; each thread has its own.
+
+    Not by `threading.local`: what that holds dies with its thread, and TensorFlow 2.21 makes threads for each eager
+    step, which then took 0.3 s to end.
+    """
 
     def __init__(self) -> None:
-        self._local = threading.local()
+        self._lists: dict[int, list[Any]] = {}
 
     def _own(self) -> list[Any]:
-        losses: list[Any] = self._local.__dict__.setdefault("losses", [])
-        return losses
+        return self._lists.setdefault(threading.get_ident(), [])
 
     def extend(self, losses: Any) -> None:
         """As of a list."""
