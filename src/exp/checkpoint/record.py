@@ -96,6 +96,17 @@ def read_record(prefix: Path) -> Record:
     Raises:
         CheckpointError: they are not, or there is no record; the message names the file and what is wrong with it.
     """
+    record = read_record_alone(prefix)
+    _compare_files(prefix, record)
+    return record
+
+
+def read_record_alone(prefix: Path) -> Record:
+    """The record of a checkpoint whose other files are not looked at, which takes time if they are large.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
     path = record_path(prefix)
     try:
         raw = read_object(path, finite=False)
@@ -108,11 +119,9 @@ def read_record(prefix: Path) -> Record:
     if raw.pop("record_sha256", None) != _body_digest(raw):
         raise CheckpointError(f"{path}: is damaged, its SHA-256 is not the one it names")
     try:
-        record = Record.model_validate(raw)
+        return Record.model_validate(raw)
     except ValidationError as error:
         raise CheckpointError(f"{path}: is damaged, it is not the record of a checkpoint") from error
-    _compare_files(prefix, record)
-    return record
 
 
 def amend_record(prefix: Path, metrics: Mapping[str, float]) -> Record:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exp.checkpoint.bundle import files_of
-from exp.checkpoint.record import CheckpointError, Record, read_record, record_path
+from exp.checkpoint.record import CheckpointError, Record, read_record, read_record_alone, record_path
 from exp.files import NOT_FOLLOWED
 
 SAVING = ".saving"
@@ -114,7 +114,7 @@ def runs_in(directory: Path, name: str) -> dict[str, list[int]]:
 
 def _is_foreign(prefix: Path, run: str) -> bool:
     try:
-        return read_record(prefix).run != run
+        return read_record_alone(prefix).run != run
     except CheckpointError:
         return False
 
