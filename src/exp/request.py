@@ -1,6 +1,5 @@
 """From a composed command line to the run it asks for: a new one, a test of another, or one to go on with."""
 
-import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,15 +12,12 @@ from omegaconf.errors import OmegaConfBaseException
 from exp import commands, run_files
 from exp.cluster import is_follower
 from exp.config import Config, WorkersDevices, parse, yaml_text
-from exp.config.rules import check_batch_size
-from exp.config.schema import REQUEST_KEYS
-from exp.config.targets import locate
 from exp.errors import UserError, excerpt
 from exp.lock import is_locked
 from exp.outputs import config_hash, is_of_refused_run, new_folder
+from exp.request_checks import check_batch, check_hydra, check_unchanged
 from exp.run import Request
-from exp.safe_files import MissingError
-from exp.stored_run import GROUPS, check_log, folder_of_run, folder_to_resume, stored_config
+from exp.stored_run import check_log, folder_of_run, folder_to_resume, stored_config
 
 TEST_GROUPS = ("exec", "device", "summary")
 """Groups that a test may be given anew, as a whole; of others only which checkpoint, where the data is, and batches."""
@@ -96,24 +92,14 @@ def check(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, An
     Raises:
         UserError: something is wrong.
     """
-    _check_hydra(hydra)
+    check_hydra(hydra)
     config, tree = _effective(composed, hydra)
-    _check_batch(config)
+    check_batch(config)
     if hydra.mode == RunMode.MULTIRUN and isinstance(config.device, WorkersDevices) and config.device.local is None:
         raise UserError(
             "device.local=null: the jobs of a sweep start their workers themselves; device.local=2 starts two"
         )
     return config, tree
-
-
-def _check_hydra(hydra: DictConfig) -> None:
-    """Refuse what Hydra would do in its own way, without a word."""
-    if hydra.job.chdir:
-        raise UserError("hydra.job.chdir=true: a run stays in the folder that it was started from; leave it out")
-    for given in map(str, hydra.overrides.task):
-        group, _, value = given.partition("=")
-        if group in GROUPS and value.startswith("["):
-            raise UserError(f"{excerpt(given)}: must be the name of one choice; Hydra would take the last of several")
 
 
 def inside(key: str, folder: Any) -> Path:
@@ -191,7 +177,7 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
         if others:
             raise UserError(f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)}")
         stored = stored_config("resume", resume)
-        _check_unchanged(Path(str(resume)), stored)
+        check_unchanged(Path(str(resume)), stored)
         return parse(stored, trusted=tree["trusted_targets"]), stored
     if mode == "test":
         if run is None:
@@ -201,31 +187,6 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
     if run is not None:
         raise UserError(f"run={run}: goes with mode=test; to go on with a run, use {commands.override('resume', run)}")
     return parse(tree), tree
-
-
-def _check_unchanged(folder: Path, stored: Mapping[str, Any]) -> None:
-    """Refuse to go on with another configuration than the one that a run began with.
-
-    The manifest has its hash: of what was written then, or, of a run that was resumed, of that with later keys.
-    """
-    with contextlib.suppress(MissingError):
-        noted = run_files.read_manifest(folder).get("config_hash")
-        written = {key: node for key, node in run_files.read_config(folder).items() if key not in REQUEST_KEYS}
-        if noted is not None and noted not in (config_hash(written), config_hash(stored)):
-            raise UserError(
-                f"{folder}/.hydra/config.yaml: was changed after the run began (manifest.json has another hash), and "
-                "all its results would be shown under the new values; undo that, or begin a new run"
-            )
-
-
-def _check_batch(config: Config) -> None:
-    """Refuse a batch larger than the set, where our own data sets can tell their size without TensorFlow."""
-    data = config.data
-    function = locate("data", data.target.name, trusted=()) if data.target.name.startswith("exp.") else None
-    count = getattr(sys.modules[function.__module__], "count", None) if function else None
-    size = count(**data.target.arguments) if count else None
-    if size is not None:
-        check_batch_size(data.batch_size, size if data.limit is None else min(size, data.limit))
 
 
 def plain(composed: DictConfig) -> dict[str, Any]:
