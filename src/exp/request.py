@@ -177,8 +177,9 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
         if others:
             raise UserError(f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)}")
         stored = stored_config("resume", resume)
+        config = parse(stored, trusted=tree["trusted_targets"])
         check_unchanged(Path(str(resume)), stored)
-        return parse(stored, trusted=tree["trusted_targets"]), stored
+        return config, stored
     if mode == "test":
         if run is None:
             raise UserError("mode=test: needs run=RUN_DIR, the folder of the run to test")
