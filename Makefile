@@ -43,7 +43,7 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.bench ## measure a step beside the handbook's loops, Keras, PyTorch and Lightning: about 50 minutes
-	PYTHONPATH=$(VENV)/bench $(BIN)/python scripts/bench_speed.py
+	PYTHONPATH=$(VENV)/bench $(BIN)/python -m benchmarks.speed
 
 docs: $(VENV)/.docs ## build the guide as a site, in English and Chinese: site/index.html
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(VENV)/docs $(BIN)/python -m mkdocs build --strict

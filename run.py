@@ -1,4 +1,4 @@
-"""Train and test networks: `python run.py --help` tells how. The program itself is `exp.cli`."""
+"""Train and test networks: `python run.py --help` tells how. The program itself is `exp.cli.main`."""
 
 import signal
 import sys
@@ -9,7 +9,7 @@ if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 try:
-    from exp.cli import main
+    from exp.cli.main import main
 except ModuleNotFoundError as error:
     if error.name not in ("exp", "hydra", "omegaconf"):
         raise

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from exp.traces import traced
+from exp.exec.traces import traced
 
 
 @traced

@@ -8,12 +8,12 @@ from pydantic import PositiveInt
 def create(*, input_shape: tuple[int, ...], classes: int, hidden: PositiveInt) -> Any:
     import keras
 
-    from exp import figures
+    from exp import summary
 
     class Watched(keras.layers.Dense):
         def call(self, inputs):
             outputs = super().call(inputs)
-            figures.scalar("silent", keras.ops.mean(keras.ops.cast(outputs <= 0, "float32")))
+            summary.scalar("silent", keras.ops.mean(keras.ops.cast(outputs <= 0, "float32")))
             return outputs
 
     hidden_layer = Watched(hidden, activation="relu", name="hidden")

@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from exp.export import main
+    from exp.tools.export import main
 except ModuleNotFoundError as error:
     if error.name not in ("exp", "hydra", "omegaconf"):
         raise

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 try:
-    from exp.import_checkpoint import main
+    from exp.tools.import_checkpoint import main
 except ModuleNotFoundError as error:
     if error.name not in ("exp", "hydra", "omegaconf"):
         raise

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 try:
-    from exp.plan_workers import main
+    from exp.tools.plan_workers import main
 except ModuleNotFoundError as error:
     if error.name not in ("exp", "hydra", "omegaconf"):
         raise

@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from exp.reproduce import main
+    from exp.tools.reproduce import main
 except ModuleNotFoundError as error:
     if error.name not in ("exp", "hydra", "omegaconf"):
         raise

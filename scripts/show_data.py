@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 try:
-    from exp.show_data import main
+    from exp.tools.show_data import main
 except ModuleNotFoundError as error:
     if error.name not in ("exp", "hydra", "omegaconf"):
         raise

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.tried import Tried
-from tests.jobs import Jobs
+from tests.support.jobs import Jobs
+from tests.support.tried import Tried
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; programs would begin with it
     signal.signal(signal.SIGINT, signal.default_int_handler)

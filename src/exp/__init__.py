@@ -1,3 +1,35 @@
-"""exp: a Hydra-configured experiment framework for TensorFlow 2."""
+"""exp: a Hydra-configured experiment framework for TensorFlow 2.
 
+`from exp import summary` is for models that log figures, pictures or histograms of their own: `summary.scalar(...)`.
+"""
+
+import importlib
+import sys
+import warnings
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exp.loggers import collect as summary
+
+__all__ = ["summary"]
 __version__ = "0.1.0"
+
+
+class _Figures(ModuleType):
+    """The name that `exp.summary` had before: it goes on working, and says what to write instead."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        warnings.warn("exp.figures is now called exp.summary: `from exp import summary`", FutureWarning, stacklevel=2)
+        return getattr(importlib.import_module("exp.loggers.collect"), name)
+
+
+figures = sys.modules["exp.figures"] = _Figures("exp.figures", _Figures.__doc__)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "summary":
+        return importlib.import_module("exp.loggers.collect")
+    raise AttributeError(f"module 'exp' has no attribute {name!r}")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.checkpoint.networks import sequential
-from tests.checkpoint.saving import batch
+from tests.support.networks import sequential
+from tests.support.saving import batch
 
 
 @pytest.fixture

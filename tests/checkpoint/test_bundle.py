@@ -7,7 +7,7 @@ from exp.checkpoint import bundle
 
 
 @pytest.mark.parametrize("folder", ["plain", "run [1]", "*", "a?b", "{a,b}", "back\\slash", "é"])
-def test_what_was_written_is_read_again(tmp_path, folder):
+def test_what_was_written_is_read_again(tf, tmp_path, folder):
     """TensorFlow takes a name for a pattern where it reads."""
     prefix = tmp_path / folder / "ckpt-1"
     prefix.parent.mkdir()

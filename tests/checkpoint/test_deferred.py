@@ -3,8 +3,8 @@
 import pytest
 
 from exp.checkpoint import CheckpointError, restore_deferred
-from tests.checkpoint.networks import KINDS, functional, sequential
-from tests.checkpoint.saving import assert_same, batch, step, store, values_of
+from tests.support.networks import KINDS, functional, sequential
+from tests.support.saving import assert_same, batch, step, store, values_of
 
 
 def trained(kind, with_optimizer):

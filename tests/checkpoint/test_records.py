@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from tests.checkpoint.saving import store
-from tests.strangers import BAD_FILES, BAD_JSON
+from tests.support.saving import store
+from tests.support.strangers import BAD_FILES, BAD_JSON
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_record_that_does_not_fit_its_files_changes_nothing(prefix, model, wha
 )
 def test_a_folder_that_is_none_of_checkpoints_is_not_imported(tmp_path, tf, content):
     from exp.checkpoint import CheckpointError
-    from exp.checkpoint.foreign import find_foreign
+    from exp.checkpoint.keras2 import find_foreign
 
     (tmp_path / "checkpoint").write_bytes(content)
     with pytest.raises(CheckpointError, match="is not the prefix of a checkpoint"):

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from exp.checkpoint import CheckpointError, EagerAccess, Wanted, newest_to_resume, newest_to_test, restore, survey
-from tests.checkpoint.networks import KINDS, functional, sequential, subclassed
-from tests.checkpoint.saving import assert_same, batch, step, store, values_of
+from tests.support.networks import KINDS, functional, sequential, subclassed
+from tests.support.saving import assert_same, batch, step, store, values_of
 
 
 def saved(directory, model, optimizer=None, number=7):

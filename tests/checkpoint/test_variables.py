@@ -3,8 +3,8 @@
 import pytest
 
 from exp.checkpoint.variables import named_variables
-from tests.checkpoint.networks import KINDS, subclassed
-from tests.checkpoint.saving import batch, step
+from tests.support.networks import KINDS, subclassed
+from tests.support.saving import batch, step
 
 
 @pytest.mark.parametrize("kind", KINDS)

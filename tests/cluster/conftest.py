@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.slurm import ENVIRONMENT, missing, slurm
 from tests.conftest import ROOT
+from tests.support.slurm import ENVIRONMENT, missing, slurm
 
 PLUGINS = Path(sys.prefix) / "plugins"
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.sweeping import ledger, start, statuses, sweep, wait_for
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
+from tests.support.sweeping import ledger, start, statuses, sweep, wait_for
 
 SLURM = "hydra/launcher=slurm"
 SLOW = [
-    *("model._target_=tests.models.leisurely", "trusted_targets=[tests.]", "~model.hidden", "exec=eager"),
+    *("model._target_=tests.support.models.leisurely", "trusted_targets=[tests.]", "~model.hidden", "exec=eager"),
     *("seed=1,2", "train.steps=200", "checkpoint.every=50", "summary.every=1", "hydra.sweep.dir=s"),
 ]
 FRAGILE = [
-    *("model._target_=tests.models.fragile", "trusted_targets=[tests.]", "~model.hidden", "train.steps=200"),
+    *("model._target_=tests.support.models.fragile", "trusted_targets=[tests.]", "~model.hidden", "train.steps=200"),
     *("+model.number=0,1,3", "+model.raises=1", "+model.dies=3", "+model.misshapen=9", "checkpoint.every=20"),
 ]
 

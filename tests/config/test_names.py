@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from exp.config import names, parse
 from exp.config.flat import flat
-from exp.instantiate import instantiate
+from exp.run.instantiate import instantiate
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

@@ -13,8 +13,8 @@ from exp.errors import UserError
     [
         "os.system",
         "tensorflow.io.gfile.rmtree",
-        "exp.outputs.new_folder",
-        "exp.cli.main",
+        "exp.run_folder.folder.new_folder",
+        "exp.cli.main.main",
         "exp",
         "exp.model.mlp.__builtins__.exec",
         "exp.model._private.create",
@@ -42,9 +42,9 @@ def test_a_prefix_can_be_trusted():
         "exp.data.mnist.Path",  # a class that ours imported
         "exp.data.mnist.TRAIN",  # not callable
         "exp.data.mnist.count",  # a helper, not what makes a data set
-        "exp.data.pictures.store.made_once",
+        "exp.data.images.cache_dir.made_once",
         "exp.data.mnist.gzip.load",
-        "exp.optimizer.Any",
+        "exp.optimizer.by_name.Any",
         "exp.model.mlp.absent",
         "exp.model.absent.create",
         "keras.optimizers.deserialize",  # a function that can make anything
@@ -104,7 +104,7 @@ def test_what_a_trusted_package_offers_is_found_wherever_it_defines_it(name):
         "strangers.Net",
         "strange..Net",
         "exp.model.mlp.os.remove",
-        "exp.outputs.new_folder",
+        "exp.run_folder.folder.new_folder",
         "exp.data.mnist.count",
     ],
 )

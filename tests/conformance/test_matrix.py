@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.jobs import Done, Jobs, losses, results
+from tests.support.jobs import Done, Jobs, losses, results
 
 EXECS = ("eager", "function", "session", "fit")
 DEVICES = {"all": ["device=all"], "subset": ["device=subset", "device.kind=CPU"], "virtual": ["device=virtual"]}

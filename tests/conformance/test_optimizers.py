@@ -8,7 +8,7 @@ import pytest
 from exp.config.optimizer_rules import CLASSES, NEVER, ON_REPLICAS, target_problems
 from exp.config.targets import Target
 from exp.errors import UserError
-from tests.training import train
+from tests.support.training import train
 
 MODES = ("eager", "function", "session", "fit")
 ARGUMENTS = {
@@ -143,7 +143,7 @@ def test_optimizers_inside_of_optimizers_are_looked_at():
 def test_a_class_of_ones_own_cannot_hide_it(tf):
     import keras
 
-    from exp.optimizer import check_made
+    from exp.optimizer.by_name import check_made
 
     class Hidden(keras.optimizers.SGD):
         def __init__(self):

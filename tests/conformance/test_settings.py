@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.jobs import Jobs, losses, results
+from tests.support.jobs import Jobs, losses, results
 
 SETTINGS = {
     "one": ["exec.steps_per_call=1", "exec.jit_compile=false"],

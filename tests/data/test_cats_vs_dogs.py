@@ -7,9 +7,9 @@ import pytest
 
 from exp.data import cats_vs_dogs
 from exp.errors import UserError
-from tests.data.pictures import odd
-from tests.parts import read
-from tests.pictures import picture_folder
+from tests.support import odd
+from tests.support.parts import read
+from tests.support.pictures import picture_folder
 
 pytestmark = pytest.mark.usefixtures("tf")
 
@@ -124,13 +124,13 @@ def test_what_the_test_has_seen_in_training_is_said(own, tmp_path):
 
 
 def test_drawn_pictures_are_drawn_once(tf, tmp_path, monkeypatch):
-    from exp.data.pictures import drawn
+    from exp.data.images import synthetic
 
-    monkeypatch.setattr(drawn, "SIZES", {"train": 5, "valid": 2})
+    monkeypatch.setattr(synthetic, "SIZES", {"train": 5, "valid": 2})
     splits = load(None, tmp_path, source="synthetic", dir=None)
     assert splits.source == "synthetic"
     assert (splits.train.size, splits.test.size) == (10, 4)
-    monkeypatch.setattr(drawn, "draw_all", None)
+    monkeypatch.setattr(synthetic, "draw_all", None)
     assert load(None, tmp_path, source="synthetic", dir=None).fingerprint == splits.fingerprint
 
 

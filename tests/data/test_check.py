@@ -4,7 +4,7 @@ import pytest
 
 from exp.data.check import check_splits
 from exp.errors import UserError
-from tests.broken import splits
+from tests.support.broken import splits
 
 
 @pytest.mark.usefixtures("tf")

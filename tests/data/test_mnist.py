@@ -10,7 +10,7 @@ import pytest
 
 from exp.data import mnist
 from exp.errors import UserError
-from tests.parts import read
+from tests.support.parts import read
 
 
 @pytest.fixture(scope="module")

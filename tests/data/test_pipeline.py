@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from exp.config.transforms import RandomFlip
+from exp.config.transform_schema import RandomFlip
 from exp.data import Feed, Order, Transforms, plan_calls, test_dataset, training_dataset
-from exp.data.base import array_part
+from exp.data.dataset import array_part
 from exp.data.pipeline import Call
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from exp.config.transforms import AnyTransform
+from exp.config.transform_schema import AnyTransform
 from exp.data import Transforms
 from exp.data.transforms import pixel_bytes, uniform
 from exp.errors import UserError

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
 
 
 def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -177,7 +177,7 @@ def old(small_mnist, tmp_path_factory):
     """Checkpoints of Keras 2, the accuracy of each model, and the data to test it on."""
     folder = tmp_path_factory.mktemp("old")
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.keras2", str(folder), str(small_mnist)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.support.keras2", str(folder), str(small_mnist)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout.splitlines()[-1]), ["data.source=idx", f"data.dir={small_mnist}"]
@@ -230,7 +230,9 @@ def test_an_old_checkpoint_of_another_model_is_refused(old, tmp_path):
 
 def test_bench_checkpoints_measures_both(tmp_path):
     options = ["data.limit=2000", "--steps", "120", "--every", "50", "--rounds", "1"]
-    done = script("bench_checkpoints", *options, cwd=tmp_path)
+    command = [sys.executable, "-m", "benchmarks.checkpoints", *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "with checkpoint.every=50: " in done.stdout
     assert "a checkpoint of 39.3 MB is verified in 0." in done.stdout

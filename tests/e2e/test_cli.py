@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
 
 NO_TENSORFLOW = """
 import runpy, sys

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.jobs import Jobs
+from tests.support.jobs import Jobs
 
 WITHOUT_EXP = """
 import sys

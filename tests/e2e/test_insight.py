@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.jobs import Jobs, results
+from tests.support.jobs import Jobs, results
 
 MODES = ("eager", "function", "session", "fit")
 TALKATIVE = [
-    *("model._target_=tests.models.talkative", "trusted_targets=[tests.]", "~model.hidden", "+model.words=true"),
+    *(
+        "model._target_=tests.support.models.talkative",
+        "trusted_targets=[tests.]",
+        "~model.hidden",
+        "+model.words=true",
+    ),
     *("train.steps=40", "summary.figures=10", "summary.histograms=20", "exec.show_autograph=true"),
 ]
 SINKS = {
-    "data": ["exec.steps_per_call=1", "data._target_=tests.data_sets.slow", "trusted_targets=[tests.]"],
+    "data": ["exec.steps_per_call=1", "data._target_=tests.support.data_sets.slow", "trusted_targets=[tests.]"],
     "checkpoints": ["checkpoint.every=1", "model.hidden=1000"],
     "summaries": ["summary.histograms=1", "model.hidden=1000"],
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
 
 pytestmark = pytest.mark.slow
 STEPS = 40

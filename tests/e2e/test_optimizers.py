@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.jobs import losses
+from tests.support.jobs import losses
 
 MODES = ("eager", "function", "session", "fit")
 ADAM = ["optimizer._target_=keras.optimizers.Adam"]
@@ -15,7 +15,7 @@ LOSS_SCALE = [
     "+optimizer.inner_optimizer={_target_:keras.optimizers.SGD}",
     *("~optimizer.learning_rate", *PLAIN),
 ]
-OWN = ["optimizer._target_=tests.optimizers.talkative", "trusted_targets=[tests.]", *PLAIN]
+OWN = ["optimizer._target_=tests.support.optimizers.talkative", "trusted_targets=[tests.]", *PLAIN]
 
 
 def rows(folder, prefix):
@@ -88,6 +88,6 @@ def test_figures_that_cannot_be_taken_out_on_replicas_are_refused(jobs, small_mn
     options += [f"exec={mode}", "device=virtual"]
     done = jobs.run(*options, "+optimizer.where=update_step", cwd=tmp_path)
     assert done.status == 2
-    assert done.errors.startswith("figures.scalar('gradient/0'): is logged by Talkative.update_step")
+    assert done.errors.startswith("summary.scalar('gradient/0'): is logged by Talkative.update_step")
     jobs.run(*options, "+optimizer.where=apply", "hydra.run.dir=apply", cwd=tmp_path).check()
     assert sorted(rows(tmp_path / "apply", "gradient/")) == [2, 4]

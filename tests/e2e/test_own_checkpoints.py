@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from tests.jobs import losses, results
-from tests.pictures import picture_folder
+from tests.support.jobs import losses, results
+from tests.support.pictures import picture_folder
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests import broken
-from tests.jobs import results
+from tests.support.jobs import results
 
-QUICK = ["trusted_targets=[tests.broken.]", "train.steps=2", "data.limit=100", "hydra.run.dir=run"]
+QUICK = ["trusted_targets=[tests.support.broken.]", "train.steps=2", "data.limit=100", "hydra.run.dir=run"]
 
 
 def place_of(code: str) -> str:
@@ -31,7 +31,7 @@ def place_of(code: str) -> str:
     ],
 )
 def test_a_broken_network_is_one_sentence(jobs, tmp_path, name, message, code):
-    done = jobs.run(f"model._target_=tests.broken.{name}", "~model.hidden", *QUICK, cwd=tmp_path)
+    done = jobs.run(f"model._target_=tests.support.broken.{name}", "~model.hidden", *QUICK, cwd=tmp_path)
     assert done.status == 2
     assert done.errors.startswith("model")
     assert message in done.errors
@@ -44,7 +44,7 @@ def test_a_broken_network_is_one_sentence(jobs, tmp_path, name, message, code):
 
 @pytest.mark.parametrize("mode", ["eager", "function"])
 def test_what_fails_in_training_names_its_line(jobs, tmp_path, mode):
-    options = ["model._target_=tests.broken.fails_in_training", "~model.hidden", f"exec={mode}"]
+    options = ["model._target_=tests.support.broken.fails_in_training", "~model.hidden", f"exec={mode}"]
     done = jobs.run(*options, *QUICK, cwd=tmp_path)
     assert done.status == 1
     expected = f"RuntimeError: broken on purpose {place_of('broken on purpose')}"
@@ -55,18 +55,21 @@ def test_what_fails_in_training_names_its_line(jobs, tmp_path, mode):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("int64_labels", "data=tests.broken.splits: the training labels are int64 of shape (200,), and must be int32"),
-        ("unequal", "data._target_=tests.broken.splits: a part of a data set has 150 pictures, and 200 labels"),
-        ("nothing", "data=tests.broken.splits: gives nothing, not an exp.data.Splits"),
+        (
+            "int64_labels",
+            "data=tests.support.broken.splits: the training labels are int64 of shape (200,), and must be int32",
+        ),
+        ("unequal", "data._target_=tests.support.broken.splits: a part of a data set has 150 pictures, and 200 labels"),
+        ("nothing", "data=tests.support.broken.splits: gives nothing, not an exp.data.Splits"),
     ],
 )
 def test_a_broken_data_set_is_one_sentence(jobs, tmp_path, kind, message):
-    done = jobs.run("data._target_=tests.broken.splits", f"+data.kind={kind}", *QUICK, cwd=tmp_path)
+    done = jobs.run("data._target_=tests.support.broken.splits", f"+data.kind={kind}", *QUICK, cwd=tmp_path)
     assert done.status == 2
     assert done.errors.startswith(message)
     assert done.errors.count("\n") == 1
 
 
 def test_a_good_data_set_of_ones_own_trains(jobs, tmp_path):
-    options = ["data._target_=tests.broken.splits", "+data.kind=good_floats", "data.batch_size=20"]
+    options = ["data._target_=tests.support.broken.splits", "+data.kind=good_floats", "data.batch_size=20"]
     jobs.run(*options, *QUICK, cwd=tmp_path).check()

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.data.pictures import odd
-from tests.jobs import Done, Jobs, losses, results
-from tests.pictures import picture_folder
+from tests.support import odd
+from tests.support.jobs import Done, Jobs, losses, results
+from tests.support.pictures import picture_folder
 
 EXECS = ("eager", "function", "session", "fit")
 TRANSFORMS = "data.transforms=[random_flip,{name:random_crop,size:28},normalize]"
@@ -162,7 +162,7 @@ def test_neither_a_folder_nor_a_network_names_both_ways_out(tmp_path):
         "from pathlib import Path\n"
         "def refuse(*args, **kwargs): raise socket.gaierror(-2, 'Name or service not known')\n"
         "socket.create_connection = refuse\n"
-        "from exp.cli import main\n"
+        "from exp.cli.main import main\n"
         f"sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
     )
     command = [sys.executable, "-c", code, "data=cats_vs_dogs", "model=conv-catsdogs"]
@@ -251,7 +251,10 @@ def test_mistakes_of_scripts_get_status_2(tmp_path, arguments, message):
 
 def test_bench_data_measures_every_case(cats, tmp_path):
     options = [argument for argument in cats if argument.startswith("data.")]
-    done = script("bench_data", *options, "--rounds", "1", "--markdown", cwd=tmp_path).check()
-    rows = [line.split("|")[1:-1] for line in done.output.splitlines() if line.startswith("|")]
+    command = [sys.executable, "-m", "benchmarks.data", *options, "--rounds", "1", "--markdown"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("|")]
     assert len(rows) == 10
     assert all(float(cell) > 0 for row in rows[2:] for cell in row[1:])

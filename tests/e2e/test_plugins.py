@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.e2e.sweeping import ledger, statuses, sweep
-from tests.jobs import results
+from tests.support.jobs import results
+from tests.support.sweeping import ledger, statuses, sweep
 
 PLUGINS = Path(sys.prefix) / "plugins"
-FRAGILE = ["model._target_=tests.models.fragile", "trusted_targets=[tests.]", "~model.hidden", "train.steps=10"]
+FRAGILE = ["model._target_=tests.support.models.fragile", "trusted_targets=[tests.]", "~model.hidden", "train.steps=10"]
 
 pytestmark = pytest.mark.skipif(not PLUGINS.is_dir(), reason="needs `make .venv/.plugins`")
 
@@ -41,7 +41,7 @@ def test_a_failure_under_submitit_has_status_1(tmp_path, plugins):
     fragile = [*FRAGILE, "+model.number=0,1", "+model.raises=1", "+model.dies=9", "+model.misshapen=9"]
     done = sweep("hydra/launcher=submitit_local", *fragile, "hydra.sweep.dir=s", cwd=tmp_path, **plugins)
     assert done.returncode == 1
-    assert "s/1: model._target_=tests.models.fragile: RuntimeError: the network is out of order" in done.stderr
+    assert "s/1: model._target_=tests.support.models.fragile: RuntimeError: the network is out of order" in done.stderr
     assert results(tmp_path / "s" / "0")["status"] == "completed"
 
 

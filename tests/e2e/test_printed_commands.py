@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.sweeping import statuses, wait_for
-from tests.jobs import results
+from tests.support.jobs import results
+from tests.support.sweeping import statuses, wait_for
 
 AWKWARD = "it's é [1] *{b}, = ~"
 """A folder's name: what both the shell and Hydra would take for something else."""

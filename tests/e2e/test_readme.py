@@ -6,10 +6,10 @@ import shutil
 import subprocess
 import sys
 
-from tests.checkpoint.networks import sequential
-from tests.checkpoint.saving import assert_same, batch, step, store, values_of
 from tests.conftest import ROOT
-from tests.jobs import results
+from tests.support.jobs import results
+from tests.support.networks import sequential
+from tests.support.saving import assert_same, batch, step, store, values_of
 
 README = (ROOT / "README.md").read_text()
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from tests.jobs import results
+from tests.support.jobs import results
 
-UNUSUAL = ["model._target_=tests.models.unusual", "trusted_targets=[tests.]", "~model.hidden", "train.steps=4"]
+UNUSUAL = ["model._target_=tests.support.models.unusual", "trusted_targets=[tests.]", "~model.hidden", "train.steps=4"]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_code_that_ends_the_program_is_no_success(jobs, idx, tmp_path):
 def test_networks_that_cannot_be_trained_here(jobs, idx, tmp_path, kind, message):
     for mode in ("eager", "function"):
         done = jobs.run(*idx, *UNUSUAL, f"+model.kind={kind}", f"exec={mode}", cwd=tmp_path)
-        assert (done.status, done.errors) == (2, f"model=tests.models.unusual: {message}\n")
+        assert (done.status, done.errors) == (2, f"model=tests.support.models.unusual: {message}\n")
 
 
 @pytest.mark.parametrize("mode", ["eager", "function", "session", "fit"])

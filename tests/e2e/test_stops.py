@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import cut_mnist
-from tests.e2e.sweeping import wait_for
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
+from tests.support.sweeping import wait_for
 
 SECONDS = 30
 """In which a run has to end, on a machine with much else to do."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.sweeping import statuses
-from tests.jobs import results
+from tests.support.jobs import results
+from tests.support.sweeping import statuses
 
 OPTIONS = ("train.steps=10", "exec.jit_compile=false", "summary.every=1", "device.threads=1")
 WRONG_DEVICE = ("device=subset", "device.kind=CPU", "device.indices=[99]")

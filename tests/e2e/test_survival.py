@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.sweeping import wait_for
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
+from tests.support.sweeping import wait_for
 
 DEVICES = {"one": ["device=all"], "two": ["device=virtual"]}
 STEPS = 90
@@ -25,7 +25,7 @@ SCHEDULE = (
 def everything(small_mnist: Path) -> list[str]:
     """All that has a state: dropout, batch normalisation, a schedule, augmentation, shuffling, several epochs."""
     return [
-        *("model._target_=tests.models.noisy", "trusted_targets=[tests.]", SCHEDULE),
+        *("model._target_=tests.support.models.noisy", "trusted_targets=[tests.]", SCHEDULE),
         *("data.source=idx", f"data.dir={small_mnist}", "data.limit=2000", "data.transforms=[random_flip]"),
         *(f"train.steps={STEPS}", "checkpoint.every=20", "summary.every=1"),
     ]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.sweeping import ledger, start, statuses, sweep, wait_for
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
+from tests.support.sweeping import ledger, start, statuses, sweep, wait_for
 
 COMMAND = ["exec=eager", "seed=range(3)", "train.steps=400", "checkpoint.every=50", "summary.every=1"]
 FOLDER = ["hydra.sweep.dir=s"]

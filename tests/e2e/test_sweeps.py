@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.sweeping import ledger, start, statuses, sweep, wait_for
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
+from tests.support.sweeping import ledger, start, statuses, sweep, wait_for
 
 QUICK = ["train.steps=40", "summary.every=1"]
 
@@ -54,7 +54,7 @@ def test_six_jobs_are_the_six_runs(jobs, tmp_path):
 def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
     """Five results, three named failures, status 1; then only those three run again, and give the same."""
     command = [
-        *("model._target_=tests.models.fragile", "trusted_targets=[tests.]", "~model.hidden"),
+        *("model._target_=tests.support.models.fragile", "trusted_targets=[tests.]", "~model.hidden"),
         *("+model.number=range(8)", "+model.raises=1", "+model.dies=3", "+model.misshapen=5"),
         *("train.steps=200", "checkpoint.every=20", "checkpoint.keep_every=20", "hydra.sweep.dir=s"),
     ]
@@ -65,7 +65,10 @@ def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
     assert "RuntimeError: the network is out of order (models.py, line " in done.stdout
     assert ", in fragile); log: s/number-1/run.log" in done.stdout
     assert "failed number-3: killed by SIGKILL, perhaps because memory ran out; log: s/number-3/run.log" in done.stdout
-    assert "number-5: model=tests.models.fragile: gives (None, 16), and data=mnist has 10 classes; log" in done.stdout
+    assert (
+        "number-5: model=tests.support.models.fragile: gives (None, 16), and data=mnist has 10 classes; log"
+        in done.stdout
+    )
     assert "RuntimeError: the network is out of order" in (tmp_path / "s" / "number-1" / "run.log").read_text()
     first = ledger(tmp_path / "s")
     bad = {"number-1", "number-3", "number-5"}
@@ -266,9 +269,9 @@ def test_without_fork_every_job_imports_tensorflow_itself(tmp_path):
     program.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "import exp.sweep.pool\n"
-        "from exp.cli import main\n"
-        "exp.sweep.pool.start_method = lambda: 'spawn'\n"
+        "import exp.sweep.local.pool\n"
+        "from exp.cli.main import main\n"
+        "exp.sweep.local.pool.start_method = lambda: 'spawn'\n"
         "if __name__ == '__main__':\n"
         f"    sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
     )

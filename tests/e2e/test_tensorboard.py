@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.sweeping import sweep, wait_for
-from tests.jobs import results
+from tests.support.jobs import results
+from tests.support.sweeping import sweep, wait_for
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PICTURES = ROOT / "outputs" / "pictures"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.sweeping import ledger, statuses, wait_for
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
+from tests.support.sweeping import ledger, statuses, wait_for
 
 PROGRAM = [sys.executable, str(ROOT / "run.py")]
 ENDLESS = ["train.steps=1000000", "checkpoint.every=200", "hydra.run.dir=run"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.jobs import losses, results
+from tests.support.jobs import losses, results
 
 STEPS = 400
 WORKERS = ("device=workers", "device.local=2", "device.timeout=20")
@@ -52,7 +52,7 @@ def workers_of(chief: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            is_worker = b"exp.worker" in (folder / "cmdline").read_bytes()
+            is_worker = b"exp.run.workers" in (folder / "cmdline").read_bytes()
             if is_worker and int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == chief:
                 found.append(int(folder.name))
     return found

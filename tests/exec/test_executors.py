@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from exp.data import Feed, Order, plan_calls, test_dataset, training_dataset
-from exp.data.base import array_part
+from exp.data.dataset import array_part
 from exp.data.transforms import Transforms
 from exp.exec import Batches, Program, make_executor
 from exp.exec.base import replica_rows
-from exp.signals import Stopped
-from tests.parts import read
+from exp.system.signals import Stopped
+from tests.support.parts import read
 
 MODES = ("eager", "function", "session", "fit")
 

@@ -5,8 +5,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.fuzz.grammar import lines
-from tests.fuzz.tried import problem
+from tests.support.fuzz_grammar import lines
+from tests.support.tried import problem
 
 LINES = 2000
 

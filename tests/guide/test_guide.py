@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.guide.pages import Block, blocks, links, names, page
+from tests.support.pages import Block, blocks, links, names, page
 
 NOT_TO_BE_WAITED_FOR = ("tensorboard ", "make ")
 """Commands that serve until they are stopped, or that install packages: they must exist."""
@@ -137,7 +137,7 @@ def program(command: list[str], block: Block, folder: Path) -> list[str]:
 def configuration(command: str) -> list[str]:
     """What is wrong with the keys of a `python run.py ...` that cannot run here."""
     from exp.errors import UserError
-    from exp.script import composed
+    from exp.tools.program import composed
 
     python, script, *overrides = shlex.split(command.removeprefix("srun -N 2 "))
     assert (python, script) == ("python", "run.py")

@@ -9,9 +9,9 @@ import pytest
 
 from exp.errors import UserError
 from exp.sweep.before import before
+from exp.sweep.heartbeat import Report, Reporter, read_report
 from exp.sweep.ledger import Ledger, read_ledger
-from exp.sweep.report import Report, Reporter, read_report
-from tests.strangers import BAD_FILES, BAD_JSON
+from tests.support.strangers import BAD_FILES, BAD_JSON
 
 
 def ledger(folder: Path) -> Ledger:

@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf, read_write
 
-from exp.cli import VERSION_BASE
+from exp.cli.main import VERSION_BASE
 from exp.errors import UserError
 from exp.sweep.compose import Composer
 from exp.sweep.plan import Plan
@@ -93,7 +93,7 @@ def test_what_holds_for_a_whole_sweep_cannot_come_from_what_is_swept(loader, exp
 
 
 def test_what_was_chosen_for_the_sweep_is_no_difference(loader):
-    """As `exp.cli` chooses a folder, where the command line names none."""
+    """As `exp.cli.main` chooses a folder, where the command line names none."""
     all_of_them = master(loader, "seed=1,2")
     with read_write(all_of_them.hydra.sweep):
         all_of_them.hydra.sweep.dir = "chosen"
@@ -136,7 +136,7 @@ def test_tests_of_two_runs_with_one_configuration_are_two_jobs(loader, tmp_path,
 
 
 def test_checking_many_jobs_shows_how_far_it_is(loader, monkeypatch, capsys):
-    monkeypatch.setattr("exp.progress.SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr("exp.terminal.progress.SECONDS_BETWEEN_LINES", 0)
     plan(loader).jobs([[f"seed={number}"] for number in range(3)], first=0)
     assert [line.partition(",")[0] for line in capsys.readouterr().out.splitlines()] == [
         f"checking jobs: {number} of 3" for number in (1, 2, 3)

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exp.checkpoint.bundle import files_of
 from exp.errors import UserError
-from exp.files import NOT_FOLLOWED, open_regular, write_atomically
-from exp.safe_files import MissingError, UnreadableError, read_object
-from exp.words import counted
+from exp.system.files import NOT_FOLLOWED, open_regular, write_atomically
+from exp.system.safe_files import MissingError, UnreadableError, read_object
+from exp.terminal.words import counted
 
 WORTH_THREADS = 8 * 2**20
 """Bytes."""

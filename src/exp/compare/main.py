@@ -11,8 +11,8 @@ from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import RESULTS, Row, check_key, choose, differing, group, sort
 from exp.errors import UserError
-from exp.tables import Table, line_width, most_of, one_line, plain_table
-from exp.terminal import lost_output, outlast, printable
+from exp.system.streams import lost_output, outlast, printable
+from exp.terminal.tables import Table, line_width, most_of, one_line, plain_table
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
 

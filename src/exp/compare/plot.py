@@ -9,8 +9,8 @@ import numpy as np
 
 from exp.compare.table import Row
 from exp.errors import UserError
-from exp.tables import shortened
-from exp.terminal import printable
+from exp.system.streams import printable
+from exp.terminal.tables import shortened
 
 MOST_CURVES = 12
 LONGEST_LABEL = 60

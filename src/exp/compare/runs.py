@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exp import run_files
 from exp.config.flat import flat, flat_config
 from exp.errors import UserError
-from exp.safe_files import MissingError
+from exp.run_folder import files as run_files
+from exp.system.safe_files import MissingError
 
 
 @dataclass(frozen=True)

@@ -153,4 +153,4 @@ KERAS_KEYS = (
     "gradient_accumulation_steps",
     "amsgrad",
 )
-"""Keys that Keras's own optimizers have, and `exp.optimizer`'s do not, and that are not refused."""
+"""Keys that Keras's own optimizers have, and `exp.optimizer.by_name`'s do not, and that are not refused."""

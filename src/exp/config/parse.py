@@ -13,7 +13,7 @@ from exp.config.sentences import refuse
 from exp.config.targets import argument_errors, check_trusted, nested_targets
 
 SUPPLIED = {"model": ("input_shape", "classes"), "data.target": (), "optimizer": ()}
-"""Parameters of the targets that `exp.run` passes itself: they follow from the data set."""
+"""Parameters of the targets that `exp.run.run` passes itself: they follow from the data set."""
 
 
 def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Config:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag
 
 from exp.config.targets import Target
-from exp.config.transforms import AnyTransform
+from exp.config.transform_schema import AnyTransform
 
 REQUEST_KEYS = ("run", "resume", "objective")
 """Top-level keys that say which run is meant, and what for; they are not part of a run's configuration."""

@@ -7,7 +7,7 @@ from pydantic_core import ErrorDetails
 
 from exp.config.hints import unknown_key
 from exp.config.schema import DEVICES, PROFILE
-from exp.config.transforms import TRANSFORMS
+from exp.config.transform_schema import TRANSFORMS
 from exp.errors import UserError, excerpt
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from exp.errors import UserError, excerpt
-from exp.own_code import place_of, told
+from exp.system.own_code import place_of, told
 
 OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.")
 OWN_NAMES = {"exp.model.": "create", "exp.data.": "load"}
@@ -92,7 +92,7 @@ def argument_errors(path: str, target: Target, *, supplied: Sequence[str]) -> tu
         path: the node's path in the configuration.
         target: the callable and its arguments. Only names under `exp.` are looked up: what is elsewhere may import
             TensorFlow, and is checked when it is called.
-        supplied: parameters that `exp.run` passes itself, and that a configuration must not set.
+        supplied: parameters that `exp.run.run` passes itself, and that a configuration must not set.
 
     Returns:
         pydantic's errors, each located by its path in the configuration; and the paths of all arguments there are.

@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from exp.data.base import Part, Skipped, Splits
-from exp.data.pictures import drawn
-from exp.data.pictures.cache import in_memory, on_disk
-from exp.data.pictures.check import Verdict, check
-from exp.data.pictures.decode import file_part
-from exp.data.pictures.folder import SPLITS, Found, find
-from exp.data.pictures.store import cache_folder, made_once
-from exp.data.pictures.unpacked import unpack
+from exp.data.dataset import Part, Skipped, Splits
+from exp.data.images import synthetic
+from exp.data.images.cache import in_memory, on_disk
+from exp.data.images.cache_dir import cache_folder, made_once
+from exp.data.images.decode import file_part
+from exp.data.images.scan import SPLITS, Found, find
+from exp.data.images.tfds import unpack
+from exp.data.images.verify import Verdict, check
 from exp.errors import UserError
-from exp.words import counted
+from exp.terminal.words import counted
 
 Source = Literal["auto", "directory", "tfds", "synthetic"]
 ImageSize = Annotated[int, Field(ge=1, le=4096)]
@@ -38,7 +38,7 @@ def count(
     if chosen == "directory":
         found = find(Path(str(dir)), classes)
         return sum(len(found.files[SPLITS[0], name]) for name in found.classes)
-    return len(drawn.CLASSES) * drawn.SIZES[SPLITS[0]] if chosen == "synthetic" and classes is None else None
+    return len(synthetic.CLASSES) * synthetic.SIZES[SPLITS[0]] if chosen == "synthetic" and classes is None else None
 
 
 def load(
@@ -120,7 +120,7 @@ def folder_of(source: Source, dir: str | None, store: Path) -> Path:
         return Path(str(dir))
     if chosen == "tfds":
         return unpack(dir, store)
-    return made_once(store / f"drawn-{drawn.VERSION}", drawn.draw_all)
+    return made_once(store / f"drawn-{synthetic.VERSION}", synthetic.draw_all)
 
 
 def _checked(

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from exp.data.base import Part, Splits
+from exp.data.dataset import Part, Splits
 from exp.errors import UserError, excerpt
-from exp.own_code import told
+from exp.system.own_code import told
 
 PIXEL_TYPES = ("uint8", "float32")
 

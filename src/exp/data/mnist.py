@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.base import Splits, array_part, fingerprint_of
+from exp.data.dataset import Splits, array_part, fingerprint_of
 from exp.errors import UserError, excerpt
-from exp.files import is_folder
-from exp.signals import left_at_once
-from exp.words import counted
+from exp.system.files import is_folder
+from exp.system.signals import left_at_once
+from exp.terminal.words import counted
 
 TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exp.data.base import Part, as_written
+from exp.data.dataset import Part, as_written
 from exp.data.order import Indices, Order
 from exp.data.transforms import Transforms, uniform
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.config.transforms import Flip, Normalize, RandomCrop, RandomFlip, Rot90, Transform
+from exp.config.transform_schema import Flip, Normalize, RandomCrop, RandomFlip, Rot90, Transform
 from exp.errors import UserError
 
 Shape = tuple[int, ...]

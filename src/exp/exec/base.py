@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from exp import figures, step
 from exp.checkpoint import EagerAccess
+from exp.exec import step
 from exp.exec.calls import Between, nothing
-from exp.traces import TraceLog
+from exp.exec.traces import TraceLog
+from exp.loggers import collect
 
 Losses = npt.NDArray[np.float32]
 
@@ -22,7 +23,7 @@ class Details(NamedTuple):
     """What a single step shows besides its loss, as arrays or tensors."""
 
     figures: Mapping[str, Any]
-    """Of the model's own, as `exp.figures` collects them."""
+    """Of the model's own, as `exp.loggers.collect` collects them."""
     gradients: Mapping[str, Any]
     """Of each trainable variable, by its path; empty unless `Program.gradients`."""
 
@@ -180,10 +181,10 @@ def detailed_batch(program: Program, pictures: Any, labels: Any) -> tuple[Any, D
     paths = [variable.path for variable in program.model.trainable_variables]
 
     def update(x: Any, y: Any) -> Any:
-        with figures.collected() as found:
+        with collect.collected() as found:
             done = step.train_step(program.model, program.optimizer, x, y, program.batch_size)
         share = x.shape[0] / program.batch_size  # so that the sum over replicas is the mean over the batch
-        scalars = {key: value * share for key, value in found.items() if figures.kind_of(key) == "scalar"}
+        scalars = {key: value * share for key, value in found.items() if collect.kind_of(key) == "scalar"}
         others = {key: value for key, value in found.items() if key not in scalars}
         wanted = zip(paths, done.gradients, strict=True) if program.gradients else ()
         gradients = {path: tf.convert_to_tensor(gradient) for path, gradient in wanted if gradient is not None}

@@ -16,7 +16,7 @@ from exp.exec.base import (
     train_batch,
 )
 from exp.exec.calls import Between, each, nothing
-from exp.traces import TraceLog
+from exp.exec.traces import TraceLog
 
 
 class EagerExecutor(EagerVariables):

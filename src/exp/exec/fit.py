@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from exp import figures, step
+from exp.exec import step
 from exp.exec.base import AfterCall, Batches, Details, EagerVariables, Program, TestResult
 from exp.exec.calls import Between, nothing
-from exp.traces import TraceLog
+from exp.exec.traces import TraceLog
+from exp.loggers import collect
 
 ACCURACY = "sparse_categorical_accuracy"
 OWN = "own:"
@@ -96,11 +97,11 @@ class Observed(keras.Model):  # type: ignore[misc]
 
     def train_step(self, data: Any) -> Any:
         """Keras's; each replica calls it once for a trace."""
-        with self._log.tracing("train", _arguments(data), once_a_graph=True), figures.collected() as own:
+        with self._log.tracing("train", _arguments(data), once_a_graph=True), collect.collected() as own:
             logs = super().train_step(data)
         if self.distribute_strategy.num_replicas_in_sync > 1:
             # Keras takes the mean of logs over replicas, which only numbers have.
-            own = {key: value for key, value in own.items() if figures.kind_of(key) == "scalar"}
+            own = {key: value for key, value in own.items() if collect.kind_of(key) == "scalar"}
         return {**logs, **{f"{OWN}{key}": value for key, value in own.items()}}
 
     def test_step(self, data: Any) -> Any:

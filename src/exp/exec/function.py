@@ -17,7 +17,7 @@ from exp.exec.base import (
     train_many,
 )
 from exp.exec.calls import Between, each, nothing
-from exp.traces import Traced, TraceLog
+from exp.exec.traces import Traced, TraceLog
 
 
 class FunctionExecutor(EagerVariables):

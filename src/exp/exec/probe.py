@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from exp import figures, step
 from exp.checkpoint.variables import named_variables
 from exp.data import Transforms
 from exp.errors import UserError
+from exp.exec import step
+from exp.loggers import collect
 
 RANDOM = frozenset(
     {
@@ -27,7 +28,7 @@ class Probe(NamedTuple):
     operations: frozenset[str]
     """The kinds of operations in the network; a training loop of Python does without, and they are not looked for."""
     figures: tuple[str, ...]
-    """Keys of what network and optimizer log by `exp.figures`."""
+    """Keys of what network and optimizer log by `exp.loggers.collect`."""
     notes: tuple[str, ...] = ()
     """What the network uses that no checkpoint holds, in a sentence each."""
 
@@ -53,13 +54,13 @@ def probe(mode: str, model: Any, optimizer: Any, strategy: Any, transforms: Tran
     found: dict[str, None] = {}
 
     def forward(pictures: Any) -> Any:
-        with figures.collected() as own:
+        with collect.collected() as own:
             outputs = [model(step.scaled(pictures), training=True), *model.losses]
         found.update(dict.fromkeys(own))
         return outputs, own
 
     def update(pictures: Any, labels: Any) -> Any:
-        with figures.collected() as own:
+        with collect.collected() as own:
             loss = step.train_step(model, optimizer, pictures, labels, 1).loss
         found.update(dict.fromkeys(own))
         return loss
@@ -100,12 +101,12 @@ def _refuse_figures_in_updates(optimizer: Any) -> None:
     own = optimizer.update_step
 
     def update_step(*arguments: Any, **named: Any) -> Any:
-        with figures.collected() as found:
+        with collect.collected() as found:
             done = own(*arguments, **named)
         if found:
             kind, _, name = next(iter(found)).partition("/")
             raise UserError(
-                f"figures.{kind}({name!r}): is logged by {type(optimizer).__name__}.update_step, from where nothing "
+                f"summary.{kind}({name!r}): is logged by {type(optimizer).__name__}.update_step, from where nothing "
                 "can be taken out on several replicas; log it in the model, or in `apply`"
             )
         return done

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from exp import step
+from exp.exec import step
 from exp.exec.base import (
     AfterCall,
     Batches,
@@ -23,7 +23,7 @@ from exp.exec.base import (
 )
 from exp.exec.calls import Between, each, nothing
 from exp.exec.equality import elementwise_equality
-from exp.traces import Traced, TraceLog
+from exp.exec.traces import Traced, TraceLog
 
 v1 = tf.compat.v1
 

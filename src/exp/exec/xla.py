@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from exp.config import Exec
 from exp.errors import UserError
 from exp.exec.probe import Probe
-from exp.figures import kind_of
+from exp.loggers.collect import kind_of
 
 QUICKER = frozenset(
     {

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from exp.safe_files import JSON_BYTES, UnreadableError, read_bytes
+from exp.system.safe_files import JSON_BYTES, UnreadableError, read_bytes
 
 
 @dataclass(frozen=True)

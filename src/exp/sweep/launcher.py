@@ -9,19 +9,19 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from exp.commands import same_command, script_command, tensorboard
+from exp.cli.job import figure_for_sweeper
 from exp.errors import JobsFailed, UserError
-from exp.job import figure_for_sweeper
-from exp.lock import Lock
-from exp.outputs import is_completed
-from exp.signals import StopRequest
+from exp.run_folder.folder import is_completed
+from exp.sweep.backend import AtWork, Engine
 from exp.sweep.before import Before
-from exp.sweep.engine import AtWork, Engine
+from exp.sweep.display import Watch
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger
 from exp.sweep.plan import Job, Plan
-from exp.sweep.watch import Watch
-from exp.terminal import printable
-from exp.words import counted
+from exp.system.lock import Lock
+from exp.system.signals import StopRequest
+from exp.system.streams import printable
+from exp.terminal.commands import same_command, script_command, tensorboard
+from exp.terminal.words import counted
 
 
 class Sweep:

@@ -10,12 +10,12 @@ from typing import Annotated
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 
 from exp.errors import UserError
-from exp.files import write_atomically
-from exp.outputs import is_completed, read_manifest, read_results
-from exp.safe_files import MissingError, UnreadableError, read_object
+from exp.run_folder.folder import is_completed, read_manifest, read_results
 from exp.sweep.before import Before, has_new_results
 from exp.sweep.plan import Job
-from exp.words import counted
+from exp.system.files import write_atomically
+from exp.system.safe_files import MissingError, UnreadableError, read_object
+from exp.terminal.words import counted
 
 NAME = "sweep.json"
 _TIME = r"^\d{4}-\d\d-\d\dT[012]\d:[0-5]\d:[0-5]\d(\.\d+)?\+00:00$"

@@ -12,14 +12,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
-from exp.cli import raised_by_hydra
-from exp.cli_errors import explain
+from exp.cli.main import raised_by_hydra
+from exp.cli.messages import explain
+from exp.cli.request import check
 from exp.errors import UserError
-from exp.outputs import config_hash
-from exp.progress import track
-from exp.request import check
+from exp.run_folder.folder import config_hash
 from exp.sweep.compose import Composer
-from exp.words import counted
+from exp.terminal.progress import track
+from exp.terminal.words import counted
 
 LONGEST_NAME = 80
 _GROUP = re.compile(r"^[+]*[a-z_/]+$")

@@ -14,8 +14,8 @@ from typing import Any
 
 STARTED = time.perf_counter()
 
-from exp.signals import StopRequest  # noqa: E402
-from exp.terminal import outlast  # noqa: E402
+from exp.system.signals import StopRequest  # noqa: E402
+from exp.system.streams import outlast  # noqa: E402
 
 AHEAD_OF_LIMIT = (signal.SIGUSR1, signal.SIGUSR2)
 SECONDS_FOR_FOLDER = 120.0
@@ -26,13 +26,13 @@ def main(order: Path) -> int:
     """Do a job; returns its exit status.
 
     Args:
-        order: written by `exp.sweep.slurm.engine`.
+        order: written by `exp.sweep.slurm.backend`.
     """
     with StopRequest() as stop:  # from the first moment, until the run has its own
         outlast()
         from omegaconf import OmegaConf
 
-        from exp.sweep.child import Start, all_output_to, run
+        from exp.sweep.job_process import Start, all_output_to, run
 
         loaded: Any = OmegaConf.load(order)
         folder = Path(loaded.folder)
@@ -59,7 +59,7 @@ def _as_hydra_has_it(config: Any) -> Any:
 
 def _wait_for(folder: Path, stop: StopRequest) -> None:
     """For a process of an earlier stretch, or of another sweep, that still holds the folder."""
-    from exp.lock import is_locked
+    from exp.system.lock import is_locked
 
     end = time.monotonic() + SECONDS_FOR_FOLDER
     while is_locked(folder / ".lock") and time.monotonic() < end and not stop.asked():
@@ -68,9 +68,9 @@ def _wait_for(folder: Path, stop: StopRequest) -> None:
 
 def _again(order: Path, folder: Path, status: int) -> int:
     """The run has saved ahead of its time limit: have Slurm start the job again, to go on."""
-    from exp.sweep.report import Reporter
+    from exp.sweep.heartbeat import Reporter
     from exp.sweep.slurm.commands import SlurmError, requeue
-    from exp.sweep.slurm.endings import stretches
+    from exp.sweep.slurm.exit_reasons import stretches
 
     if _gets_nowhere(stretches(order), folder):
         Reporter(folder).mistake(
@@ -87,7 +87,7 @@ def _again(order: Path, folder: Path, status: int) -> int:
 
 def _gets_nowhere(ended_at: Path, folder: Path) -> bool:
     """Whether this stretch and the two before it ended at the same step; one that ends before training is one too."""
-    from exp.outputs import read_results
+    from exp.run_folder.folder import read_results
 
     earlier = []
     with contextlib.suppress(OSError, ValueError):

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Protocol
 
 from exp.errors import UserError
-from exp.outputs import is_completed
-from exp.signals import StopRequest
-from exp.sweep import report
+from exp.run_folder.folder import is_completed
+from exp.sweep import heartbeat
 from exp.sweep.before import Before, before
 from exp.sweep.plan import Job
 from exp.sweep.slurm import commands
 from exp.sweep.slurm.commands import SlurmError, State
-from exp.sweep.slurm.endings import last_words, log_beside, meaning
+from exp.sweep.slurm.exit_reasons import last_words, log_beside, meaning
+from exp.system.signals import StopRequest
 
 TICK_SECONDS = 0.2
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 15.0
@@ -98,7 +98,7 @@ class SlurmPool:
         on_poll: Callable[[], None],
         on_end: Callable[[InSlurm, str | None], None],
     ) -> None:
-        """Run all jobs, and tell what happens: see `exp.sweep.engine.JobPool`."""
+        """Run all jobs, and tell what happens: see `exp.sweep.backend.JobPool`."""
         del on_wait  # whose folder is held waits itself
         waiting = self._take_over(jobs)
         begun = asked = time.monotonic()
@@ -116,7 +116,7 @@ class SlurmPool:
                 self.running.remove(one)
                 self._full_until = 0.0
                 on_end(one, self._error_of(one))
-                report.clear(one.job.folder)
+                heartbeat.clear(one.job.folder)
 
     def _take_over(self, jobs: Sequence[Job]) -> list[Job]:
         """Find the jobs that Slurm has from an earlier command; returns the others.
@@ -156,7 +156,7 @@ class SlurmPool:
             on_end(one, f"Slurm refuses it: {error}")
             return True
         on_start(one)
-        report.clear(job.folder)
+        heartbeat.clear(job.folder)
         self.running.append(one)
         return True
 
@@ -187,7 +187,7 @@ class SlurmPool:
         if is_completed(one.job.folder):
             return None
         one.log = log_beside(one.job.folder, self._scripts.log(one.slurm_job), since=one.before)
-        mistake = report.read_report(one.job.folder).error
+        mistake = heartbeat.read_report(one.job.folder).error
         if mistake:
             return " ".join(line.strip() for line in mistake.splitlines()[:2])
         ending = commands.ending(one.slurm_job)

@@ -1,0 +1,147 @@
+"""The command line: Hydra composes, this module checks before anything is made, and turns errors into exit statuses.
+
+TensorFlow is imported after all of it, by `exp.run.run`.
+"""
+
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from exp.cli.preflight import CallbackError
+from exp.errors import JobsFailed, UserError
+from exp.system.streams import outlast, printable
+
+STARTED = time.perf_counter()
+VERSION_BASE = "1.3"
+"""The version of Hydra whose behaviour is meant; among other things, a run stays in the folder it was started from."""
+
+
+def main(*, conf: Path) -> int:
+    """Run the command line of this process.
+
+    Args:
+        conf: the folder of the configuration groups.
+
+    Returns:
+        The exit status: see `conf/hydra_settings.yaml`.
+    """
+    outlast()
+    statuses: list[int] = []
+    begun = False
+
+    def job(config: DictConfig) -> float | None:
+        from exp.cli.job import do_job, do_swept_job
+        from exp.loggers.console import Display
+
+        nonlocal begun
+        begun = True
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # under another launcher than ours
+            return do_swept_job(config, Display(), started=STARTED)
+        try:
+            statuses.append(do_job(config, Display(), started=STARTED).status)
+        except UserError as error:
+            statuses.append(refuse(str(error)))
+        return None
+
+    # Hydra would print its own errors, and end with status 1; with this it lets them through.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv[1:] = [_one_value(argument) for argument in sys.argv[1:]]
+    try:
+        _check_options(sys.argv[1:])
+        hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
+    except JobsFailed as failed:
+        if failed.message:
+            print(printable(failed.message), file=sys.stderr)
+        return failed.status
+    except SystemExit as leave:
+        if leave.code == 1 and not begun and raised_by_hydra(leave):
+            return 2  # Hydra has said what there is not
+        raise
+    except CallbackError as carrier:
+        return _end(carrier.error, conf)
+    except Exception as error:
+        if begun and not isinstance(error, UserError):
+            raise
+        return _end(error, conf)
+    return max(statuses, default=0)
+
+
+def _end(error: Exception, conf: Path) -> int:
+    """Say in a sentence what is wrong with a command line from which no run could begin, and return the exit status.
+
+    Raises:
+        Exception: the error itself, if it is not the user's.
+    """
+    if isinstance(error, UserError):
+        return refuse(str(error))
+    if not raised_by_hydra(error):
+        raise error
+    from exp.cli.messages import explain
+
+    return refuse(explain(error, sys.argv[1:], conf))
+
+
+def raised_by_hydra(error: BaseException) -> bool:
+    """Whether an error comes from where Hydra and OmegaConf work on what they were given, rather than from our code.
+
+    The innermost code counts that is not the standard library's; of an error that was caused by another one, both.
+    """
+    cause = error.__cause__
+    if cause is not None and not isinstance(cause, UserError) and _home(cause) == "exp":
+        return False
+    return _home(error) == "hydra"
+
+
+def _home(error: BaseException) -> str | None:
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith(("exp.", "hydra_plugins.")):
+            return "exp"
+        if module.partition(".")[0] in ("hydra", "omegaconf", "antlr4", "yaml"):
+            return "hydra"
+    return None
+
+
+def _check_options(arguments: Sequence[str]) -> None:
+    """Refuse what Hydra's own parser of options would answer with its usage, or not at all.
+
+    Raises:
+        UserError: an option does not exist, or is not for us.
+    """
+    for argument in arguments:
+        if argument.startswith("--experimental-rerun"):
+            raise UserError("--experimental-rerun: reads a pickle, which can run any code; use resume=RUN_DIR")
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{argument!a}: is not UTF-8 text") from None
+    parser = get_args_parser()
+
+    def refuse_options(message: str) -> NoReturn:
+        raise UserError(f"{message}; `python run.py --help` lists the options")
+
+    parser.error = refuse_options  # type: ignore[method-assign]
+    parser.parse_args(arguments)
+
+
+def _one_value(argument: str) -> str:
+    """`exec.profile=100,110` is one value; to Hydra, a comma means a choice."""
+    key, _, value = argument.partition("=")
+    return f"{key}=[{value}]" if key == "exec.profile" and re.fullmatch(r"\d+,\d+", value) else argument
+
+
+def refuse(message: str) -> int:
+    """Say what is wrong on stderr; the exit status of a user's mistake."""
+    print(printable(message), file=sys.stderr)
+    return 2

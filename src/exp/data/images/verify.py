@@ -1,0 +1,210 @@
+"""Checking pictures before training: every file is decoded, in parallel, once for each version of it.
+
+A header alone does not tell: of JPEGs with three wrong bytes in front, a third has a good header and cannot be decoded.
+
+A verdict is kept with the size and modification time of its file, and looked up there the next time, also after a check
+that was cut off.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import os
+import stat
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from exp.system.files import write_atomically
+from exp.terminal.progress import track
+
+log = logging.getLogger("exp")
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+MOST_BYTES = 2**29
+"""A file larger than this is no picture that anyone trains with."""
+SECONDS_BETWEEN_WRITES = 10.0
+"""Of verdicts while they are made: a check that is killed goes on from there."""
+KEPT_VERSION = 1
+"""Of the kept verdicts; raised when what is checked changes."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found out about a file."""
+
+    problem: str | None
+    """Why it cannot be used; None where it can."""
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    odd: bool = False
+    """Whether TensorFlow would decode it wrongly, or not at all: Pillow decodes it then."""
+
+
+def check(paths: Sequence[Path], *, kept_in: Path, max_pixels: int) -> list[Verdict]:
+    """The verdict on each file, in order.
+
+    Args:
+        paths: the files.
+        kept_in: the file where verdicts are kept; one that cannot be read or written is done without.
+        max_pixels: more than this is a problem.
+    """
+    kept = _read_kept(kept_in)
+    keys = [_key(path) for path in paths]
+    known: list[Verdict | None] = [_as_verdict(kept.get(str(path)), key) for path, key in zip(paths, keys, strict=True)]
+    missing = [number for number, verdict in enumerate(known) if verdict is None]
+
+    def keep() -> None:
+        # What could not be read may be readable next time, without any change to the file.
+        lasting = [(p, k, v) for p, k, v in zip(paths, keys, known, strict=True) if k and v and v.sha256]
+        _write_kept(kept_in, kept | {str(path): [*key, asdict(verdict)] for path, key, verdict in lasting})
+
+    last_kept = time.monotonic()
+    try:
+        for number, verdict in zip(missing, _examined_all([paths[number] for number in missing]), strict=True):
+            known[number] = verdict
+            if time.monotonic() - last_kept >= SECONDS_BETWEEN_WRITES:
+                keep()
+                last_kept = time.monotonic()
+    finally:
+        if missing:
+            keep()
+    return [_capped(verdict, max_pixels) for verdict in known if verdict is not None]
+
+
+def _examined_all(paths: Sequence[Path]) -> Iterator[Verdict]:
+    """The verdict on each file, in order; those on the way are given up where they are not wanted any more."""
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's warnings about odd headers; the verdict says what counts
+            yield from track(pool.map(examine, paths), total=len(paths), what="checking pictures")
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _UnusableError(Exception):
+    """Why a file cannot be used."""
+
+
+def examine(path: Path) -> Verdict:
+    """Read a file, and say what is wrong with it.
+
+    What Pillow calls dangerously large, after a look at its header, is not decoded.
+    """
+    digest = ""
+    try:
+        content = _content(path)
+        digest = hashlib.sha256(content).hexdigest()
+        width, height, odd = _examined(content)
+    except _UnusableError as reason:
+        return Verdict(str(reason), digest)
+    return Verdict(None, digest, width, height, odd)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _UnusableError("is a folder" if stat.S_ISDIR(status.st_mode) else "is not a file")
+        if status.st_size > MOST_BYTES:
+            raise _UnusableError(f"is too large: {status.st_size / 1e6:.0f} MB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise _UnusableError(f"cannot be read ({error.strerror})") from error
+    if not content:
+        raise _UnusableError("is empty (0 bytes)")
+    return content
+
+
+def _examined(content: bytes) -> tuple[int, int, bool]:
+    """Width, height, and whether TensorFlow would decode it wrongly."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            # TensorFlow 2.21 shows the palette's indices of a BMP as grey, and refuses a moving WebP.
+            odd = picture.format == "BMP" or (picture.format == "WEBP" and getattr(picture, "n_frames", 1) > 1)
+            _require_whole(picture, content, odd=odd)
+            return picture.width, picture.height, odd
+    except Image.DecompressionBombError as error:
+        raise _UnusableError("is too large: Pillow takes it for a decompression bomb") from error
+    except UnidentifiedImageError as error:
+        raise _UnusableError(f"is not a picture ({_listed(FORMATS)})") from error
+    except _UnusableError:
+        raise
+    except Exception as error:  # a damaged file can raise anything, even SyntaxError
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _UnusableError(f"is cut off or damaged ({reason})") from error
+
+
+def _require_whole(picture: Any, content: bytes, *, odd: bool) -> None:
+    """Decode as training will, and what is not a JPEG by Pillow too: TensorFlow takes half a GIF for a whole one."""
+    import tensorflow as tf
+    from PIL import Image
+
+    # An MPO is several JPEGs in one file, as some cameras write them; decoders take the first.
+    if picture.format not in (*FORMATS, "MPO"):
+        raise _UnusableError(f"is in the format {picture.format}; it should be {_listed(FORMATS)}")
+    if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or 0):
+        return  # more than data.max_pixels can be
+    if picture.format not in ("JPEG", "MPO"):
+        picture.load()
+    if not odd:
+        try:
+            with tf.device("CPU:0"):
+                tf.io.decode_image(content, channels=3, expand_animations=False)
+        except tf.errors.InvalidArgumentError as error:
+            raise _UnusableError("is cut off or damaged") from error
+
+
+def _capped(verdict: Verdict, max_pixels: int) -> Verdict:
+    if verdict.width * verdict.height <= max_pixels:
+        return verdict
+    return Verdict(
+        f"has {verdict.width}x{verdict.height} pixels, more than data.max_pixels={max_pixels}", verdict.sha256
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _key(path: Path) -> tuple[int, int] | None:
+    """Size in bytes and modification time in nanoseconds; None where even that cannot be read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _as_verdict(kept: Any, key: tuple[int, int] | None) -> Verdict | None:
+    try:
+        size, changed, fields = kept
+        return Verdict(**fields) if (size, changed) == key else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _read_kept(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        kept = content["files"] if content["version"] == KEPT_VERSION else {}
+        return kept if isinstance(kept, dict) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _write_kept(path: Path, files: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps({"version": KEPT_VERSION, "files": files}), durable=False)
+    except OSError as error:
+        log.warning("%s: cannot be written (%s); every file is checked again the next time", path, error.strerror)

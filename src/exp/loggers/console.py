@@ -1,0 +1,170 @@
+"""What a person sees: the configuration, progress, and a closing table.
+
+On a terminal a bar is drawn; elsewhere plain lines appear now and then. Everything that is said also goes to run.log.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from exp.config.flat import flat
+from exp.loggers.time_breakdown import WHAT
+from exp.terminal.commands import neighbourhood, override, run_command, tensorboard
+from exp.terminal.plain_console import PlainConsole
+from exp.terminal.plain_console import console as stdout
+from exp.terminal.tables import facts, line_width
+from exp.terminal.words import counted
+
+log = logging.getLogger("exp")
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Tell(Protocol):
+    """Wants to know how far a training is."""
+
+    def __call__(self, *, done: int, total: int, loss: float | None) -> None:
+        """So many steps are done."""
+
+
+class Display:
+    """Writes to stdout; errors are not its business."""
+
+    def __init__(self, console: PlainConsole | None = None, *, tell: Tell | None = None) -> None:
+        """A display.
+
+        Args:
+            console: where to write; stdout if there is none.
+            tell: also told of all progress.
+        """
+        self._console = console or stdout()
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._last_line = 0.0
+        self._tell = tell
+
+    def say(self, text: str) -> None:
+        """A line for the person and the log."""
+        log.info(text)
+        self._console.print(text)
+
+    def config(self, tree: Mapping[str, Any]) -> None:
+        """The configuration, a row for each group, each value as it would be written on a command line."""
+        rows = [(name, _written(node)) for name, node in tree.items() if isinstance(node, Mapping)]
+        rows.append(("", _written({k: v for k, v in tree.items() if not isinstance(v, Mapping)})))
+        self._print(facts(rows, self._width()))
+
+    def begin(self, *, done: int, total: int) -> None:
+        """Training begins after `done` steps of `total`."""
+        self._done, self._total = done, total
+        self._started = self._last_line = time.monotonic()
+        self._first = done
+        log.info("training begins: step %d of %d", done, total)
+        if self._tell:
+            self._tell(done=done, total=total, loss=None)
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("training", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("loss {task.fields[loss]}  {task.fields[rate]} steps/s", markup=False),
+                TimeRemainingColumn(),
+            )
+            self._progress = Progress(*columns, console=self._console, refresh_per_second=5)
+            self._progress.start()
+            self._task = self._progress.add_task("train", total=total, completed=done, loss="-", rate="-")
+
+    def advance(self, *, done: int, loss: float) -> None:
+        """So many steps are done, the last with this loss."""
+        now = time.monotonic()
+        rate = (done - self._first) / max(now - self._started, 1e-9)
+        if self._tell:
+            self._tell(done=done, total=self._total, loss=loss)
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, loss=f"{loss:.4f}", rate=f"{rate:.0f}")
+        elif now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            left = (self._total - done) / max(rate, 1e-9)
+            self.say(f"step {done}/{self._total}  loss {loss:.4f}  {rate:.0f} steps/s  {left:.0f} s left")
+
+    def end(self) -> None:
+        """Training ended, in whatever way."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def closing(
+        self, results: Mapping[str, Any], folder: Path, *, trusted: Sequence[str] = (), begun: bool = True
+    ) -> None:
+        """The closing table, if the run had begun, and what to do next.
+
+        Args:
+            results: as in `results.json`.
+            folder: of the run.
+            trusted: the prefixes of the user's own code that the run needs.
+            begun: whether there is anything to show.
+        """
+        if begun:
+            self._print([f"{results['mode']}: {results['status']}", *facts(_figures(results), self._width())])
+        for line in _next_commands(results, folder, trusted):
+            self.say(line)
+
+    def _width(self) -> int:
+        return self._console.width if self._console.is_terminal else line_width()
+
+    def _print(self, lines: Sequence[str]) -> None:
+        self._console.print(Text("\n".join(lines)))
+
+
+def _written(node: Mapping[str, Any]) -> str:
+    """`KEY=VALUE` for each value below a node, as YAML spells it."""
+    return " ".join(
+        f"{key}={value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
+        for key, value in flat(node).items()
+    )
+
+
+def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    replicas = (
+        f", {counted(results['replicas'], 'replica')}" if results["replicas"] else ""
+    )  # not known of all failures
+    rows = [("steps", f"{results['step']} ({counted(results['examples'], 'example')}{replicas})")]
+    if results["error"] is not None:
+        rows.append(("error", results["error"]))
+        rows.append(("last good checkpoint", results["checkpoint"] or "none"))
+    if results["train"]["loss"] is not None:
+        rows.append(("training loss, last step", f"{results['train']['loss']:.4f}"))
+    if results["test"]["accuracy"] is not None:
+        test = results["test"]
+        rows.append(("test loss", f"{test['loss']:.4f}"))
+        rows.append(("test accuracy", f"{test['accuracy']:.2%} of {counted(test['examples'], 'example')}"))
+    if results["examples_per_second"] is not None:
+        rows.append(("speed", f"{results['examples_per_second']:.0f} examples/s"))
+    seconds = {name: value for name, value in results["seconds"].items() if value is not None}
+    rows.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())))
+    parts = {name: value for name, value in results["time"].items() if name != "advice" and value and value >= 0.005}
+    if parts:
+        largest = sorted(parts.items(), key=lambda part: -part[1])
+        rows.append(("training time", ", ".join(f"{WHAT[name]} {value:.0%}" for name, value in largest)))
+    if results["time"]["advice"]:
+        rows.append(("advice", results["time"]["advice"]))
+    return rows
+
+
+def _next_commands(results: Mapping[str, Any], folder: Path, trusted: Sequence[str]) -> list[str]:
+    lines = [f"run folder: {folder}"]
+    if results["status"] == "interrupted" and results["mode"] == "test":
+        lines.append("test again:  the same command, in another folder")
+    elif results["status"] == "interrupted":
+        lines.append(f"go on:       {run_command(override('resume', folder), trusted=trusted)}")
+    elif results["status"] == "completed" and results["mode"] == "train":
+        lines.append(f"test again:  {run_command('mode=test', override('run', folder), trusted=trusted)}")
+    if results["mode"] == "train":
+        lines.append(f"look at it:  {tensorboard(neighbourhood(folder))}")
+    return lines

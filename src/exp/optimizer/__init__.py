@@ -1,0 +1,5 @@
+"""The optimizers of `conf/optimizer/`, as a `_target_` names them."""
+
+from exp.optimizer.by_name import adam, sgd
+
+__all__ = ["adam", "sgd"]

@@ -1,0 +1,175 @@
+"""The order of things in a run: the only place where steps, logging, checkpoints and stopping meet.
+
+It knows protocols, not modes: an executor runs calls, and tells `Training.after_call` about each.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from exp.checkpoint import Checkpoints, NotFiniteError
+from exp.distributed import AgreedStop, NoCheckpoints, NoSummary
+from exp.exec import Batches, Executor
+from exp.exec.base import Details, Losses, TestResult
+from exp.loggers.console import Display
+from exp.loggers.profiler import Profiler
+from exp.loggers.summary import SummaryWriter
+from exp.loggers.time_breakdown import Seconds
+from exp.system.signals import Stopped, StopRequest
+
+
+@dataclass
+class Training:
+    """A stretch of training, from `step` to `last`."""
+
+    executor: Executor
+    checkpoints: Checkpoints | NoCheckpoints
+    summary: SummaryWriter | NoSummary
+    display: Display
+    stop: StopRequest | AgreedStop
+    step: int
+    """Steps done so far."""
+    last: int
+    batch_size: int
+    steps_per_epoch: int
+    save_every: int
+    log_every: int
+    figures_every: int = 100
+    """Steps between two that log the model's own figures."""
+    histograms_every: int | None = None
+    """Steps between two that log histograms of weights and gradients."""
+    weights: Sequence[Any] = ()
+    """The model's variables, for histograms."""
+    profiler: Profiler | None = None
+    test: Callable[[], TestResult] | None = None
+    """Tests the model as it is, where every checkpoint is to be tested; leaves it by `Stopped` where a signal asks."""
+    tested: tuple[int, TestResult] | None = None
+    """The last test, and the step after which it was made."""
+    status: str = "completed"
+    loss: float | None = None
+    error: str | None = None
+    seconds: Seconds = field(default_factory=Seconds)
+
+    def run(self, batches: Batches) -> None:
+        """Train, and leave a checkpoint of the last step; afterwards `status` says how it ended."""
+        self.display.begin(done=self.step, total=self.last)
+        self._first, self._first_call_steps = self.step, 0
+        self._started = time.perf_counter()
+        self._batches = batches
+        if self.profiler:
+            self.profiler.after(self.step)
+        try:
+            if self.stop.asked():
+                self._interrupt()
+            elif batches.calls:
+                self.executor.train(batches, self.after_call)
+            self._wait_for_saves()
+        except NotFiniteError as error:
+            self._diverged(str(error), error.step)
+        finally:
+            self.display.end()
+            if self.profiler:
+                self.profiler.end(self.step)
+            self.seconds.train = time.perf_counter() - self._started
+            self.seconds.data_wait = batches.wait_seconds if self.executor.waits_visible else None
+
+    def after_call(self, first: int, losses: Losses, details: Details | None = None) -> bool:
+        """Log a call's losses, save if it is time, and say whether to go on.
+
+        Raises:
+            SaveError, NotFiniteError: an earlier save failed in the background.
+        """
+        self.checkpoints.check()
+        if not self._first_call_steps:
+            self._first_call_steps = len(losses)
+            self.seconds.first_step = time.perf_counter() - self._started
+            self.seconds.first_wait = self._batches.wait_seconds
+        rows = []
+        for step, loss in enumerate(losses.tolist(), first + 1):
+            self.step, self.loss = step, loss
+            finite = math.isfinite(loss)
+            if step % self.log_every == 0 or step == self.last or not finite:
+                rows.append((step, loss, (step - 1) // self.steps_per_epoch))
+            if not finite:
+                break
+        started = time.perf_counter()
+        self.summary.losses(rows)
+        if not finite:
+            return self._diverged(f"the loss of step {step} is {loss}", step)
+        self._show(details)
+        if self.profiler and self.step < self.last:
+            self.profiler.after(self.step)
+        self.seconds.summary += time.perf_counter() - started
+        self.display.advance(done=self.step, loss=losses[-1].item())
+        if self.step % self.save_every == 0 or self.step == self.last:
+            self._save(test=self.test is not None)
+        if self.stop.asked() and self.step < self.last:
+            self._interrupt()
+        return self.status == "completed"
+
+    def _show(self, details: Details | None) -> None:
+        """Log the details of the last step, where they are due."""
+        if details and details.figures and self.step % self.figures_every == 0:
+            self.summary.figures(self.step, details.figures)
+        if self.histograms_every and self.step % self.histograms_every == 0:
+            gradients = details.gradients if details else {}
+            with self.executor.scope():
+                values = self.executor.read(self.weights)
+            weights = {f"weights/{weight.path}": value for weight, value in zip(self.weights, values, strict=True)}
+            self.summary.histograms(self.step, {**weights, **{f"gradients/{p}": v for p, v in gradients.items()}})
+
+    def _diverged(self, what: str, step: int) -> bool:
+        epoch, batch = divmod(step - 1, self.steps_per_epoch)
+        self.status, self.error = "diverged", f"{what} (epoch {epoch}, batch {batch} of {self.steps_per_epoch})"
+        self.summary.flush()
+        return False
+
+    def _interrupt(self) -> None:
+        self._save(test=False)
+        self._wait_for_saves()
+        self.status = "interrupted"
+        saved = f"; saved {self.checkpoints.newest}" if self.checkpoints.newest else ""
+        self.display.say(f"stopped by a signal after step {self.step}{saved}")
+
+    def _save(self, *, test: bool) -> None:
+        metrics = {} if self.loss is None else {"train/loss": self.loss}
+        started = time.perf_counter()
+        if test:
+            metrics |= self._figures_of_test()
+        tested = time.perf_counter()
+        # The figures go to disk first: a checkpoint must never be ahead of the log of its run.
+        self.summary.flush()
+        flushed = time.perf_counter()
+        self.seconds.tests += tested - started
+        self.seconds.summary += flushed - tested
+        with self.executor.scope():
+            finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+            self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite)
+        self.seconds.checkpoint += time.perf_counter() - flushed
+
+    def _figures_of_test(self) -> dict[str, float]:
+        """Of the model as it is; none where a signal asks to stop meanwhile."""
+        if self.test is None:
+            return {}
+        try:
+            result = self.test()
+        except Stopped:
+            return {}
+        self.tested = self.step, result
+        figures = {"test/loss": result.loss, "test/accuracy": result.accuracy}
+        self.summary.test(self.step, figures)
+        return figures
+
+    def _wait_for_saves(self) -> None:
+        started = time.perf_counter()
+        self.checkpoints.wait()
+        self.seconds.checkpoint += time.perf_counter() - started
+
+    def examples_per_second(self) -> float | None:
+        """Examples trained a second, without the first call: that one builds graphs. None where nothing was trained."""
+        steps, seconds = self.step - self._first, self.seconds.train
+        if steps > self._first_call_steps:
+            steps, seconds = steps - self._first_call_steps, seconds - (self.seconds.first_step or 0.0)
+        return steps * self.batch_size / seconds if steps and seconds > 0 else None

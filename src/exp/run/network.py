@@ -1,0 +1,69 @@
+"""The network and its optimizer, made from the configuration and built. To be called in the strategy's scope."""
+
+from typing import Any
+
+from exp.config import Config
+from exp.data import Splits
+from exp.errors import UserError
+from exp.optimizer.by_name import check_made
+from exp.run.instantiate import check_kind, fault, instantiate
+from exp.system.own_code import place_of
+
+
+def build_network(config: Config, splits: Splits, shape: tuple[int, ...], *, replicas: int) -> tuple[Any, Any]:
+    """A built Keras model, and a built Keras optimizer of its weights.
+
+    Args:
+        config: of the run.
+        splits: the data set, for its classes.
+        shape: of a picture that the network gets.
+        replicas: on which it will train.
+
+    Raises:
+        UserError: one of them cannot be made, is not what it should be, or would not train the same in every mode.
+    """
+    import keras
+
+    from exp.exec.penalties import keep_penalties_apart
+
+    model = _model(config, splits, shape)
+    if config.mode == "train" and not model.trainable_variables:
+        raise UserError(f"model={config.model.name}: has nothing to train; every variable is frozen, or there is none")
+    optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
+    check_kind(f"optimizer={config.optimizer.name}", optimizer, keras.optimizers.Optimizer, called="a Keras optimizer")
+    optimizer.build(model.trainable_variables)
+    if replicas > 1:
+        keep_penalties_apart(model)
+    if config.mode == "train":
+        check_made(optimizer, replicas=replicas)
+    return model, optimizer
+
+
+def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
+    import keras
+
+    model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=splits.classes)
+    check_kind(f"model={config.model.name}", model, keras.Model, called="a keras.Model")
+    try:
+        if type(model).build is not keras.Model.build:
+            model.build((None, *shape))
+        # A class without a `build` of its own makes its variables when it is called.
+        output = model(keras.KerasTensor((None, *shape)))
+    except Exception as error:
+        if not isinstance(error, ValueError) and place_of(error) is None:
+            raise
+        raise fault(f"model={config.model.name}: cannot take pictures of shape {shape}", error) from error
+    _check_network(f"model={config.model.name}", model, output, splits)
+    return model
+
+
+def _check_network(name: str, model: Any, output: Any, splits: Splits) -> None:
+    """Refuse a network that cannot be trained here on this data."""
+    import keras
+
+    if not isinstance(output, keras.KerasTensor):
+        raise UserError(f"{name}: must give one tensor, of shape (batch, classes), and gives a {type(output).__name__}")
+    if tuple(output.shape) != (None, splits.classes):
+        raise UserError(f"{name}: gives {tuple(output.shape)}, and data={splits.name} has {splits.classes} classes")
+    if output.dtype != "float32":
+        raise UserError(f"{name}: gives {output.dtype}; its last layer must have dtype='float32'")

@@ -1,0 +1,198 @@
+"""Putting together the workers of a run: meeting those that were started elsewhere, or starting them on this machine.
+
+`python -m exp.run.workers` is one of the latter; it takes its orders from the chief, on stdin.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from exp.config import WorkersDevices, parse
+from exp.distributed import Team, facts_of, gpus_of, meet, plan_local, start_workers, worker_log
+from exp.distributed.cluster import Cluster, find_cluster, from_dict
+from exp.errors import UserError
+from exp.loggers.console import Display
+from exp.run.run import Request, run
+from exp.system.streams import PlainFormatter, outlast, printable
+from exp.terminal.plain_console import PlainConsole
+
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
+SECONDS_TO_END, SECONDS_AFTER_FAILURE = 10.0, 2.0
+"""That workers of this machine are given to end by themselves, before they are killed."""
+SECONDS_AFTER_CHIEF = 5.0
+"""In which a worker of this machine says what it has to, where the chief is gone."""
+
+
+def run_in_team(request: Request, display: Display, *, started: float) -> int:
+    """Do a run, with the other workers where there are any.
+
+    Args:
+        request: what to do.
+        display: what the person sees.
+        started: `time.perf_counter()` at the start of the program.
+
+    Returns:
+        The exit status, as of `exp.run.run.run`.
+
+    Raises:
+        UserError: the workers did not come together, or the request is impossible here.
+    """
+    cluster = find_cluster(request.config.device)
+    if cluster is not None and cluster.size > 1:
+        with _others_know(meet(cluster, _facts(request), folder=request.folder)) as team:
+            return _run(replace(request, folder=_near(team.folder)), display, started, team)
+    device = request.config.device
+    if isinstance(device, WorkersDevices) and (device.local or 1) > 1:
+        with _local_team(request, display, device) as team:
+            return run(request, display, started=started, team=team)
+    return run(request, display, started=started)
+
+
+@contextlib.contextmanager
+def _local_team(request: Request, display: Display, device: WorkersDevices) -> Iterator[Team]:
+    assert device.local is not None
+    cluster = plan_local(device.local, timeout=device.timeout)
+    processes = start_workers(cluster, _order(request), folder=request.folder)
+    gpus = gpus_of(0, cluster.size)
+    if gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    patience = SECONDS_AFTER_FAILURE
+    try:
+        with _others_know(meet(cluster, _facts(request), folder=request.folder, check=processes.check)) as team:
+            team.how_ended = processes.how_ended
+            team.say = display.say
+            team.watch()
+            yield team
+            patience = SECONDS_TO_END if team.is_whole else patience
+    finally:
+        processes.end(within=patience)
+
+
+@contextlib.contextmanager
+def _others_know(team: Team) -> Iterator[Team]:
+    """Where this worker refuses, the others are told why."""
+    try:
+        yield team
+    except BaseException as error:
+        team.close(str(error) or type(error).__name__)
+        raise
+
+
+def _run(request: Request, display: Display, started: float, team: Team) -> int:
+    """Do a run as one of the workers that met."""
+    if team.is_chief:
+        team.say = display.say
+        team.watch()
+        return run(request, display, started=started, team=team)
+    request.folder.mkdir(parents=True, exist_ok=True)
+    _log_to_chief(request.folder / worker_log(team.cluster.index), team)
+    team.watch()
+    silent = Display(PlainConsole(file=open(os.devnull, "w")))  # noqa: SIM115, PTH123
+    return run(request, silent, started=started, team=team)
+
+
+def _log_to_chief(path: Path, team: Team) -> None:
+    """A follower's log: a file of its own, and the chief's."""
+
+    class ToChief(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            told = record.getMessage() if error is None else f"{record.getMessage()}: {type(error).__name__}: {error}"
+            team.report(record.levelno, told.splitlines()[0])
+
+    to_file = logging.FileHandler(path)
+    to_file.setFormatter(PlainFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [to_file, ToChief()]
+    root.setLevel(logging.INFO)
+
+
+def _facts(request: Request) -> dict[str, Any]:
+    what = f"mode={request.config.mode}"
+    if request.tested:
+        what += f" run={request.tested.name}"
+    return facts_of(request.tree, what=f"{what} resumed" if request.resumed else what)
+
+
+def _near(folder: Path) -> Path:
+    """The folder as this process writes it: from here where it is below."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _order(request: Request) -> dict[str, Any]:
+    """A request as plain data."""
+    return {
+        "tree": request.tree,
+        "trusted": list(request.config.trusted_targets),
+        "folder": str(request.folder.absolute()),
+        "tested": str(request.tested) if request.tested else None,
+        "resumed": request.resumed,
+    }
+
+
+def _requested(order: dict[str, Any]) -> Request:
+    """The same back again."""
+    return Request(
+        config=parse(order["tree"], trusted=order["trusted"]),
+        tree=order["tree"],
+        folder=_near(Path(order["folder"])),
+        command=[],
+        config_files={},
+        tested=Path(order["tested"]) if order["tested"] else None,
+        resumed=order["resumed"],
+    )
+
+
+def main() -> int:
+    """Be a worker of this machine; returns the exit status."""
+    started = time.perf_counter()
+    outlast()
+    _die_with_chief()
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 2**16)
+        if not byte:
+            return 1
+        line += byte
+    threading.Thread(target=_end_with_chief, daemon=True).start()
+    order = json.loads(line)
+    cluster: Cluster = from_dict(order["cluster"])
+    try:
+        request = _requested(order)
+        with _others_know(meet(cluster, _facts(request), folder=request.folder)) as team:
+            return _run(request, Display(), started, team)
+    except UserError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return 2
+
+
+def _die_with_chief() -> None:
+    """Have Linux kill this process when the chief dies, also while native code keeps all threads of Python waiting."""
+    if sys.platform == "linux":
+        import ctypes
+
+        chief = os.getppid()
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != chief:
+            os._exit(1)
+
+
+def _end_with_chief() -> None:
+    """Whatever ends the chief also closes this process's stdin, on every system."""
+    while os.read(0, 2**16):
+        pass
+    time.sleep(SECONDS_AFTER_CHIEF)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

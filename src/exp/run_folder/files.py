@@ -1,0 +1,112 @@
+"""The files of a run folder, read as what they may be: somebody else's.
+
+No link is followed, nothing waits, nothing is looked up that a file refers to, and what is too large, nested too
+deeply, or not what a run writes is refused by name. Keys that a later version may add are let through.
+"""
+
+import fnmatch
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from exp.run_folder.models import Manifest, Results, Row
+from exp.system.files import NOT_A_FILE, NOT_FOLLOWED
+from exp.system.safe_files import (
+    MissingError,
+    UnreadableError,
+    check_content,
+    first_problem,
+    read_lines,
+    read_object,
+    read_yaml,
+)
+
+_FOLDERS = (".hydra", "checkpoints", "plugins")
+_FILES = (
+    *(".lock*", ".job.json", "run.log", "worker-*.log", "manifest.json", "metrics.jsonl", "results.json"),
+    *("events.out.tfevents.*", ".events.out.tfevents.*", "autograph.py"),
+)
+"""What a run writes in its folder."""
+
+
+def check_places(folder: Path) -> None:
+    """Look at everything in a folder that a run would write to.
+
+    Raises:
+        UnreadableError: something is a link, which would be written through, or no file.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.name in _FOLDERS and not path.is_symlink() and path.is_dir():
+            for place, folders, files in os.walk(path):
+                for name in (*folders, *files):
+                    _check_place(Path(place, name), folder_too=True)
+        elif path.name in _FOLDERS or any(fnmatch.fnmatchcase(path.name, pattern) for pattern in _FILES):
+            _check_place(path, folder_too=False)
+
+
+def _check_place(path: Path, *, folder_too: bool) -> None:
+    mode = path.lstat().st_mode
+    if not (stat.S_ISREG(mode) or (folder_too and stat.S_ISDIR(mode))):
+        raise UnreadableError(f"{path}: {NOT_FOLLOWED if stat.S_ISLNK(mode) else NOT_A_FILE}; move it away")
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """`results.json` of a run.
+
+    Raises:
+        UnreadableError: it is not what a run writes; `MissingError` if the run has not ended.
+    """
+    return _checked(folder / "results.json", Results)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """`manifest.json` of a run.
+
+    Raises:
+        UnreadableError: it is not what a run writes; `MissingError` if the run has not begun.
+    """
+    return _checked(folder / "manifest.json", Manifest)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`.hydra/config.yaml` of a run, each value as it stands there.
+
+    Raises:
+        UnreadableError: it is not what a run writes.
+    """
+    path = folder / ".hydra" / "config.yaml"
+    if path.parent.is_symlink():
+        raise UnreadableError(f"{path.parent}: {NOT_FOLLOWED}")
+    return read_yaml(path)
+
+
+def read_losses(folder: Path) -> list[tuple[int, float]]:
+    """The logged steps of a run with their training losses; none if nothing was logged.
+
+    Raises:
+        UnreadableError: `metrics.jsonl` is not what a run writes.
+    """
+    path = folder / "metrics.jsonl"
+    losses = []
+    try:
+        for number, line in enumerate(read_lines(path), 1):
+            if not line.rstrip().endswith(b"}"):
+                continue  # a killed process did not finish it
+            try:
+                row = Row.model_validate_json(line)
+            except ValidationError as error:
+                raise UnreadableError(f"{path}: line {number}: {first_problem(error)}") from error
+            if row.loss is not None:
+                losses.append((row.step, row.loss))
+    except MissingError:
+        return []
+    return losses
+
+
+def _checked(path: Path, model: type[BaseModel]) -> dict[str, Any]:
+    content = read_object(path)
+    check_content(path, content, model)
+    return content

@@ -1,0 +1,86 @@
+"""A run that was begun, as its folder has it: to be tested, gone on with, exported, or done once more."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from exp.config.flat import flat
+from exp.config.migrations import with_later_keys
+from exp.config.schema import REQUEST_KEYS
+from exp.errors import UserError, excerpt
+from exp.run_folder import files as run_files
+from exp.system.files import is_folder, open_regular
+from exp.system.safe_files import MissingError
+
+GROUPS = ("model", "data", "exec", "device", "optimizer", "train", "checkpoint", "summary")
+"""That every run's configuration has."""
+
+
+def folder_of_run(key: str, value: Any) -> Path:
+    """A folder that a run has begun in.
+
+    Args:
+        key: what the user gave the folder as.
+        value: the folder.
+
+    Raises:
+        UserError: it is none.
+    """
+    folder = Path(str(value))
+    if not is_folder(folder):
+        raise UserError(f"{key}={excerpt(value)}: there is no such folder")
+    if not os.path.lexists(folder / ".hydra" / "config.yaml"):
+        raise UserError(f"{key}={value}: is not the folder of a run (it has no .hydra/config.yaml)")
+    return folder
+
+
+def folder_to_resume(value: Any) -> Path:
+    """The folder of a run in which everything can be written, and what is carried on can be read.
+
+    Raises:
+        UserError: something in it cannot.
+    """
+    folder = folder_of_run("resume", value)
+    run_files.check_places(folder)
+    with contextlib.suppress(MissingError):
+        run_files.read_manifest(folder)
+    check_log(folder)
+    return folder
+
+
+def check_log(folder: Path) -> None:
+    """Make sure that a run can write its log, before anything else is done.
+
+    Raises:
+        UserError: it cannot.
+    """
+    path = folder / "run.log"
+    try:
+        os.close(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def stored_config(key: str, value: Any) -> dict[str, Any]:
+    """The configuration of a run that was begun, as plain data.
+
+    Args:
+        key: what the user gave the folder as.
+        value: the folder.
+
+    Raises:
+        UserError: it is not that of a run, or its configuration cannot be read.
+    """
+    folder = folder_of_run(key, value)
+    path = folder / ".hydra" / "config.yaml"
+    stored = {name: node for name, node in run_files.read_config(folder).items() if name not in REQUEST_KEYS}
+    for name in GROUPS:
+        if not isinstance(stored.get(name), dict):
+            raise UserError(f"{path}: {name} is not a group of keys")
+    for name, node in flat(stored).items():
+        if "${" in str(node):
+            raise UserError(
+                f"{path}: {name} is {str(node)[:60]}; a stored configuration has values, and refers to none"
+            )
+    return with_later_keys(stored)

@@ -1,0 +1,152 @@
+"""What a person sees of a sweep: one display for all jobs while they run, and a closing table."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from exp.sweep.backend import AtWork
+from exp.sweep.heartbeat import Report, read_report
+from exp.sweep.ledger import Entry
+from exp.terminal.plain_console import PlainConsole
+from exp.terminal.plain_console import console as stdout
+from exp.terminal.tables import line_width, most_of, plain_table
+from exp.terminal.words import counted
+
+SECONDS_BETWEEN_LINES = 5.0
+HEADINGS = ("job", "status", "step", "train/loss", "test/loss", "test/accuracy", "seconds")
+BY_IMPORTANCE = ("job", "status", "test/accuracy", "test/loss", "train/loss", "seconds", "step")
+"""Of the closing table's columns, where there is no room for all."""
+MOST_SHOWN = 12
+"""Of the jobs that run, one by one; a cluster may run hundreds."""
+
+
+class Watch:
+    """Shows jobs as bars on a terminal, and in a line now and then elsewhere."""
+
+    def __init__(self, *, total: int, n_jobs: int, console: PlainConsole | None = None) -> None:
+        """So many jobs are to be done, so many of them side by side."""
+        self._console = console or stdout()
+        self._total, self._n_jobs = total, n_jobs
+        self._ended: list[Entry] = []
+        self._bars: dict[str, TaskID] = {}
+        self._last_line = time.monotonic()
+        self._progress: Progress | None = None
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(20),
+                TextColumn("{task.fields[text]}", markup=False),
+            )
+            self._progress = Progress(*columns, console=self._console, refresh_per_second=4, transient=True)
+            self._progress.start()
+            self._all = self._progress.add_task("jobs", total=total, text="starting")
+
+    def say(self, text: str) -> None:
+        """A line."""
+        self._console.print(text)
+
+    def update(self, running: Sequence[AtWork]) -> None:
+        """Show where the running jobs are."""
+        now = time.monotonic()
+        if self._progress is None and now - self._last_line < SECONDS_BETWEEN_LINES:
+            return
+        pending = [one for one in running if one.pending is not None]
+        running = [one for one in running if one.pending is None]
+        reports = {one.job.name: read_report(one.job.folder) for one in running}
+        summary = self._summary(running, reports, pending)
+        if self._progress is None:
+            self._last_line = now
+            shown = list(reports.items())[:MOST_SHOWN]
+            more = f"; and {len(reports) - len(shown)} more" if len(reports) > len(shown) else ""
+            jobs = "".join(f"; {name} {_where(report)}" for name, report in shown)
+            self.say(f"{summary}{jobs}{more}")
+            return
+        self._progress.update(self._all, completed=len(self._ended), text=summary)
+        for name in [name for name in self._bars if name not in reports]:
+            self._progress.remove_task(self._bars.pop(name))
+        for name, report in list(reports.items())[:MOST_SHOWN]:
+            if name not in self._bars:
+                self._bars[name] = self._progress.add_task(f"  {name}", total=None, text="")
+            self._progress.update(
+                self._bars[name], completed=report.step, total=report.total or None, text=_where(report)
+            )
+
+    def ended(self, entry: Entry) -> None:
+        """A job ended."""
+        self._ended.append(entry)
+        if self._progress is not None and entry.name in self._bars:
+            self._progress.remove_task(self._bars.pop(entry.name))
+        self.say(f"{entry.status} {entry.name}: {entry.error or _result(entry)} ({entry.seconds or 0:.1f} s)")
+
+    def close(self) -> None:
+        """Take the bars away."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def table(self, entries: Sequence[Entry], *, done_before: int) -> None:
+        """All jobs and, of those that did not complete, the reason and the log."""
+        table = plain_table(HEADINGS, [[entry.name, entry.status, *_figures(entry)] for entry in entries])
+        width = self._console.width if self._console.is_terminal else line_width()
+        lines, left_out = most_of(table, width, BY_IMPORTANCE)
+        self._console.print(Text("\n".join(["", *lines, ""])))
+        if left_out:
+            self.say(f"no room for {', '.join(left_out)}; scripts/compare.py shows all")
+        completed = sum(entry.status == "completed" for entry in entries)
+        before = f" ({done_before} of them before)" if done_before else ""
+        self.say(f"{completed} of {counted(len(entries), 'job')} completed{before}")
+        for entry in entries:
+            if entry.status not in ("completed", "waiting", "submitted"):
+                log = entry.log or Path(entry.folder) / "run.log"
+                self.say(f"{entry.status} {entry.name}: {entry.error or 'stopped'}; log: {log}")
+
+    def _summary(self, running: Sequence[AtWork], reports: Mapping[str, Report], pending: Sequence[AtWork]) -> str:
+        failed = sum(entry.status != "completed" for entry in self._ended)
+        parts = [f"{len(self._ended)}/{counted(self._total, 'job')} done", f"{len(running)} running"]
+        if pending:
+            reasons = ", ".join(sorted({one.pending for one in pending if one.pending}))
+            parts.append(f"{len(pending)} pending{f' ({reasons})' if reasons else ''}")
+        parts.append(f"{failed} failed")
+        left = self._seconds_left(running, reports)
+        return ", ".join([*parts, *([f"{left:.0f} s left"] if left is not None else [])])
+
+    def _seconds_left(self, running: Sequence[AtWork], reports: Mapping[str, Report]) -> float | None:
+        """As if the waiting jobs took as long as the others did, or will by what they say."""
+        took = [entry.seconds for entry in self._ended if entry.seconds and entry.status == "completed"]
+        left = 0.0
+        for one in running:
+            said = reports[one.job.name]
+            if said.step and said.total:
+                whole = one.seconds * said.total / said.step
+                took.append(whole)
+                left += max(0.0, whole - one.seconds)
+        if not took:
+            return None
+        left += (self._total - len(self._ended) - len(running)) * sum(took) / len(took)
+        return left / max(min(self._n_jobs, self._total - len(self._ended)), 1)
+
+
+def _where(report: Report) -> str:
+    if not report.total:
+        return "starting"
+    loss = "" if report.loss is None else f" loss {report.loss:.4f}"
+    return f"step {report.step}/{report.total}{loss}"
+
+
+def _figures(entry: Entry) -> list[str]:
+    result = entry.result or {}
+    losses = [result.get("train/loss"), result.get("test/loss")]
+    accuracy = result.get("test/accuracy")
+    return [
+        str(result.get("step", "")),
+        *("" if loss is None else f"{loss:.4f}" for loss in losses),
+        "" if accuracy is None else f"{accuracy:.2%}",
+        "" if entry.seconds is None else f"{entry.seconds:.1f}",
+    ]
+
+
+def _result(entry: Entry) -> str:
+    _, train, _, accuracy, _ = _figures(entry)
+    return f"test/accuracy {accuracy}" if accuracy else f"train/loss {train or 'none'}"

@@ -1,0 +1,68 @@
+"""What a job tells its sweep while it runs: a small file in its folder, replaced as a whole a few times a second."""
+
+import contextlib
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from exp.system.files import write_atomically
+from exp.system.safe_files import UnreadableError, read_object
+
+NAME = ".job.json"
+SECONDS_BETWEEN = 0.4
+REPORT_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far a job is."""
+
+    step: int = 0
+    total: int = 0
+    loss: float | None = None
+    error: str | None = None
+    """A user's mistake that only the job could find."""
+
+
+_REPORT = TypeAdapter(Report)
+
+
+class Reporter:
+    """Writes reports."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        self._last = 0.0
+
+    def progress(self, *, done: int, total: int, loss: float | None) -> None:
+        """Steps done, of how many; written only now and then."""
+        if time.monotonic() - self._last >= SECONDS_BETWEEN:
+            self._last = time.monotonic()
+            self._write(Report(done, total, loss if loss is not None and math.isfinite(loss) else None))
+
+    def mistake(self, text: str) -> None:
+        """The job cannot be."""
+        self._write(Report(error=text))
+
+    def _write(self, report: Report) -> None:
+        # A report is a courtesy: a full disk shall stop the run where it saves, not here.
+        with contextlib.suppress(OSError):
+            write_atomically(self._path, json.dumps(asdict(report)), durable=False)
+
+
+def read_report(folder: Path) -> Report:
+    """The last report; an empty one where there is none."""
+    try:
+        return _REPORT.validate_python(read_object(folder / NAME, most=REPORT_BYTES))
+    except (UnreadableError, ValidationError):
+        return Report()
+
+
+def clear(folder: Path) -> None:
+    """Remove it."""
+    with contextlib.suppress(OSError):
+        (folder / NAME).unlink(missing_ok=True)

@@ -1,0 +1,208 @@
+"""Jobs in processes of their own, some side by side: started, watched, stopped. One's death harms no other.
+
+Where the system can fork, a server imports TensorFlow once, and every job is a fork of it (0.1 s instead of
+seconds); elsewhere, as on Windows, each process imports TensorFlow itself.
+
+A signal that is sent to all processes of a sweep at once is for the sweep, which stops its jobs, and for the jobs: the
+server does not hear it. Whether a job has ended is not asked of the server, which can be killed: each job holds one
+end of a pipe for as long as it is there.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, cast
+
+from exp.sweep import heartbeat
+from exp.sweep.before import Before, before
+from exp.sweep.job_process import Start, work
+from exp.sweep.plan import Job
+from exp.system.lock import is_locked
+from exp.system.signals import ASKING, STATUSES, StopRequest
+from exp.terminal.words import counted
+
+GRACE_SECONDS = 60.0
+"""That a job has for its last checkpoint, once it is asked to stop."""
+ORPHAN_SECONDS = 120.0
+"""How long to wait for a process of an earlier sweep that still holds a job's folder."""
+POLL_SECONDS = 0.1
+SECONDS_TO_TELL = 5.0
+"""In which the server says how a job ended, once it is gone."""
+LOST = 255
+"""What `multiprocessing` takes for the exit status of all jobs when their server is gone."""
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows ends a process at once by the latter
+
+
+@dataclass
+class Running:
+    """A job that has a process."""
+
+    job: Job
+    before: Before
+    """What lay in its folder when it was started."""
+    launched: float
+    """`time.perf_counter()`."""
+    process: Any
+    alive: Connection
+    """Has nothing to read, and ends when the job's process does."""
+    asked_to_stop: float | None = None
+    timed_out: bool = False
+    pending: None = None
+    slurm_job: None = None
+    log: None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since it was started."""
+        return time.perf_counter() - self.launched
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to stop."""
+        return self.asked_to_stop is not None
+
+    def has_ended(self) -> bool:
+        """Whether its process is gone."""
+        return self.alive.poll()
+
+    def status(self) -> int | None:
+        """Of a process that is gone: its exit status, minus a signal's number, or None where nobody knows."""
+        self.process.join(SECONDS_TO_TELL)
+        status: int | None = self.process.exitcode
+        return None if status == LOST else status
+
+    def send(self, number: int) -> None:
+        """Send its process a signal, also where the server is gone and `multiprocessing` takes the job for dead."""
+        if not self.has_ended():
+            with suppress(OSError):
+                os.kill(self.process.pid, number)
+
+
+class Pool:
+    """Runs jobs, `n_jobs` side by side."""
+
+    def __init__(self, *, n_jobs: int, timeout: float | None, stop: StopRequest) -> None:
+        """Nothing starts yet.
+
+        Args:
+            n_jobs: how many side by side.
+            timeout: seconds after which a job is asked to stop.
+            stop: once it is set, running jobs are asked to stop, and no other starts.
+        """
+        self._n_jobs, self._timeout, self._stop = n_jobs, timeout, stop
+        self._context = cast(Any, multiprocessing.get_context(start_method()))
+        if start_method() == "forkserver":
+            self._context.set_forkserver_preload(["exp.sweep.local.preload"])
+            _ensure_server()
+            ready = self._context.Process(target=int)
+            ready.start()  # once the server has imported everything
+            ready.join()
+        self.running: list[Running] = []
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        *,
+        on_start: Callable[[Running], None],
+        on_wait: Callable[[Job], None],
+        on_poll: Callable[[], None],
+        on_end: Callable[[Running, str | None], None],
+    ) -> None:
+        """Run all jobs, and tell what happens.
+
+        Args:
+            jobs: in the order in which they start.
+            on_start: a job is about to start.
+            on_wait: nothing can start, because a process of an earlier sweep still holds this job's folder.
+            on_poll: some time has passed.
+            on_end: a job's process has ended; with an error in one line where it could not note one itself.
+        """
+        waiting, since, told = list(jobs), time.monotonic(), False
+        while self.running or (waiting and self._stop.signal is None):
+            room = len(self.running) < self._n_jobs
+            free = [job for job in waiting if not is_locked(job.folder / ".lock")] if room else []
+            if not free and not self.running and time.monotonic() - since > ORPHAN_SECONDS:
+                free = list(waiting)  # they will say themselves what is wrong
+            while free and len(self.running) < self._n_jobs and self._stop.signal is None:
+                job, since = free.pop(0), time.monotonic()
+                waiting.remove(job)
+                self._start(job, on_start)
+            if not self.running and not told and waiting:
+                told = True
+                on_wait(waiting[0])
+            wait([running.alive for running in self.running], POLL_SECONDS)
+            if not self.running:
+                time.sleep(POLL_SECONDS)
+            self._ask_to_stop()
+            on_poll()
+            for running in [one for one in self.running if one.has_ended()]:
+                self.running.remove(running)
+                on_end(running, self._error_of(running))
+                running.alive.close()
+                heartbeat.clear(running.job.folder)
+
+    def _start(self, job: Job, on_start: Callable[[Running], None]) -> None:
+        launched = time.perf_counter()
+        alive, held = multiprocessing.Pipe(duplex=False)
+        process = self._context.Process(target=work, args=(Start(job.composed, job.folder, launched), held))
+        running = Running(job, before(job.folder), launched, process, alive)
+        on_start(running)
+        heartbeat.clear(job.folder)
+        if start_method() == "forkserver":
+            _ensure_server()
+        process.start()
+        held.close()
+        self.running.append(running)
+
+    def _ask_to_stop(self) -> None:
+        for running in self.running:
+            late = self._timeout is not None and running.seconds > self._timeout
+            if running.asked_to_stop is None and (self._stop.signal is not None or late):
+                running.asked_to_stop, running.timed_out = time.monotonic(), self._stop.signal is None
+                running.send(signal.SIGTERM)
+            elif running.asked_to_stop is not None and time.monotonic() - running.asked_to_stop > GRACE_SECONDS:
+                running.send(KILL)
+
+    def _error_of(self, running: Running) -> str | None:
+        """What a job's end means where its folder does not say it."""
+        status = running.status()
+        if running.timed_out:
+            return f"stopped after hydra.launcher.timeout={counted(self._timeout or 0, 'second')}"
+        mistake = heartbeat.read_report(running.job.folder).error
+        if status == 2 and mistake:
+            return " ".join(line.strip() for line in mistake.splitlines()[:2])
+        if running.asked_to_stop is not None and status in (-signal.SIGTERM, None):
+            return None  # it had not begun to train
+        if status is None:
+            return "is gone, and how it ended is not known: the process that starts the jobs was killed"
+        if status < 0:
+            name = signal.Signals(-status).name
+            return f"killed by {name}{', perhaps because memory ran out' if name == 'SIGKILL' else ''}"
+        return None if status in (0, *STATUSES) else f"ended with status {status}; its log tells why"
+
+
+def start_method() -> str:
+    """How processes come to be here."""
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def _ensure_server() -> None:
+    """Have a server, also where the last one was killed.
+
+    It is started while signals that ask to stop are held back, and so never hears one, nor do its forks until they say
+    so themselves. What comes here meanwhile is heard afterwards.
+    """
+    from multiprocessing import forkserver, resource_tracker
+
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+    try:
+        resource_tracker.ensure_running()  # when it starts, it lets some of them through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -1,0 +1,26 @@
+"""What the fork server imports once for all jobs. Nothing here computes: each job sets up its own devices."""
+
+import gc
+import os
+from pathlib import Path
+
+from exp.system.tensorflow import import_tensorflow, native_messages_to
+
+with native_messages_to(Path(os.devnull)):
+    import_tensorflow()
+
+import exp.cli.job
+import exp.cli.main
+import exp.distributed.devices
+import exp.exec.eager
+import exp.exec.fit
+import exp.exec.function
+import exp.exec.session
+import exp.run.initial_state
+import exp.run.train_and_test
+import exp.sweep.job_process  # noqa: F401
+
+# What is imported by now stays for good. A job's own garbage collections (Keras makes one) need not walk through it,
+# and do not copy its memory.
+gc.collect()
+gc.freeze()

@@ -1,0 +1,76 @@
+"""Starting TensorFlow: the environment it needs, and where its native messages go."""
+
+import faulthandler
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from exp.errors import UserError
+from exp.system.streams import Lasting
+
+NOISE_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
+"""Whoever sets this asks for TensorFlow's native messages, and gets them on stderr."""
+
+
+@contextmanager
+def native_messages_to(log_file: Path) -> Iterator[None]:
+    """Send what native code writes to stderr to a file instead; Python's own stderr stays where it was.
+
+    TensorFlow writes notes about CUDA, oneDNN and XLA straight to file descriptor 2, some of them before any setting
+    can silence them. A native crash still shows its Python stack on the real stderr.
+    """
+    if NOISE_VARIABLE in os.environ:
+        yield
+        return
+    sys.stderr.flush()
+    python_stderr, real = sys.stderr, os.dup(2)
+    goes_there = _descriptor(python_stderr) == 2
+    with (
+        os.fdopen(real, "w", buffering=1, errors="replace") as stream,
+        log_file.open("ab", buffering=0) as target,
+    ):
+        lasting = Lasting(stream)
+        os.dup2(target.fileno(), 2)
+        if goes_there:
+            sys.stderr = lasting
+        faulthandler.enable(file=stream)
+        try:
+            yield
+        finally:
+            faulthandler.disable()
+            lasting.flush()
+            os.dup2(real, 2)
+            sys.stderr = python_stderr
+
+
+def _descriptor(stream: IO[str]) -> int | None:
+    """What a stream writes to; None where it is no file."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow and Keras, with their Python logging sent to ours.
+
+    Raises:
+        UserError: the environment chooses another backend for Keras.
+    """
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise UserError(f"KERAS_BACKEND={backend}: exp runs on TensorFlow; unset the variable")
+    import absl.logging
+    import keras  # noqa: F401
+    import tensorflow as tf
+
+    # Both libraries put handlers of their own on stderr; ours writes run.log.
+    absl.logging.get_absl_handler().python_handler.stream = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    logger = tf.get_logger()
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.WARNING)

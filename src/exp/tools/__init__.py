@@ -1,0 +1,1 @@
+"""Programs beside `run.py`; one file in `scripts/` starts each."""

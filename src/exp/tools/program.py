@@ -1,0 +1,71 @@
+"""What the programs in `scripts/` share: a configuration from overrides, and errors as `run.py` says them."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exp.cli.main import VERSION_BASE, raised_by_hydra, refuse
+from exp.cli.request import plain
+from exp.config import Config, parse
+from exp.config.schema import REQUEST_KEYS
+from exp.errors import UserError
+from exp.system.files import storage_problem
+from exp.system.streams import outlast, printable
+from exp.system.tensorflow import native_messages_to
+
+
+def composed(overrides: list[str], *, conf: Path) -> Config:
+    """The configuration that `python run.py OVERRIDES` would have.
+
+    Raises:
+        UserError: an override is wrong.
+    """
+    return composed_tree(overrides, conf=conf)[0]
+
+
+def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str, Any]]:
+    """The same, and as plain data.
+
+    Raises:
+        UserError: an override is wrong.
+    """
+    from hydra import compose, initialize_config_dir
+
+    try:
+        with initialize_config_dir(str(conf), version_base=VERSION_BASE):
+            tree = plain(compose("config", overrides))
+    except Exception as error:
+        if not raised_by_hydra(error):
+            raise
+        from exp.cli.messages import explain
+
+        raise UserError(explain(error, overrides, conf)) from error
+    own = {key: value for key, value in tree.items() if key not in REQUEST_KEYS}
+    return parse(own), own
+
+
+def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:
+    """Parse the command line, do the work, and return the exit status: 0, 2 for a user's mistake, 130 after Ctrl-C."""
+    outlast()
+    arguments = parser.parse_args(sys.argv[1:])
+    try:
+        with native_messages_to(Path(os.devnull)):
+            main(arguments)
+    except UserError as error:
+        return refuse(str(error))
+    except OSError as error:
+        problem = storage_problem(error)
+        if problem is None:
+            raise
+        return refuse(problem)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def say(text: object) -> None:
+    """A line for the person; what it quotes of folders and files is shown as it is."""
+    print(printable(str(text)))

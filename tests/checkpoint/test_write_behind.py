@@ -1,0 +1,101 @@
+"""Checkpoints that follow each other quickly: the disk is a little behind, and in the end has what it should have."""
+
+import numpy as np
+import pytest
+
+from exp.checkpoint import Keep, NotFiniteError, survey
+from tests.support.saving import store, values_of
+from tests.support.sweeping import wait_for
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """The names of the checkpoints that were written, in order."""
+    from exp.checkpoint import bundle
+
+    names, write = [], bundle.write
+    monkeypatch.setattr(bundle, "write", lambda prefix, *rest: (names.append(prefix.name), write(prefix, *rest))[1])
+    return names
+
+
+def finished(folder):
+    return sorted(int(path.stem.removeprefix("ckpt-")) for path in folder.glob("ckpt-*.json"))
+
+
+def soon(folder, steps):
+    """Fails if these do not come to the disk without anybody asking for it."""
+    wait_for(lambda: finished(folder) == steps, seconds=20)
+
+
+@pytest.mark.parametrize("end", ["wait", "close"])
+def test_those_that_would_go_again_are_not_written(model, written, tmp_path, monkeypatch, end):
+    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
+    checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=3))
+    checkpoints.save(1, examples=1)
+    soon(tmp_path, [1])
+    then = {}
+    for number in range(2, 7):
+        model.trainable_variables[0].assign_add(np.ones(model.trainable_variables[0].shape))
+        then[number] = values_of(model)
+        checkpoints.save(number, examples=number)
+    assert finished(tmp_path) == [1]
+    getattr(checkpoints, end)()
+    assert written == ["ckpt-1", "ckpt-4", "ckpt-5", "ckpt-6"]
+    assert finished(tmp_path) == [4, 5, 6]
+    assert checkpoints.newest == tmp_path / "ckpt-6"
+    import tensorflow as tf
+
+    for number, record in survey(tmp_path, "ckpt").verified.items():
+        reader = tf.train.load_checkpoint(str(tmp_path / f"ckpt-{number}"))
+        for entry in record.variables:
+            np.testing.assert_array_equal(reader.get_tensor(entry.key), then[number][entry.path])
+
+
+def test_what_is_held_back_comes_by_itself(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 0.2)
+    checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=1))
+    for number in (1, 2, 3):
+        checkpoints.save(number, examples=number)
+    soon(tmp_path, [3])
+
+
+def test_nothing_goes_before_its_successor_is_there(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
+    checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=1))
+    checkpoints.save(1, examples=1)
+    soon(tmp_path, [1])
+    checkpoints.save(2, examples=2)
+    assert finished(tmp_path) == [1]
+    checkpoints.wait()
+    assert finished(tmp_path) == [2]
+
+
+@pytest.mark.parametrize(
+    ("keep", "room"),
+    [
+        (Keep(max_to_keep=9, every=2), None),
+        (Keep(max_to_keep=9, best="train/loss"), None),
+        (Keep(max_to_keep=9), 0),
+    ],
+    ids=["keep_every", "best", "large"],
+)
+def test_some_are_always_written(model, tmp_path, monkeypatch, keep, room):
+    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
+    if room is not None:
+        monkeypatch.setattr("exp.checkpoint.manager.HELD_BYTES", room)
+    checkpoints = store(tmp_path, model, keep=keep)
+    for number in (1, 2, 3):
+        checkpoints.save(number, examples=number)
+        soon(tmp_path, list(range(1, number + 1)))
+
+
+def test_the_last_finite_one_is_not_lost(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
+    checkpoints = store(tmp_path, model)
+    for number in (1, 2):
+        checkpoints.save(number, examples=number)
+    model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, np.nan))
+    with pytest.raises(NotFiniteError, match="after step 3"):
+        checkpoints.save(3, examples=3)
+    checkpoints.close()
+    assert sorted(survey(tmp_path, "ckpt").verified) == [1, 2]

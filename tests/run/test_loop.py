@@ -1,0 +1,198 @@
+"""The order of things: what is logged, when it is saved, and how a run stops."""
+
+import math
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from exp.checkpoint import NotFiniteError
+from exp.data.pipeline import plan_calls
+from exp.exec import Batches, base
+from exp.run.loop import Training
+from exp.system.signals import Stopped, StopRequest
+
+
+class Recorder:
+    """Executor, checkpoints, summary and display in one: notes what happens, in order."""
+
+    waits_visible = True
+
+    def __init__(self, losses: list[float]) -> None:
+        self.happened: list[tuple] = []
+        self._losses = losses
+        self.newest = None
+        self.metrics: dict[int, dict[str, float]] = {}
+        self.not_finite_at: set[int] = set()
+        self.error: Exception | None = None
+        self.before_call = lambda first: None
+
+    def train(self, batches, after_call):
+        for call, _, _ in batches:
+            self.before_call(call.first)
+            losses = np.array(self._losses[call.first : call.first + call.steps], np.float32)
+            if not after_call(call.first, losses):
+                return
+
+    @contextmanager
+    def scope(self):
+        yield
+
+    def save(self, step, *, examples, metrics):
+        if step in self.not_finite_at:
+            self.error = NotFiniteError(step, "dense/kernel")
+            return
+        self.happened.append(("save", step, examples))
+        self.metrics[step] = metrics
+        self.newest = f"ckpt-{step}"
+
+    def check(self):
+        """Errors of the background come at the next call."""
+        self.happened.append(("check",))
+        if self.error:
+            raise self.error
+
+    def wait(self):
+        self.check()
+        self.happened.append(("wait",))
+
+    def test(self, step, figures):
+        self.happened.append(("test", step, figures["test/accuracy"]))
+
+    def losses(self, rows):
+        self.happened += [("loss", step, epoch) for step, _, epoch in rows]
+
+    def flush(self):
+        self.happened.append(("flush",))
+
+    def begin(self, *, done, total): ...
+    def advance(self, *, done, loss): ...
+    def end(self): ...
+    def say(self, text): ...
+
+
+def run(
+    losses, *, first=0, per_call=4, save_every=5, log_every=2, stop=None, before_call=None, not_finite_at=(), test=None
+):
+    recorder = Recorder(losses)
+    if before_call:
+        recorder.before_call = before_call
+    recorder.not_finite_at = set(not_finite_at)
+    training = Training(
+        test=test,
+        executor=recorder,
+        checkpoints=recorder,
+        summary=recorder,
+        display=recorder,
+        stop=stop or StopRequest(),
+        step=first,
+        last=len(losses),
+        batch_size=10,
+        steps_per_epoch=4,
+        save_every=save_every,
+        log_every=log_every,
+    )
+    calls = plan_calls(first=first, last=len(losses), steps_per_call=per_call, every=save_every)
+    training.run(Batches(calls, [(None, None)] * len(calls)))
+    return training, recorder.happened
+
+
+@pytest.mark.parametrize("per_call", [1, 3, 4, 20])
+def test_everything_falls_where_it_should_whatever_a_call_holds(per_call):
+    training, happened = run([1.0] * 13, per_call=per_call)
+    assert training.status == "completed"
+    assert training.step == 13
+    assert [entry[1:] for entry in happened if entry[0] == "loss"] == [
+        (2, 0),
+        (4, 0),
+        (6, 1),
+        (8, 1),
+        (10, 2),
+        (12, 2),
+        (13, 3),
+    ]
+    assert [entry[1:] for entry in happened if entry[0] == "save"] == [(5, 50), (10, 100), (13, 130)]
+
+
+def test_figures_are_written_before_a_checkpoint():
+    _, happened = run([1.0] * 10)
+    for position, entry in enumerate(happened):
+        if entry[0] == "save":
+            assert happened[position - 1] == ("flush",)
+
+
+def test_goes_on_from_a_step():
+    training, happened = run([1.0] * 10, first=7)
+    assert [entry[1] for entry in happened if entry[0] == "loss"] == [8, 10]
+    assert training.step == 10
+
+
+def test_nothing_left_to_do():
+    training, happened = run([1.0] * 5, first=5)
+    assert (training.status, training.step, happened) == ("completed", 5, [("check",), ("wait",)])
+    assert training.examples_per_second() is None
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_divergence_stops_at_once_and_saves_nothing(bad):
+    training, happened = run([1.0] * 6 + [bad] + [1.0] * 5)
+    assert training.status == "diverged"
+    assert training.step == 7
+    assert training.error == f"the loss of step 7 is {bad} (epoch 1, batch 2 of 4)"
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5]
+    assert ("loss", 7, 1) in happened
+
+
+@pytest.mark.parametrize("last", [10, 11, 14])
+def test_weights_that_are_not_finite_end_the_run_too(last):
+    training, happened = run([1.0] * last, not_finite_at=[10])
+    assert training.status == "diverged"
+    assert training.error == "after step 10, dense/kernel is not finite (epoch 2, batch 1 of 4)"
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5]
+
+
+def test_every_checkpoint_is_tested_where_the_best_one_is_kept():
+    results = iter([base.TestResult(0.5, 0.8, 10), base.TestResult(0.4, 0.9, 10), base.TestResult(0.3, 0.7, 10)])
+    training, happened = run([1.0] * 12, test=lambda: next(results))
+    assert [entry[1:] for entry in happened if entry[0] == "test"] == [(5, 0.8), (10, 0.9), (12, 0.7)]
+    assert training.checkpoints.metrics[10] == {"train/loss": 1.0, "test/loss": 0.4, "test/accuracy": 0.9}
+    assert training.tested == (12, base.TestResult(0.3, 0.7, 10))
+
+
+def test_saves_are_watched_at_every_call_and_finished_at_the_end():
+    _, happened = run([1.0] * 12, per_call=3)
+    assert happened.count(("check",)) == 6
+    assert happened[-1] == ("wait",)
+
+
+def test_a_signal_ends_the_call_and_saves():
+    stop = StopRequest()
+
+    def before_call(first):
+        if first == 5:
+            stop.signal = 15
+
+    training, happened = run([1.0] * 20, stop=stop, before_call=before_call)
+    assert (training.status, training.step) == ("interrupted", 9)
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5, 9]
+
+
+def test_a_signal_before_the_first_step_saves_too():
+    stop = StopRequest()
+    stop.signal = 2
+    training, happened = run([1.0] * 20, stop=stop)
+    assert (training.status, training.step) == ("interrupted", 0)
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [0]
+
+
+def test_a_signal_in_the_test_of_a_checkpoint_leaves_the_test_and_not_the_checkpoint():
+    stop = StopRequest()
+
+    def test():
+        stop.signal = 15
+        raise Stopped
+
+    training, happened = run([1.0] * 20, stop=stop, test=test)
+    assert (training.status, training.step, training.tested) == ("interrupted", 5, None)
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5, 5]  # the second is none
+    assert training.checkpoints.metrics[5] == {"train/loss": 1.0}

@@ -1,0 +1,102 @@
+"""The run folder: names, locks, and files that are whole."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from exp.errors import UserError
+from exp.run_folder.folder import RunFolder, config_hash, empty_results, new_folder
+from exp.system.files import write_atomically
+from exp.system.provenance import package_versions
+
+
+def test_each_gets_a_folder_of_its_own(tmp_path):
+    wanted = tmp_path / "day" / "run"
+    made = [new_folder(wanted) for _ in range(3)]
+    assert [path.name for path in made] == ["run", "run-2", "run-3"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="cannot be made"):
+        new_folder(tmp_path / "day" / "run")
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "day").write_text("a file")
+    with pytest.raises(UserError, match=r"hydra.run.dir=.*cannot be made"):
+        new_folder(tmp_path / "day" / "run")
+
+
+def test_a_second_one_in_a_folder_is_refused(tmp_path):
+    folder = RunFolder(tmp_path)
+    code = "import sys; from pathlib import Path; from exp.run_folder.folder import RunFolder as R;R(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "another process is running in this folder" in refused.stderr
+    folder.close()
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from exp.run_folder.folder import RunFolder; "
+        "folder = RunFolder(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == -9
+    assert (tmp_path / ".lock").exists()
+    RunFolder(tmp_path).close()
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_writing_replaces_the_whole_file(tmp_path):
+    path = tmp_path / "file.json"
+    write_atomically(path, "old" * 1000)
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_manifest_tells_code_packages_and_machine(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write_manifest({"seed": 3})
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["seed"] == 3
+    assert manifest["packages"]["tensorflow"] == package_versions()["tensorflow"] is not None
+    assert {"started", "git", "python", "platform"} <= set(manifest)
+    folder.close()
+
+
+def test_a_resumed_run_keeps_its_first_manifest(tmp_path):
+    folder = RunFolder(tmp_path)
+    for seed in (1, 2, 3):
+        folder.write_manifest({"seed": seed})
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert [manifest["seed"], *(earlier["seed"] for earlier in manifest["previous"])] == [3, 1, 2]
+    folder.close()
+
+
+def test_what_changed_since_a_run_began_is_told(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.write_manifest({"devices": {"threads": 2, "used": ["CPU:0"]}, "jit_compile": True}) == []
+    assert folder.write_manifest({"devices": {"threads": 2, "used": ["CPU:0"]}, "jit_compile": True}) == []
+    changed = folder.write_manifest({"devices": {"threads": 4, "used": ["CPU:0"]}, "jit_compile": False})
+    assert changed == ["threads 4 (was 2)", "jit_compile False (was True)"]
+    folder.close()
+
+
+def test_config_hash_knows_content_and_not_order():
+    assert config_hash({"a": 1, "b": [2]}) == config_hash({"b": [2], "a": 1})
+    assert config_hash({"a": 1}) != config_hash({"a": 2})
+
+
+def test_results_have_every_key_from_the_start():
+    assert set(empty_results("train")) == {
+        *("status", "mode", "step", "examples", "replicas", "train", "test", "weights_sha256", "seconds"),
+        *("examples_per_second", "checkpoint", "error", "time", "traces", "trace_list"),
+    }

@@ -1,0 +1,30 @@
+"""Data sets for tests: one whose map is slow on purpose."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from exp.data import Splits
+from exp.data.dataset import Part
+from exp.data.mnist import load
+
+SECONDS = 0.02
+
+
+def slow(*, source: str, dir: str | None) -> Splits:
+    """MNIST, each element of whose training part takes 20 ms to read."""
+    splits = load(source=source, dir=dir)
+
+    def read(requests: Any, threads: int) -> Any:
+        import tensorflow as tf
+
+        def wait(indices: Any) -> Any:
+            time.sleep(SECONDS)
+            return indices
+
+        def waited(indices: Any) -> Any:
+            return tf.ensure_shape(tf.numpy_function(wait, [indices], tf.int64), indices.shape)
+
+        return splits.train.read(requests.map(waited), threads)
+
+    return replace(splits, train=Part(labels=splits.train.labels, read=read))

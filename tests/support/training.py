@@ -1,0 +1,98 @@
+"""Training a small network in this process, in any mode and on any number of replicas."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+BATCH = 10
+SHAPE = (4, 4, 1)
+
+
+def examples():
+    """103 random pictures of three classes."""
+    from exp.data.dataset import array_part
+
+    random = np.random.default_rng(0)
+    return array_part(random.integers(0, 256, (103, *SHAPE), np.uint8), random.integers(0, 3, 103).astype(np.int32))
+
+
+def small_network() -> Any:
+    """The mlp, for these pictures."""
+    from exp.model.mlp import create
+
+    return create(input_shape=SHAPE, classes=3, hidden=5)
+
+
+@dataclass
+class Trained:
+    """What came out."""
+
+    losses: np.ndarray
+    weights: list[np.ndarray]
+    state: dict[str, np.ndarray]
+    """Every variable of model and optimizer, by path."""
+
+
+def train(
+    mode: str,
+    *,
+    optimizer: Callable[[], Any],
+    model: Callable[[], Any] = small_network,
+    replicas: int = 1,
+    first: int = 0,
+    last: int = 12,
+    state: dict[str, np.ndarray] | None = None,
+) -> Trained:
+    """Train from step `first` to `last`, from a `state` where one is given; TensorFlow must have two logical CPUs."""
+    import keras
+    import tensorflow as tf
+
+    from exp.checkpoint.variables import named_variables
+    from exp.data import Feed, Order, plan_calls, training_dataset
+    from exp.data.transforms import Transforms
+    from exp.exec import Batches, Program, make_executor
+    from exp.exec.penalties import keep_penalties_apart
+
+    # The default all-reduce can be used once in a process.
+    reduction = tf.distribute.ReductionToOneDevice()
+    names = [f"CPU:{number}" for number in range(replicas)]
+    strategy = (
+        tf.distribute.MirroredStrategy(names, cross_device_ops=reduction)
+        if replicas > 1
+        else tf.distribute.get_strategy()
+    )
+    steps_per_call = 4 if mode in ("function", "session") else 1
+    executor = make_executor(mode, session_config=tf.compat.v1.ConfigProto(device_count={"CPU": 2}))
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    with executor.scope():
+        with strategy.scope():
+            network = model()
+            network.build((None, *SHAPE))
+            made = optimizer()
+            made.build(network.trainable_variables)
+        if replicas > 1:
+            keep_penalties_apart(network)
+        program = Program(network, made, strategy, BATCH, steps_per_call, SHAPE, "uint8")
+        executor.prepare(program)
+    named = {path: one.variable for path, one in named_variables({"model": network, "optimizer": made}).items()}
+    if state is not None:
+        assert named.keys() == state.keys()
+        with executor.scope():
+            executor.write(list(named.values()), [state[path] for path in named])
+    calls = plan_calls(first=first, last=last, steps_per_call=steps_per_call, every=6)
+    feed = Feed(BATCH, steps_per_call, Transforms([], input_shape=SHAPE, pixel_type="uint8"), threads=2, prefetch=1)
+    order = Order(seed=0, size=103, buffer_size=50, batch_size=BATCH)
+    heard: list[np.ndarray] = []
+
+    def after_call(first: int, losses: np.ndarray, details: Any = None) -> bool:
+        heard.append(losses)
+        return True
+
+    executor.train(Batches(calls, training_dataset(examples(), order, calls, feed)), after_call)
+    with executor.scope():
+        weights = [np.asarray(value) for value in executor.read(network.weights)]
+        values = [np.asarray(value) for value in executor.read(list(named.values()))]
+    return Trained(np.concatenate(heard), weights, dict(zip(named, values, strict=True)))

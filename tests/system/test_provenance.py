@@ -1,0 +1,104 @@
+"""Which code a run is made by, wherever one stands."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exp.system import provenance
+from exp.system.provenance import bearing, code_facts, git_state, package_versions
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """With a committed module `my_models`."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    git(folder, "init")
+    (folder / "my_models.py").write_text("1\n")
+    (folder / ".gitignore").write_text("/environment/\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "first")
+    return folder
+
+
+def test_git_state(repository, tmp_path):
+    assert git_state(tmp_path) is None
+    clean = git_state(repository)
+    assert clean is not None
+    assert len(clean["commit"]) == 40
+    assert clean["dirty"] is False
+    (repository / "my_models.py").write_text("2\n")
+    assert git_state(repository) == {"commit": clean["commit"], "dirty": True}
+
+
+@pytest.mark.parametrize("name", ["deep.py", "conf/model/deep.yaml", "new/deep.yml"])
+def test_code_that_git_does_not_know_is_a_change(repository, name):
+    (repository / name).parent.mkdir(parents=True, exist_ok=True)
+    (repository / name).write_text("x\n")
+    assert git_state(repository)["dirty"] is True
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "outputs/run/.hydra/config.yaml", "x/.hydra/config.yaml"])
+def test_what_runs_write_and_what_is_no_code_is_none(repository, name):
+    (repository / name).parent.mkdir(parents=True, exist_ok=True)
+    (repository / name).write_text("x\n")
+    assert git_state(repository)["dirty"] is False
+
+
+def test_an_environment_in_a_repository_is_not_of_it(repository):
+    (repository / "environment").mkdir()
+    (repository / "environment" / "installed.py").write_text("")
+    assert git_state(repository / "environment" / "installed.py") is None
+
+
+def test_what_git_does_not_tell_is_not_called_clean(repository, monkeypatch):
+    asked = provenance._git
+    monkeypatch.setattr(provenance, "_git", lambda folder, *a: None if a[0] == "status" else asked(folder, *a))
+    assert git_state(repository)["dirty"] is None
+
+
+def test_the_commit_is_that_of_the_code_and_not_of_the_folder_one_stands_in(repository, tmp_path):
+    """Standing in a repository that has nothing to do with the run."""
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init")
+    (other / "file").write_text("")
+    git(other, "add", ".")
+    git(other, "commit", "-m", "unrelated")
+    program = (
+        "from exp.system.provenance import code_facts; print(code_facts(['exp.model.mlp.create', 'my_models.create']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=other,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(repository), *filter(None, sys.path)])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    facts = eval(done.stdout)
+    assert facts["git"] == git_state(Path(provenance.__file__))
+    assert facts["code"] == {"my_models": git_state(repository)}
+    assert facts["exp"] == package_versions(("exp",))["exp"] is not None
+
+
+def test_an_installed_package_leaves_the_place_to_the_users_code(repository, monkeypatch):
+    monkeypatch.syspath_prepend(str(repository))
+    monkeypatch.setattr(provenance, "git_state", lambda path: None if "exp" in path.parts else git_state(path))
+    assert code_facts(["my_models.create", "nowhere.create"])["git"] == git_state(repository)
+
+
+def test_a_resumed_run_is_told_of_other_commits_of_its_code():
+    facts = [
+        {"git": None, "code": {"my_models": {"commit": commit, "dirty": False}}} for commit in ("a" * 40, "b" * 40)
+    ]
+    assert bearing(facts[0])["commit of my_models"] == "a" * 10
+    assert bearing(facts[0]) != bearing(facts[1])
