@@ -1,4 +1,4 @@
-"""What Hydra looks for under `hydra_plugins`: names for `exp.sweep`, imported at every start and so kept light."""
+"""The launchers and the sweeper that Hydra finds under `hydra_plugins`. Imported at every start, and so kept light."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from exp.errors import UserError
 
 MOST_JOBS = 100_000
-"""More are a slip of the hand, and would fill the memory before anything could be said about them."""
+"""The most jobs of a sweep. More are a slip of the hand, and would fill the memory before they could be refused."""
 
 
 def _refuse_too_many(overrides: Sequence[Override]) -> None:
@@ -43,10 +43,10 @@ class ProcessLauncher(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's protocol. The task function is not used: a job calls `exp.cli.job`, which it calls, too."""
         from exp.sweep.launcher import Sweep
-        from exp.sweep.local.backend import Here
+        from exp.sweep.local.backend import LocalBackend
 
-        engine = Here(config, n_jobs=self._n_jobs, timeout=self._timeout)
-        self._sweep = Sweep(config, hydra_context.config_loader, engine=engine)
+        backend = LocalBackend(config, n_jobs=self._n_jobs, timeout=self._timeout)
+        self._sweep = Sweep(config, hydra_context.config_loader, backend=backend)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs; those of earlier calls, where a sweeper comes again and again, are numbered before them."""
@@ -62,9 +62,9 @@ class SlurmLauncher(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's protocol. The task function is not used: a job calls `exp.cli.job`, which it calls, too."""
         from exp.sweep.launcher import Sweep
-        from exp.sweep.slurm import Slurm
+        from exp.sweep.slurm import SlurmBackend
 
-        self._sweep = Sweep(config, hydra_context.config_loader, engine=Slurm(config, **self._options))
+        self._sweep = Sweep(config, hydra_context.config_loader, backend=SlurmBackend(config, **self._options))
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hand jobs to Slurm and wait for them, as `ProcessLauncher` does with its own."""

@@ -34,7 +34,7 @@ def main() -> None:
 def leave_work_out() -> None:
     """Replace what a run or a sweep does once it is known to be possible."""
     import exp.cli.job
-    from exp.sweep.local.backend import Here
+    from exp.sweep.local.backend import LocalBackend
 
     def no_run(request: Any, display: Any, *, started: float) -> int:
         del request, display, started
@@ -50,7 +50,7 @@ def leave_work_out() -> None:
             """The jobs stay as they are in the ledger: waiting, which ends a sweep with status 1."""
 
     exp.cli.job.run_in_team = no_run
-    Here.pool = lambda self, **options: NoPool(**options)  # type: ignore[assignment, method-assign]
+    LocalBackend.pool = lambda self, **options: NoPool(**options)  # type: ignore[assignment, method-assign]
 
 
 def outcome(arguments: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from exp.sweep.display import Watch
+from exp.sweep.display import SweepDisplay
 from exp.sweep.heartbeat import Reporter, read_report
 from exp.sweep.ledger import Entry
 from exp.terminal.plain_console import PlainConsole
@@ -35,7 +35,7 @@ def screen() -> io.StringIO:
 
 def test_a_line_tells_where_all_jobs_are(tmp_path, screen, monkeypatch):
     monkeypatch.setattr("exp.sweep.display.SECONDS_BETWEEN_LINES", 0)
-    watch = Watch(total=6, n_jobs=2, console=PlainConsole(file=screen, soft_wrap=True))
+    watch = SweepDisplay(total=6, n_jobs=2, console=PlainConsole(file=screen, soft_wrap=True))
     watch.ended(entry("a", "completed", seconds=10.0, result={"test/accuracy": 0.9512, "train/loss": 0.3}))
     watch.ended(entry("b", "failed", seconds=2.0, error="killed by SIGKILL"))
     jobs = [
@@ -53,7 +53,7 @@ def test_a_line_tells_where_all_jobs_are(tmp_path, screen, monkeypatch):
 
 def test_jobs_that_a_cluster_has_not_begun_are_counted(tmp_path, screen, monkeypatch):
     monkeypatch.setattr("exp.sweep.display.SECONDS_BETWEEN_LINES", 0)
-    watch = Watch(total=30, n_jobs=30, console=PlainConsole(file=screen, soft_wrap=True))
+    watch = SweepDisplay(total=30, n_jobs=30, console=PlainConsole(file=screen, soft_wrap=True))
     jobs = [running(tmp_path, f"c{number}", seconds=5, step=0, total=0, loss=None) for number in range(20)]
     waiting = [SimpleNamespace(pending=reason) for reason in ("Resources", "Priority", "Priority", "")]
     watch.update([*jobs, *waiting])
@@ -63,7 +63,7 @@ def test_jobs_that_a_cluster_has_not_begun_are_counted(tmp_path, screen, monkeyp
 
 
 def test_a_terminal_has_a_bar_for_each_job(tmp_path, screen):
-    watch = Watch(total=2, n_jobs=2, console=terminal(screen))
+    watch = SweepDisplay(total=2, n_jobs=2, console=terminal(screen))
     watch.update([running(tmp_path, "c", seconds=5, step=50, total=100, loss=0.25)])
     time.sleep(0.5)  # it is drawn four times a second
     watch.ended(entry("c", "completed", seconds=10.0, result={"test/accuracy": 0.5}))
@@ -74,7 +74,7 @@ def test_a_terminal_has_a_bar_for_each_job(tmp_path, screen):
 
 
 def test_the_table_names_failures_and_their_logs(screen):
-    watch = Watch(total=2, n_jobs=2, console=terminal(screen))
+    watch = SweepDisplay(total=2, n_jobs=2, console=terminal(screen))
     watch.close()
     result = {"step": 10, "train/loss": 0.5, "test/loss": None, "test/accuracy": 0.75}
     watch.table(

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from exp.errors import UserError
-from exp.sweep.before import before
 from exp.sweep.heartbeat import Report, Reporter, read_report
 from exp.sweep.ledger import Ledger, read_ledger
+from exp.sweep.snapshot import snapshot
 from tests.support.strangers import BAD_FILES, BAD_JSON
 
 
@@ -54,7 +54,7 @@ def test_results_of_an_earlier_attempt_do_not_count(tmp_path):
     written.add([job(tmp_path, "1")])
     write_results(tmp_path / "1", status="completed")
     os.utime(tmp_path / "1" / "results.json", (2**32, 2**32))  # by a clock that was far ahead
-    written.entries["1"].before = before(tmp_path / "1")
+    written.entries["1"].before = snapshot(tmp_path / "1")
     written.entries["1"].note_end("killed by SIGKILL")
     assert (written.entries["1"].status, written.entries["1"].error) == ("failed", "killed by SIGKILL")
     written.entries["1"].note_end(None, stopped=True)

@@ -1,61 +1,61 @@
-"""What runs the jobs of a sweep, as the sweep sees it: processes of this machine (`here`), or Slurm (`slurm`)."""
+"""The protocol of what runs the jobs of a sweep: processes of this machine (`local`), or Slurm (`slurm`)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from exp.sweep.before import Before
 from exp.sweep.plan import Job
+from exp.sweep.snapshot import Snapshot
 from exp.system.signals import StopRequest
 
 
-class AtWork(Protocol):
-    """A job that was started and has not ended."""
+class RunningJob(Protocol):
+    """A handle to a job that was started and has not ended."""
 
     @property
     def job(self) -> Job:
-        """Which."""
+        """The job that this handle refers to."""
 
     @property
-    def before(self) -> Before:
-        """What lay in its folder when it was started, or handed over."""
+    def before(self) -> Snapshot:
+        """What lay in the job's folder when it was started, or handed to Slurm."""
 
     @property
     def seconds(self) -> float:
-        """That it has run."""
+        """Seconds for which the job has run."""
 
     @property
     def pending(self) -> str | None:
-        """Why it is not running yet; None if it is."""
+        """The reason why the job is not running yet; None if it is running."""
 
     @property
     def stopped(self) -> bool:
-        """Whether it was asked to stop."""
+        """Whether the job was asked to stop."""
 
     @property
     def slurm_job(self) -> str | None:
-        """Its number in Slurm."""
+        """The job's number in Slurm; None on this machine."""
 
     @property
     def log(self) -> Path | None:
-        """Where to look, if `run.log` does not tell."""
+        """The log to read if `run.log` does not explain how the job ended."""
 
 
 class JobPool(Protocol):
     """Runs jobs, some side by side."""
 
     @property
-    def running(self) -> Sequence[AtWork]:
-        """Those that were started and have not ended."""
+    def running(self) -> Sequence[RunningJob]:
+        """Handles to the jobs that were started and have not ended."""
 
     def run(
         self,
         jobs: Sequence[Job],
         *,
-        on_start: Callable[[AtWork], None],
+        on_start: Callable[[RunningJob], None],
         on_wait: Callable[[Job], None],
         on_poll: Callable[[], None],
-        on_end: Callable[[AtWork, str | None], None],
+        on_end: Callable[[RunningJob, str | None], None],
     ) -> None:
         """Run all jobs, and tell what happens.
 
@@ -68,33 +68,33 @@ class JobPool(Protocol):
         """
 
 
-class Engine(Protocol):
-    """Makes pools."""
+class Backend(Protocol):
+    """Decides how many jobs run side by side, and makes the pool that runs them."""
 
     status: str
-    """In the ledger, of a job that was started."""
+    """The status that the ledger gives to a job that was started: `running` or `submitted`."""
 
     def shares(self, jobs: int) -> tuple[int, int]:
-        """For so many jobs, how many there are side by side, and how many threads each has."""
+        """Returns how many of `jobs` jobs run side by side, and how many threads each of them has."""
 
     def check(self) -> None:
-        """Find out what would keep every job from starting.
+        """Refuse the sweep if something would keep every job from starting.
 
         Raises:
-            UserError: something does.
+            UserError: something would.
         """
 
-    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Before]) -> JobPool:
-        """A pool.
+    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Snapshot]) -> JobPool:
+        """Make a pool that has started no job yet.
 
         Args:
-            n_jobs: jobs side by side.
+            n_jobs: number of jobs that run side by side.
             stop: once it is set, no other job starts, and the pool comes to its end.
-            before: what lay in jobs' folders when they were last started, by name.
+            before: what lay in each job's folder when it was last started, by the job's name.
         """
 
     def announce(self, *, n_jobs: int, threads: int) -> str:
-        """How the jobs will be run, for the person."""
+        """A line that tells the person how the jobs will be run."""
 
-    def left(self, running: Sequence[AtWork]) -> list[str]:
-        """Lines about jobs that go on without the sweep's command."""
+    def left(self, running: Sequence[RunningJob]) -> list[str]:
+        """Lines that tell the person about jobs that keep running after the sweep's command has ended."""

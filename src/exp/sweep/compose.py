@@ -1,4 +1,4 @@
-"""Composing the jobs of a sweep. Hydra reads the files once for each choice of groups, not once for each job."""
+"""Composes the configurations of a sweep's jobs; files are read once for each choice of groups, not once a job."""
 
 import copy
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ _EACH_JOBS_OWN = (
     "runtime",
     "verbose",
 )
-"""Of Hydra's own configuration, what each job can have for itself. All else holds for the whole sweep."""
+"""The parts of Hydra's own configuration that may differ from job to job. Everything else holds for the whole sweep."""
 
 
 class Composer:
-    """Makes configurations as Hydra's `load_sweep_config` does, and the same ones."""
+    """Makes the same configurations as Hydra's `load_sweep_config`, with fewer reads of files."""
 
     def __init__(self, master: DictConfig, config_loader: Any) -> None:
-        """Nothing is read yet.
+        """Read nothing yet.
 
         Args:
-            master: Hydra's configuration of the sweep.
-            config_loader: Hydra's.
+            master: the configuration that Hydra composed for the sweep as a whole.
+            config_loader: Hydra's loader of configuration files.
         """
         self._master, self._loader = master, config_loader
         self._parser = OverridesParser.create()
@@ -41,11 +41,11 @@ class Composer:
         self._for_all: DictConfig | None = None
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The configuration of one job.
+        """Compose the configuration of one job.
 
         Raises:
-            HydraException, OmegaConfBaseException: it cannot be composed.
-            UserError: it asks for something that holds for all jobs of a sweep.
+            HydraException, OmegaConfBaseException: the overrides cannot be composed.
+            UserError: a file that the job chooses sets something that holds for all jobs of a sweep.
         """
         parsed = self._parser.parse_overrides(list(overrides))
         if any(override.is_sweep_override() for override in parsed):
@@ -67,14 +67,14 @@ class Composer:
         return composed
 
     def _is_value(self, override: Override) -> bool:
-        """Whether an override sets a value, and chooses no file; as Hydra tells them apart."""
+        """Whether an override sets a value instead of choosing a file, decided as Hydra does."""
         return isinstance(override.value(), dict) or not self._loader.repository.group_exists(override.key_or_group)
 
     def _check_hydra(self, composed: DictConfig) -> None:
-        """Refuse what a file of a group, such as an experiment, sets for its own job, and would have no effect.
+        """Refuse a setting of Hydra's in a group's file (an experiment, say) that would have no effect on its own job.
 
         Raises:
-            UserError: there is such a thing.
+            UserError: there is such a setting.
         """
         why = "holds for all jobs of a sweep, and so cannot come from what is swept; give it on the command line"
         if self._for_all is None:  # not the master: what was chosen for the sweep, such as its folder, stands there

@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: one display for all jobs while they run, and a closing table."""
+"""What a person sees of a sweep: progress of all jobs while they run, and a closing table."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from exp.sweep.backend import AtWork
+from exp.sweep.backend import RunningJob
 from exp.sweep.heartbeat import Report, read_report
 from exp.sweep.ledger import Entry
 from exp.terminal.plain_console import PlainConsole
@@ -18,16 +18,16 @@ from exp.terminal.words import counted
 SECONDS_BETWEEN_LINES = 5.0
 HEADINGS = ("job", "status", "step", "train/loss", "test/loss", "test/accuracy", "seconds")
 BY_IMPORTANCE = ("job", "status", "test/accuracy", "test/loss", "train/loss", "seconds", "step")
-"""Of the closing table's columns, where there is no room for all."""
+"""Columns of the closing table, the most important first; the last ones are left out if the terminal is narrow."""
 MOST_SHOWN = 12
-"""Of the jobs that run, one by one; a cluster may run hundreds."""
+"""Number of running jobs that are shown one by one; a cluster may run hundreds."""
 
 
-class Watch:
+class SweepDisplay:
     """Shows jobs as bars on a terminal, and in a line now and then elsewhere."""
 
     def __init__(self, *, total: int, n_jobs: int, console: PlainConsole | None = None) -> None:
-        """So many jobs are to be done, so many of them side by side."""
+        """Begin to show a sweep of `total` jobs to do, `n_jobs` of them side by side."""
         self._console = console or stdout()
         self._total, self._n_jobs = total, n_jobs
         self._ended: list[Entry] = []
@@ -45,11 +45,11 @@ class Watch:
             self._all = self._progress.add_task("jobs", total=total, text="starting")
 
     def say(self, text: str) -> None:
-        """A line."""
+        """Print a line."""
         self._console.print(text)
 
-    def update(self, running: Sequence[AtWork]) -> None:
-        """Show where the running jobs are."""
+    def update(self, running: Sequence[RunningJob]) -> None:
+        """Show how far the running jobs are."""
         now = time.monotonic()
         if self._progress is None and now - self._last_line < SECONDS_BETWEEN_LINES:
             return
@@ -75,19 +75,19 @@ class Watch:
             )
 
     def ended(self, entry: Entry) -> None:
-        """A job ended."""
+        """Show that a job ended."""
         self._ended.append(entry)
         if self._progress is not None and entry.name in self._bars:
             self._progress.remove_task(self._bars.pop(entry.name))
         self.say(f"{entry.status} {entry.name}: {entry.error or _result(entry)} ({entry.seconds or 0:.1f} s)")
 
     def close(self) -> None:
-        """Take the bars away."""
+        """Remove the bars from the terminal."""
         if self._progress is not None:
             self._progress.stop()
 
     def table(self, entries: Sequence[Entry], *, done_before: int) -> None:
-        """All jobs and, of those that did not complete, the reason and the log."""
+        """Print a table of all jobs, and the reason and the log of each that did not complete."""
         table = plain_table(HEADINGS, [[entry.name, entry.status, *_figures(entry)] for entry in entries])
         width = self._console.width if self._console.is_terminal else line_width()
         lines, left_out = most_of(table, width, BY_IMPORTANCE)
@@ -102,7 +102,9 @@ class Watch:
                 log = entry.log or Path(entry.folder) / "run.log"
                 self.say(f"{entry.status} {entry.name}: {entry.error or 'stopped'}; log: {log}")
 
-    def _summary(self, running: Sequence[AtWork], reports: Mapping[str, Report], pending: Sequence[AtWork]) -> str:
+    def _summary(
+        self, running: Sequence[RunningJob], reports: Mapping[str, Report], pending: Sequence[RunningJob]
+    ) -> str:
         failed = sum(entry.status != "completed" for entry in self._ended)
         parts = [f"{len(self._ended)}/{counted(self._total, 'job')} done", f"{len(running)} running"]
         if pending:
@@ -112,8 +114,8 @@ class Watch:
         left = self._seconds_left(running, reports)
         return ", ".join([*parts, *([f"{left:.0f} s left"] if left is not None else [])])
 
-    def _seconds_left(self, running: Sequence[AtWork], reports: Mapping[str, Report]) -> float | None:
-        """As if the waiting jobs took as long as the others did, or will by what they say."""
+    def _seconds_left(self, running: Sequence[RunningJob], reports: Mapping[str, Report]) -> float | None:
+        """Estimate the seconds left, as if a waiting job took as long as the completed and the running ones."""
         took = [entry.seconds for entry in self._ended if entry.seconds and entry.status == "completed"]
         left = 0.0
         for one in running:

@@ -1,4 +1,4 @@
-"""What a job tells its sweep while it runs: a small file in its folder, replaced as a whole a few times a second."""
+"""The heartbeat of a job: a small file in its folder, replaced a few times a second, that says how far the job is."""
 
 import contextlib
 import json
@@ -19,33 +19,33 @@ REPORT_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Report:
-    """How far a job is."""
+    """How far a job is, as it reported last."""
 
     step: int = 0
     total: int = 0
     loss: float | None = None
     error: str | None = None
-    """A user's mistake that only the job could find."""
+    """A user's mistake that only the job itself could find, in a sentence."""
 
 
 _REPORT = TypeAdapter(Report)
 
 
 class Reporter:
-    """Writes reports."""
+    """Writes a job's reports into its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._last = 0.0
 
     def progress(self, *, done: int, total: int, loss: float | None) -> None:
-        """Steps done, of how many; written only now and then."""
+        """Report `done` of `total` steps; the file is written only now and then."""
         if time.monotonic() - self._last >= SECONDS_BETWEEN:
             self._last = time.monotonic()
             self._write(Report(done, total, loss if loss is not None and math.isfinite(loss) else None))
 
     def mistake(self, text: str) -> None:
-        """The job cannot be."""
+        """Report that the job's request is impossible."""
         self._write(Report(error=text))
 
     def _write(self, report: Report) -> None:
@@ -55,7 +55,7 @@ class Reporter:
 
 
 def read_report(folder: Path) -> Report:
-    """The last report; an empty one where there is none."""
+    """Read a job's last report; an empty one if there is none."""
     try:
         return _REPORT.validate_python(read_object(folder / NAME, most=REPORT_BYTES))
     except (UnreadableError, ValidationError):
@@ -63,6 +63,6 @@ def read_report(folder: Path) -> Report:
 
 
 def clear(folder: Path) -> None:
-    """Remove it."""
+    """Remove the report from a job's folder."""
     with contextlib.suppress(OSError):
         (folder / NAME).unlink(missing_ok=True)

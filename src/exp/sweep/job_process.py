@@ -1,4 +1,4 @@
-"""What happens in the process of a job, from its first moment to its exit status."""
+"""The process of a job, from its first moment to its exit status."""
 
 import os
 import signal
@@ -21,12 +21,12 @@ from exp.system.streams import outlast, printable
 
 @dataclass(frozen=True)
 class Start:
-    """What a job's process is given."""
+    """What a job's process is given by the process that launches it."""
 
     composed: DictConfig
     folder: Path
     launched: float
-    """`time.perf_counter()` of the process that launched it; Linux, macOS and Windows have one for all processes."""
+    """`time.perf_counter()` at the launch; Linux, macOS and Windows have one such clock for all processes."""
 
 
 def work(start: Start, alive: Connection) -> None:
@@ -97,7 +97,7 @@ def all_output_to(log: Path) -> None:
 
 
 def _stop_when_orphaned() -> None:
-    """Where the sweep is killed, its jobs save a checkpoint and stop, so that the same command can go on."""
+    """If the sweep is killed, its jobs save a checkpoint and stop, so that the same command can resume them."""
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""A sweep from Hydra's lists of overrides to their results: plan, ledger, processes, table."""
+"""A sweep, from lists of overrides to the results: plans the jobs, keeps the ledger, runs them, and shows a table."""
 
 import contextlib
 import sys
@@ -12,11 +12,11 @@ from omegaconf import DictConfig
 from exp.cli.job import figure_for_sweeper
 from exp.errors import JobsFailed, UserError
 from exp.run_folder.folder import is_completed
-from exp.sweep.backend import AtWork, Engine
-from exp.sweep.before import Before
-from exp.sweep.display import Watch
+from exp.sweep.backend import Backend, RunningJob
+from exp.sweep.display import SweepDisplay
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger
 from exp.sweep.plan import Job, Plan
+from exp.sweep.snapshot import Snapshot
 from exp.system.lock import Lock
 from exp.system.signals import StopRequest
 from exp.system.streams import printable
@@ -25,30 +25,30 @@ from exp.terminal.words import counted
 
 
 class Sweep:
-    """All that one command asks for; a searching sweeper comes several times with a few jobs."""
+    """The jobs that one command asks for. A searching sweeper calls `launch` several times with a few jobs each."""
 
-    def __init__(self, master: DictConfig, config_loader: Any, *, engine: Engine) -> None:
-        """Nothing is started, and nothing written.
+    def __init__(self, master: DictConfig, config_loader: Any, *, backend: Backend) -> None:
+        """Start nothing and write nothing yet.
 
         Args:
-            master: Hydra's configuration of the sweep.
-            config_loader: Hydra's.
-            engine: runs the jobs.
+            master: the configuration that Hydra composed for the sweep as a whole.
+            config_loader: Hydra's loader of configuration files.
+            backend: runs the jobs, on this machine or in Slurm.
         """
-        self._master, self._loader, self._engine = master, config_loader, engine
+        self._master, self._loader, self._backend = master, config_loader, backend
         self._folder = Path(str(master.hydra.sweep.dir))
         self._searching = not str(master.hydra.sweeper._target_).endswith(("GridSweeper", "BasicSweeper"))
 
     def launch(self, overrides: Sequence[Sequence[str]], *, first: int) -> list[JobReturn]:
-        """Run jobs that are not done yet.
+        """Run those of the jobs that are not completed yet, and return Hydra's view of all.
 
         Args:
-            overrides: of each job.
-            first: the number of the first one.
+            overrides: the overrides of each job.
+            first: the number of the first job.
 
         Raises:
-            UserError: a job cannot be, or the folder holds another sweep; nothing was started.
-            JobsFailed: not all jobs completed, and no searching sweeper wants to know which.
+            UserError: a job's configuration is wrong, or the folder holds another sweep; nothing was started.
+            JobsFailed: not all jobs completed, and no searching sweeper is there to be told which.
         """
         if not overrides:
             raise UserError("the sweep has no jobs: a range or list in it is empty")
@@ -70,14 +70,14 @@ class Sweep:
         known = read_ledger(self._folder)
         if known and known.left_nothing():
             known = None  # the command was corrected, or is another one: nothing came of it yet
-        n_jobs, threads = self._engine.shares(len({tuple(of_job) for of_job in overrides}))
+        n_jobs, threads = self._backend.shares(len({tuple(of_job) for of_job in overrides}))
         threads = known.threads if known else threads
         plan = Plan(self._master, self._loader, threads=threads, n_jobs=n_jobs)
         jobs = plan.jobs(overrides, first=first)
         ledger = known or Ledger(self._folder, ["python", *sys.argv], plan.fixed, threads, n_jobs)
         _check_same_sweep(ledger, plan)
         if not all(is_completed(job.folder) for job in jobs):
-            self._engine.check()
+            self._backend.check()
         ledger.n_jobs = n_jobs
         ledger.add(jobs)
         stop = self._run(
@@ -88,7 +88,7 @@ class Sweep:
     def _run(self, jobs: Sequence[Job], ledger: Ledger, *, repeated: Sequence[str]) -> StopRequest:
         to_do = [job for job in jobs if not ledger.is_done(job)]
         ledger.write()
-        watch = Watch(total=len(to_do), n_jobs=ledger.n_jobs)
+        watch = SweepDisplay(total=len(to_do), n_jobs=ledger.n_jobs)
         if not self._searching:
             done = f", {len(jobs) - len(to_do)} done before" if len(to_do) < len(jobs) else ""
             watch.say(f"sweep: {self._folder}")
@@ -97,17 +97,17 @@ class Sweep:
                 watch.say(f"{given} given once more, such as {repeated[0]}: one job each")
             watch.say(
                 f"{counted(len(jobs), 'job')}{done}; "
-                f"{self._engine.announce(n_jobs=min(ledger.n_jobs, len(jobs)), threads=ledger.threads)}"
+                f"{self._backend.announce(n_jobs=min(ledger.n_jobs, len(jobs)), threads=ledger.threads)}"
             )
 
-        def on_start(running: AtWork) -> None:
+        def on_start(running: RunningJob) -> None:
             entry = ledger.entries[running.job.name]
-            entry.status, entry.attempts, entry.launched = self._engine.status, entry.attempts + 1, now()
+            entry.status, entry.attempts, entry.launched = self._backend.status, entry.attempts + 1, now()
             entry.seconds = entry.error = entry.result = entry.log = None
             entry.slurm_job, entry.before = running.slurm_job, running.before
             ledger.write()
 
-        def on_end(running: AtWork, error: str | None) -> None:
+        def on_end(running: RunningJob, error: str | None) -> None:
             entry = ledger.entries[running.job.name]
             entry.note_end(error, stopped=running.stopped)
             entry.seconds = running.seconds
@@ -119,7 +119,7 @@ class Sweep:
         with StopRequest() as stop:
             try:
                 if to_do:
-                    pool = self._engine.pool(n_jobs=ledger.n_jobs, stop=stop, before=_before(ledger))
+                    pool = self._backend.pool(n_jobs=ledger.n_jobs, stop=stop, before=_before(ledger))
                     pool.run(
                         to_do,
                         on_start=on_start,
@@ -127,7 +127,7 @@ class Sweep:
                         on_poll=lambda: watch.update(pool.running),
                         on_end=on_end,
                     )
-                    left = self._engine.left(pool.running)
+                    left = self._backend.left(pool.running)
             finally:
                 watch.close()
         if not self._searching or stop.signal is not None:
@@ -147,7 +147,7 @@ class Sweep:
 
 
 def _repeated(overrides: Sequence[Sequence[str]], jobs: Sequence[Job], plan: Plan) -> list[str]:
-    """The combinations that ask for the job of an earlier one."""
+    """The combinations of overrides that ask for the same job as an earlier combination."""
     found, known = [], set()
     for of_job, job in zip(overrides, jobs, strict=True):
         if job.name in known:
@@ -157,10 +157,10 @@ def _repeated(overrides: Sequence[Sequence[str]], jobs: Sequence[Job], plan: Pla
 
 
 def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:
-    """Refuse to mix jobs with others that share other overrides, or came from other files.
+    """Refuse to put jobs into a ledger whose jobs share other overrides.
 
     Raises:
-        UserError: they do.
+        UserError: the shared overrides differ.
     """
     if ledger.fixed != plan.fixed:
         there, here = (" ".join(fixed) or "no overrides of its own" for fixed in (ledger.fixed, plan.fixed))
@@ -170,13 +170,13 @@ def _check_same_sweep(ledger: Ledger, plan: Plan) -> None:
         )
 
 
-def _before(ledger: Ledger) -> dict[str, Before]:
-    """What lay in each job's folder when it was last started."""
+def _before(ledger: Ledger) -> dict[str, Snapshot]:
+    """The snapshot of each job's folder from when the job was last started, by the job's name."""
     return {name: entry.before for name, entry in ledger.entries.items()}
 
 
 def _job_return(job: Job, entry: Entry) -> JobReturn:
-    """Hydra's view of a job."""
+    """What Hydra's sweeper is told of a job: its status, and its objective if it completed."""
     back = JobReturn(overrides=list(job.overrides), cfg=job.composed, status=JobStatus.COMPLETED)
     back.working_dir, back.task_name = entry.folder, entry.name
     if entry.status == "completed":

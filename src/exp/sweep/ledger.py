@@ -1,4 +1,4 @@
-"""`sweep.json`: what became of each job of a sweep, true also after a crash."""
+"""`sweep.json`, the ledger of a sweep: what became of each job. It is correct after a crash, too."""
 
 import json
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 
 from exp.errors import UserError
 from exp.run_folder.folder import is_completed, read_manifest, read_results
-from exp.sweep.before import Before, has_new_results
 from exp.sweep.plan import Job
+from exp.sweep.snapshot import Snapshot, has_new_results
 from exp.system.files import write_atomically
 from exp.system.safe_files import MissingError, UnreadableError, read_object
 from exp.terminal.words import counted
@@ -22,16 +22,16 @@ _TIME = r"^\d{4}-\d\d-\d\dT[012]\d:[0-5]\d:[0-5]\d(\.\d+)?\+00:00$"
 
 
 def now() -> str:
-    """UTC, to the millisecond."""
+    """The time in UTC, in ISO format, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass
 class Entry:
-    """A job."""
+    """A job, as the ledger has it."""
 
     name: Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
-    """A folder beside the ledger."""
+    """Name of the job, and of its folder beside the ledger."""
     overrides: list[str]
     config_hash: str
     folder: str
@@ -40,18 +40,18 @@ class Entry:
     `interrupted`, `diverged`, `failed`."""
     attempts: int = 0
     launched: Annotated[str, Field(pattern=_TIME)] | None = None
-    """When it was last started; UTC."""
+    """The time (UTC) at which the job was last started."""
     seconds: float | None = None
-    """From there to its end; in Slurm, of its last stretch."""
+    """Seconds from that start to the end; in Slurm, the seconds of the last stretch."""
     result: dict[str, int | float | str | None] | None = None
     error: str | None = None
-    """In one line."""
+    """The reason why the job did not complete, in one line."""
     slurm_job: str | None = None
-    """Its number in Slurm."""
+    """The job's number in Slurm."""
     log: str | None = None
-    """What to read where `run.log` does not tell."""
-    before: Before = field(default_factory=Before)
-    """What lay in its folder when it was last started."""
+    """The log to read if `run.log` does not explain how the job ended."""
+    before: Snapshot = field(default_factory=Snapshot)
+    """What lay in the job's folder when it was last started."""
 
     def left_nothing(self) -> bool:
         """Whether the job was not started, or was refused before it began and left no more than its log."""
@@ -60,11 +60,11 @@ class Entry:
         return not left and self.status in ("waiting", "failed")
 
     def note_end(self, error: str | None, *, stopped: bool = False) -> None:
-        """Take over what the run's folder says.
+        """Take over how the job ended from its run folder.
 
         Args:
-            error: of a job that could not write down its end itself.
-            stopped: it was asked to stop, perhaps before it could do so in good order.
+            error: the reason, if the job could not note it itself.
+            stopped: whether the job was asked to stop, perhaps before it could do so in good order.
         """
         folder = Path(self.folder)
         results = read_results(folder) if has_new_results(folder, self.before) else {}
@@ -84,7 +84,7 @@ class Entry:
 
 @dataclass
 class _Stored:
-    """The file, as far as it is read; keys of later versions are left."""
+    """The keys of `sweep.json` that are read; keys that a later version adds are ignored."""
 
     command: list[str]
     fixed: list[str]
@@ -96,7 +96,7 @@ class _Stored:
 
 @dataclass
 class Ledger:
-    """All jobs that a sweep's folder knows."""
+    """All jobs that were ever planned in a sweep's folder."""
 
     folder: Path
     command: list[str]
@@ -107,7 +107,7 @@ class Ledger:
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """Take jobs in. Those that are there already go on where they were.
+        """Add jobs to the ledger; a job that is there already keeps its entry.
 
         Raises:
             UserError: a job has another configuration than it had, or two have the same folder.
@@ -131,11 +131,11 @@ class Ledger:
         self.write()
 
     def left_nothing(self) -> bool:
-        """Whether no job has."""
+        """Whether every job was refused or never started, so that nothing would be lost without this ledger."""
         return all(entry.left_nothing() for entry in self.entries.values())
 
     def is_done(self, job: Job) -> bool:
-        """Whether a job's run is completed, by what its own folder says."""
+        """Whether a job is completed, according to its own folder."""
         done = is_completed(job.folder)
         entry = self.entries[job.name]
         if done and entry.status != "completed":  # it ended after whoever started it was gone
@@ -143,7 +143,7 @@ class Ledger:
         return done
 
     def write(self) -> None:
-        """Replace the file as a whole."""
+        """Write `sweep.json`, replaced as a whole."""
         content = {
             "command": self.command,
             "started": self.started,
@@ -156,10 +156,10 @@ class Ledger:
 
 
 def read_ledger(folder: Path) -> Ledger | None:
-    """The ledger of a sweep that was begun; None where there is none.
+    """Read the ledger in a sweep's folder; None if there is none.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the ledger is damaged.
     """
     path = folder / NAME
     try:

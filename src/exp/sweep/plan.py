@@ -1,4 +1,4 @@
-"""The jobs of a sweep, all composed and checked before the first of them starts."""
+"""The plan of a sweep: all jobs are composed and checked before the first of them starts."""
 
 import hashlib
 import re
@@ -30,47 +30,47 @@ class Job:
     """A run of a sweep, ready to start."""
 
     name: str
-    """Of its folder: what was swept, such as `cnn_batch_size-32`."""
+    """Name of the job and of its folder, made of what was swept: `cnn_batch_size-32`."""
     overrides: tuple[str, ...]
-    """What was swept, such as `model=cnn`, `data.batch_size=32`."""
+    """The overrides that not all jobs share: `model=cnn`, `data.batch_size=32`."""
     composed: DictConfig
-    """The whole configuration, Hydra's part included."""
+    """The whole composed configuration, with Hydra's part."""
     config_hash: str
     folder: Path
 
     @property
     def asked_for(self) -> tuple[str, ...]:
-        """What makes a job the same as another, however its values are written (`1e-5`, `0.00001`)."""
+        """Equal for two jobs that ask for the same run, however their values are written (`1e-5`, `0.00001`)."""
         return self.config_hash, str(self.composed.get("run"))
 
 
 class Plan:
-    """Makes jobs from overrides."""
+    """Makes the jobs of a sweep from lists of overrides."""
 
     def __init__(self, master: DictConfig, config_loader: Any, *, threads: int, n_jobs: int) -> None:
-        """Jobs of a sweep.
+        """Note what all jobs of the sweep share.
 
         Args:
-            master: Hydra's configuration of the sweep.
-            config_loader: Hydra's.
-            threads: what each job gets, where `device.threads` is not set.
-            n_jobs: how many will run side by side.
+            master: the configuration that Hydra composed for the sweep as a whole.
+            config_loader: Hydra's loader of configuration files.
+            threads: number of threads of a job that does not set `device.threads`.
+            n_jobs: number of jobs that will run side by side.
         """
         self._master, self._threads, self._n_jobs = master, threads, n_jobs
         self._composer = Composer(master, config_loader)
         self._parser = OverridesParser.create()
         given = self._parser.parse_overrides(list(master.hydra.overrides.task))
         self.fixed = sorted(str(override.input_line) for override in given if not override.is_sweep_override())
-        """Overrides that all jobs share."""
+        """The overrides that all jobs share, sorted."""
         self._fixed_keys = {override.get_key_element() for override in given if not override.is_sweep_override()}
         sources = master.hydra.runtime.config_sources
         self._conf = next(Path(source.path) for source in sources if source.provider == "main")
 
     def jobs(self, overrides: Sequence[Sequence[str]], *, first: int) -> list[Job]:
-        """The job for each list of overrides, numbered from `first`. Lists that ask for the same have the same job.
+        """Make the job for each list of overrides, numbered from `first`; lists that ask for the same run share a job.
 
         Raises:
-            UserError: with a line for each job that cannot be; none of them shall start then.
+            UserError: jobs are wrong, with a line for each of them; then no job may start.
         """
         distinct = list(dict.fromkeys(map(tuple, overrides)))
         jobs: dict[tuple[str, ...], Job] = {}
@@ -95,10 +95,10 @@ class Plan:
         raise UserError("\n".join(lines if len(distinct) == 1 else [*lines, count]))
 
     def job(self, overrides: Sequence[str], number: int) -> Job:
-        """One job.
+        """Compose and check one job.
 
         Raises:
-            UserError: its configuration is wrong.
+            UserError: the job's configuration is wrong.
         """
         try:
             composed = self._composer.compose(overrides)
@@ -128,16 +128,16 @@ class Plan:
         return Job(name, swept, composed, config_hash(tree), folder)
 
     def swept(self, overrides: Sequence[str]) -> tuple[str, ...]:
-        """Of a job's overrides, those that not all jobs share."""
+        """Those of a job's overrides that not all jobs share."""
         keys = [str(self._parser.parse_override(override).get_key_element()) for override in overrides]
         return tuple(override for override, key in zip(overrides, keys, strict=True) if key not in self._fixed_keys)
 
 
 def folder_name(overrides: Sequence[str]) -> str:
-    """A short readable name for what was swept, of letters, digits, '.', '_', '-' and '+' only.
+    """Make a short readable name of what was swept, with letters, digits, '.', '_', '-' and '+' only.
 
-    Of a group its choice (`cnn`), of a key its last part and the value (`batch_size-32`). Whatever else stands in a
-    value becomes '-', and what is too long is cut off; then a part of a SHA-256 keeps the names apart.
+    A group gives its choice (`cnn`); a key gives its last part and the value (`batch_size-32`). Any other character
+    becomes '-', and a name that is too long is cut off; in both cases a part of a SHA-256 keeps the names apart.
     """
     if not overrides:
         return ""

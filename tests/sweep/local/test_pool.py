@@ -7,16 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from exp.sweep.before import Before
 from exp.sweep.local import pool as module
-from exp.sweep.local.pool import LOST, Pool, Running
+from exp.sweep.local.pool import LOST, LocalJob, ProcessPool
+from exp.sweep.snapshot import Snapshot
 from exp.system.signals import StopRequest
 
 
 @pytest.fixture
-def pool(monkeypatch) -> Pool:
+def pool(monkeypatch) -> ProcessPool:
     monkeypatch.setattr(module, "start_method", lambda: "spawn")
-    return Pool(n_jobs=1, timeout=None, stop=StopRequest())
+    return ProcessPool(n_jobs=1, timeout=None, stop=StopRequest())
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def pool(monkeypatch) -> Pool:
 def test_ends_have_words(pool, tmp_path, status, asked, words):
     process = SimpleNamespace(exitcode=status, join=lambda seconds: None)
     job = SimpleNamespace(name="a", folder=tmp_path)
-    running = Running(job, Before(), 0.0, process, multiprocessing.Pipe(duplex=False)[0], asked_to_stop=asked)
+    running = LocalJob(job, Snapshot(), 0.0, process, multiprocessing.Pipe(duplex=False)[0], asked_to_stop=asked)
     assert pool._error_of(running) == words
 
 
@@ -59,7 +59,7 @@ def test_a_clock_that_is_set_neither_ends_a_job_nor_lets_it_run(tmp_path, monkey
     monkeypatch.setattr(module, "work", quick_work if timeout > 10 else slow_work)
     told = []
     with StopRequest() as stop:
-        Pool(n_jobs=1, timeout=timeout, stop=stop).run(
+        ProcessPool(n_jobs=1, timeout=timeout, stop=stop).run(
             [SimpleNamespace(name="a", folder=tmp_path, composed=None)],
             on_start=lambda one: None,
             on_wait=lambda job: None,

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from exp.errors import UserError
-from exp.sweep.before import Before, before
-from exp.sweep.slurm import commands
-from exp.sweep.slurm.commands import Ending, SlurmError
+from exp.sweep.slurm import client as commands
+from exp.sweep.slurm.client import Ending, SlurmError
 from exp.sweep.slurm.exit_reasons import last_words, log_beside, meaning
 from exp.sweep.slurm.job import _gets_nowhere
-from exp.sweep.slurm.pool import SlurmPool
+from exp.sweep.slurm.queue import SlurmQueue
+from exp.sweep.snapshot import Snapshot, snapshot
 from exp.system.signals import StopRequest
 
 
@@ -60,7 +60,7 @@ def run(folder: Path, *names: str, n_jobs: int = 9) -> list[str]:
     """What happens with jobs, in order."""
     told: list[str] = []
     with StopRequest() as stop:
-        pool = SlurmPool(Scripts(folder), n_jobs=n_jobs, stop=stop, before={}, time_limit=None)
+        pool = SlurmQueue(Scripts(folder), n_jobs=n_jobs, stop=stop, before={}, time_limit=None)
         pool.run(
             [job(folder, name) for name in names],
             on_start=lambda one: told.append(f"start {one.job.name}"),
@@ -78,7 +78,7 @@ def complete(folder: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr("exp.sweep.slurm.pool.FIRST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("exp.sweep.slurm.queue.FIRST_PAUSE_SECONDS", 0.1)
 
 
 def test_where_slurm_takes_no_more_the_others_wait(tmp_path, stand_in):
@@ -190,7 +190,7 @@ def test_ends_have_words(ending, words):
 
 def test_slurms_log_is_named_where_the_run_has_none_of_its_own(tmp_path):
     slurms = tmp_path / "7.err"
-    started = Before()
+    started = Snapshot()
     assert log_beside(tmp_path, slurms, since=started) is None
     slurms.write_text("slurmstepd: error: Detected 1 oom_kill event\n")
     assert log_beside(tmp_path, slurms, since=started) == slurms
@@ -198,7 +198,7 @@ def test_slurms_log_is_named_where_the_run_has_none_of_its_own(tmp_path):
     (tmp_path / "run.log").write_text("Traceback:\n  File x\nModuleNotFoundError: No module named 'exp'\n\n  more\n")
     assert log_beside(tmp_path, slurms, since=started) is None
     assert last_words(tmp_path / "run.log") == "ModuleNotFoundError: No module named 'exp'"
-    assert log_beside(tmp_path, slurms, since=before(tmp_path)) == slurms
+    assert log_beside(tmp_path, slurms, since=snapshot(tmp_path)) == slurms
 
 
 @pytest.mark.parametrize(

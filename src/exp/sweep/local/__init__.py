@@ -1,1 +1,1 @@
-"""Jobs of a sweep on this machine."""
+"""Runs the jobs of a sweep in processes of this machine: the launcher `processes`."""

@@ -1,4 +1,4 @@
-"""The launcher `processes`: the jobs of a sweep in processes of this machine."""
+"""The backend of the launcher `processes`: how many jobs this machine runs side by side, and their pool."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,27 +7,27 @@ from typing import Any
 from omegaconf import DictConfig
 
 from exp.errors import UserError
-from exp.sweep.backend import AtWork
-from exp.sweep.before import Before
-from exp.sweep.local.pool import Pool
+from exp.sweep.backend import RunningJob
+from exp.sweep.local.pool import ProcessPool
+from exp.sweep.snapshot import Snapshot
 from exp.system.machine import available_cores, has_gpu
 from exp.system.signals import StopRequest
 
 BYTES_PER_JOB = 2 * 2**30
-"""Of memory: how many jobs the machine is thought to hold."""
+"""Memory that a job is expected to take, which bounds the number of jobs side by side."""
 
 
-class Here:
-    """Runs jobs in forks of one process that has imported TensorFlow."""
+class LocalBackend:
+    """Runs jobs as forks of one process that has imported TensorFlow."""
 
     status = "running"
 
     def __init__(self, master: DictConfig, *, n_jobs: Any, timeout: Any) -> None:
-        """Nothing is started.
+        """Start nothing yet.
 
         Args:
-            master: Hydra's configuration of the sweep.
-            n_jobs: jobs side by side; None for as many as fit.
+            master: the configuration that Hydra composed for the sweep as a whole.
+            n_jobs: number of jobs side by side; None for as many as fit.
             timeout: seconds that a job may take; None for no limit.
 
         Raises:
@@ -46,7 +46,7 @@ class Here:
         self._timeout: float | None = timeout
 
     def shares(self, jobs: int) -> tuple[int, int]:
-        """One job for each core, where memory allows; one, where each takes all GPUs. They share the cores' threads."""
+        """One job for each core if memory allows, but one at a time with GPUs; the jobs share the cores' threads."""
         n_jobs = self._side_by_side(jobs)
         return n_jobs, max(1, available_cores() // n_jobs)
 
@@ -61,16 +61,16 @@ class Here:
     def check(self) -> None:
         """Nothing keeps a process from starting."""
 
-    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Before]) -> Pool:
-        """Of processes; none of an earlier command is taken over."""
+    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Snapshot]) -> ProcessPool:
+        """A pool of processes. No job of an earlier command is taken over: they ended with it."""
         del before
-        return Pool(n_jobs=n_jobs, timeout=self._timeout, stop=stop)
+        return ProcessPool(n_jobs=n_jobs, timeout=self._timeout, stop=stop)
 
     def announce(self, *, n_jobs: int, threads: int) -> str:
-        """For the person."""
+        """A line that tells the person how the jobs will be run."""
         return f"{n_jobs} side by side, device.threads={threads}; TensorFlow is imported once for all"
 
-    def left(self, running: Sequence[AtWork]) -> list[str]:
-        """No job goes on without its sweep."""
+    def left(self, running: Sequence[RunningJob]) -> list[str]:
+        """Nothing: no job goes on without its sweep."""
         del running
         return []

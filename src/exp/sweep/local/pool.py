@@ -1,11 +1,11 @@
-"""Jobs in processes of their own, some side by side: started, watched, stopped. One's death harms no other.
+"""A pool that starts, watches and stops jobs in processes of their own; the death of one harms no other.
 
-Where the system can fork, a server imports TensorFlow once, and every job is a fork of it (0.1 s instead of
+If the system can fork, a server imports TensorFlow once, and every job is a fork of it (0.1 s instead of
 seconds); elsewhere, as on Windows, each process imports TensorFlow itself.
 
-A signal that is sent to all processes of a sweep at once is for the sweep, which stops its jobs, and for the jobs: the
-server does not hear it. Whether a job has ended is not asked of the server, which can be killed: each job holds one
-end of a pipe for as long as it is there.
+A signal that is sent to all processes of a sweep at once (Ctrl-C) is heard by the sweep, which stops its jobs, but not
+by the server. The server can be killed, and so it is not asked whether a job has ended: each job holds one end of a
+pipe for as long as it lives.
 """
 
 import multiprocessing
@@ -19,37 +19,37 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
 from exp.sweep import heartbeat
-from exp.sweep.before import Before, before
 from exp.sweep.job_process import Start, work
 from exp.sweep.plan import Job
+from exp.sweep.snapshot import Snapshot, snapshot
 from exp.system.lock import is_locked
 from exp.system.signals import ASKING, STATUSES, StopRequest
 from exp.terminal.words import counted
 
 GRACE_SECONDS = 60.0
-"""That a job has for its last checkpoint, once it is asked to stop."""
+"""Seconds that a job is given to save its last checkpoint after it was asked to stop."""
 ORPHAN_SECONDS = 120.0
-"""How long to wait for a process of an earlier sweep that still holds a job's folder."""
+"""Seconds to wait for a process of an earlier sweep that still holds a job's folder."""
 POLL_SECONDS = 0.1
 SECONDS_TO_TELL = 5.0
-"""In which the server says how a job ended, once it is gone."""
+"""Seconds to wait for the server to say how a job's process ended."""
 LOST = 255
-"""What `multiprocessing` takes for the exit status of all jobs when their server is gone."""
+"""The exit status that `multiprocessing` reports for every job if their server is gone."""
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows ends a process at once by the latter
 
 
 @dataclass
-class Running:
-    """A job that has a process."""
+class LocalJob:
+    """A job that has a process on this machine."""
 
     job: Job
-    before: Before
-    """What lay in its folder when it was started."""
+    before: Snapshot
+    """What lay in the job's folder when it was started."""
     launched: float
-    """`time.perf_counter()`."""
+    """`time.perf_counter()` at the launch."""
     process: Any
     alive: Connection
-    """Has nothing to read, and ends when the job's process does."""
+    """A pipe that carries nothing, and closes when the job's process ends."""
     asked_to_stop: float | None = None
     timed_out: bool = False
     pending: None = None
@@ -58,40 +58,40 @@ class Running:
 
     @property
     def seconds(self) -> float:
-        """Since it was started."""
+        """Seconds since the launch."""
         return time.perf_counter() - self.launched
 
     @property
     def stopped(self) -> bool:
-        """Whether it was asked to stop."""
+        """Whether the job was asked to stop."""
         return self.asked_to_stop is not None
 
     def has_ended(self) -> bool:
-        """Whether its process is gone."""
+        """Whether the job's process is gone."""
         return self.alive.poll()
 
     def status(self) -> int | None:
-        """Of a process that is gone: its exit status, minus a signal's number, or None where nobody knows."""
+        """The exit status of a process that is gone, minus the number of the signal that killed it; None if unknown."""
         self.process.join(SECONDS_TO_TELL)
         status: int | None = self.process.exitcode
         return None if status == LOST else status
 
     def send(self, number: int) -> None:
-        """Send its process a signal, also where the server is gone and `multiprocessing` takes the job for dead."""
+        """Send a signal to the job's process, even if the server is gone and `multiprocessing` believes it dead."""
         if not self.has_ended():
             with suppress(OSError):
                 os.kill(self.process.pid, number)
 
 
-class Pool:
-    """Runs jobs, `n_jobs` side by side."""
+class ProcessPool:
+    """Runs jobs in processes, `n_jobs` side by side."""
 
     def __init__(self, *, n_jobs: int, timeout: float | None, stop: StopRequest) -> None:
-        """Nothing starts yet.
+        """Start the server, but no job yet.
 
         Args:
-            n_jobs: how many side by side.
-            timeout: seconds after which a job is asked to stop.
+            n_jobs: number of jobs side by side.
+            timeout: seconds after which a job is asked to stop; None for no limit.
             stop: once it is set, running jobs are asked to stop, and no other starts.
         """
         self._n_jobs, self._timeout, self._stop = n_jobs, timeout, stop
@@ -102,16 +102,16 @@ class Pool:
             ready = self._context.Process(target=int)
             ready.start()  # once the server has imported everything
             ready.join()
-        self.running: list[Running] = []
+        self.running: list[LocalJob] = []
 
     def run(
         self,
         jobs: Sequence[Job],
         *,
-        on_start: Callable[[Running], None],
+        on_start: Callable[[LocalJob], None],
         on_wait: Callable[[Job], None],
         on_poll: Callable[[], None],
-        on_end: Callable[[Running, str | None], None],
+        on_end: Callable[[LocalJob, str | None], None],
     ) -> None:
         """Run all jobs, and tell what happens.
 
@@ -146,11 +146,11 @@ class Pool:
                 running.alive.close()
                 heartbeat.clear(running.job.folder)
 
-    def _start(self, job: Job, on_start: Callable[[Running], None]) -> None:
+    def _start(self, job: Job, on_start: Callable[[LocalJob], None]) -> None:
         launched = time.perf_counter()
         alive, held = multiprocessing.Pipe(duplex=False)
         process = self._context.Process(target=work, args=(Start(job.composed, job.folder, launched), held))
-        running = Running(job, before(job.folder), launched, process, alive)
+        running = LocalJob(job, snapshot(job.folder), launched, process, alive)
         on_start(running)
         heartbeat.clear(job.folder)
         if start_method() == "forkserver":
@@ -168,8 +168,8 @@ class Pool:
             elif running.asked_to_stop is not None and time.monotonic() - running.asked_to_stop > GRACE_SECONDS:
                 running.send(KILL)
 
-    def _error_of(self, running: Running) -> str | None:
-        """What a job's end means where its folder does not say it."""
+    def _error_of(self, running: LocalJob) -> str | None:
+        """Explain a job's end in a line; None if its folder explains it."""
         status = running.status()
         if running.timed_out:
             return f"stopped after hydra.launcher.timeout={counted(self._timeout or 0, 'second')}"
@@ -187,12 +187,12 @@ class Pool:
 
 
 def start_method() -> str:
-    """How processes come to be here."""
+    """How this system starts processes: `forkserver`, or `spawn` on Windows."""
     return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 def _ensure_server() -> None:
-    """Have a server, also where the last one was killed.
+    """Make sure that the fork server runs, even if the last one was killed.
 
     It is started while signals that ask to stop are held back, and so never hears one, nor do its forks until they say
     so themselves. What comes here meanwhile is heard afterwards.

@@ -1,4 +1,4 @@
-"""What the fork server imports once for all jobs. Nothing here computes: each job sets up its own devices."""
+"""Imported once by the fork server, for all jobs. Nothing here computes: each job sets up its own devices."""
 
 import gc
 import os

@@ -1,5 +1,5 @@
-"""The launcher `slurm`: each job of a sweep is a job of Slurm's, which may preempt it, move it, and give it back."""
+"""The launcher `slurm`: each job of a sweep is a job of Slurm, which may preempt it, requeue it and move it."""
 
-from exp.sweep.slurm.backend import Slurm
+from exp.sweep.slurm.backend import SlurmBackend
 
-__all__ = ["Slurm"]
+__all__ = ["SlurmBackend"]

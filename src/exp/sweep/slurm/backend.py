@@ -1,4 +1,4 @@
-"""What `hydra/launcher=slurm` was told, and the batch scripts that follow from it. submitit writes them."""
+"""The backend of the launcher `slurm`: its options, and the batch scripts of the jobs, which submitit writes."""
 
 import os
 import re
@@ -13,37 +13,37 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from exp.errors import UserError, excerpt
-from exp.sweep.backend import AtWork
-from exp.sweep.before import Before
+from exp.sweep.backend import RunningJob
 from exp.sweep.plan import Job
-from exp.sweep.slurm import commands
+from exp.sweep.slurm import client as commands
 from exp.sweep.slurm.exit_reasons import stretches
-from exp.sweep.slurm.pool import SlurmPool
+from exp.sweep.slurm.queue import SlurmQueue
+from exp.sweep.snapshot import Snapshot
 from exp.system.files import write_atomically
 from exp.system.signals import StopRequest
 from exp.terminal.words import counted
 
 FOLDER = ".slurm"
-"""In the sweep's: batch scripts, what they are to do, and what Slurm says about their jobs."""
+"""Folder in the sweep's folder for batch scripts, their orders, and what Slurm prints about the jobs."""
 _TAKEN = """
 array chdir error export hold job-name no-requeue nodes ntasks ntasks-per-node open-mode output parsable requeue signal
 test-only wait wrap
 """
 TAKEN = frozenset(_TAKEN.split())
-"""Options of sbatch without which a job would not be what the sweep takes it for."""
+"""Options of sbatch that the launcher sets itself, and that a user must not change."""
 
 
-class Slurm:
-    """Runs each job as a step of a job of Slurm's."""
+class SlurmBackend:
+    """Runs each job of the sweep as a job step in Slurm."""
 
     status = "submitted"
 
     def __init__(self, master: DictConfig, **options: Any) -> None:
-        """Nothing is started.
+        """Start nothing yet.
 
         Args:
-            master: Hydra's configuration of the sweep.
-            options: as in `conf/hydra/launcher/slurm.yaml`.
+            master: the configuration that Hydra composed for the sweep as a whole.
+            options: the keys of `conf/hydra/launcher/slurm.yaml`.
 
         Raises:
             UserError: an option is wrong.
@@ -65,7 +65,7 @@ class Slurm:
                 raise UserError(f"hydra.launcher.{key}: must be on one line")
 
     def shares(self, jobs: int) -> tuple[int, int]:
-        """All jobs at once, where nothing else is said: Slurm knows how many fit. Each has its own CPUs."""
+        """All jobs at once unless `n_jobs` is given, because Slurm knows how many fit; each has CPUs of its own."""
         return self._n_jobs or jobs, self._cpus
 
     def check(self) -> None:
@@ -92,16 +92,16 @@ class Slurm:
             except commands.SlurmError as error:
                 raise UserError(f"{self._asked_for()}: Slurm refuses such a job ({error})") from error
 
-    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Before]) -> SlurmPool:
-        """Of Slurm's jobs; those of an earlier command that are still there are taken over."""
-        return SlurmPool(self, n_jobs=n_jobs, stop=stop, before=before, time_limit=self._time)
+    def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Snapshot]) -> SlurmQueue:
+        """A queue of jobs in Slurm, which takes over those that an earlier command submitted."""
+        return SlurmQueue(self, n_jobs=n_jobs, stop=stop, before=before, time_limit=self._time)
 
     def announce(self, *, n_jobs: int, threads: int) -> str:
-        """For the person."""
+        """A line that tells the person how the jobs will be run."""
         return f"Slurm runs them, {n_jobs} at most at once, device.threads={threads}"
 
-    def left(self, running: Sequence[AtWork]) -> list[str]:
-        """How to cancel what stays in Slurm."""
+    def left(self, running: Sequence[RunningJob]) -> list[str]:
+        """Lines that tell how to cancel the jobs that stay in Slurm."""
         numbers = [one.slurm_job for one in running if one.slurm_job]
         if not numbers:
             return []
@@ -112,11 +112,11 @@ class Slurm:
         ]
 
     def script(self, job: Job) -> Path:
-        """Where a job's batch script is, or will be; by this path Slurm's jobs are known again."""
+        """The path of a job's batch script, by which a later command recognises the job in Slurm."""
         return self._folder / f"{job.name}.sh"
 
     def write(self, job: Job) -> Path:
-        """Write what a job's process needs: its configuration, as checked, and its batch script."""
+        """Write a job's batch script and its order (the checked configuration); return the script's path."""
         self._folder.mkdir(exist_ok=True)
         order = {
             "command": list(sys.argv),
@@ -133,7 +133,7 @@ class Slurm:
         return script
 
     def log(self, number: str) -> Path:
-        """What Slurm has to say about a job."""
+        """The file that holds what Slurm and the job's process printed to stderr."""
         from submitit.core.utils import JobPaths
 
         return Path(os.path.relpath(JobPaths(self._folder, job_id=number).stderr))

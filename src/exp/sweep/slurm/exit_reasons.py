@@ -1,10 +1,10 @@
-"""Why a job of Slurm's ended, where its run could not note it itself."""
+"""Explains why a job in Slurm ended, if its run could not note the reason itself."""
 
 from pathlib import Path
 from signal import Signals
 
-from exp.sweep.before import Before, has_logged
-from exp.sweep.slurm.commands import Ending
+from exp.sweep.slurm.client import Ending
+from exp.sweep.snapshot import Snapshot, has_logged
 from exp.system.safe_files import read_tail
 from exp.terminal.words import counted
 
@@ -19,11 +19,11 @@ REASONS = {
 
 
 def meaning(ending: Ending | None, minutes: int | None) -> str:
-    """A job's end, in words.
+    """Explain a job's end in words.
 
     Args:
-        ending: as Slurm has it; None where Slurm does not know.
-        minutes: the time limit; None where the partition has one of its own.
+        ending: what Slurm knows about the end; None if it knows nothing.
+        minutes: the time limit; None if the partition's own limit holds.
     """
     if ending is None:
         return "ended, and Slurm does not know how"
@@ -42,13 +42,13 @@ def meaning(ending: Ending | None, minutes: int | None) -> str:
     return f"killed by {name}{', perhaps because memory ran out' if name == 'SIGKILL' else ''}"
 
 
-def log_beside(folder: Path, slurms: Path, *, since: Before) -> Path | None:
-    """Slurm's own log, where the run in a folder has written none since it was started; None where it has.
+def log_beside(folder: Path, slurms: Path, *, since: Snapshot) -> Path | None:
+    """The path of Slurm's log, if the run has not written to its own log since it was started; else None.
 
     Args:
-        folder: of the run.
-        slurms: where that log would be.
-        since: what lay in the folder then.
+        folder: the run's folder.
+        slurms: the path of Slurm's log, which may not exist.
+        since: the snapshot of the folder from the start of the job.
     """
     return None if has_logged(folder, since) or not slurms.is_file() else slurms
 
@@ -59,7 +59,7 @@ def stretches(order: Path) -> Path:
 
 
 def last_words(log: Path) -> str | None:
-    """The last line of a log that is not indented: there an interpreter that fails names the error."""
+    """The last line of a log that is not indented, where a failing interpreter names the error."""
     lines = [line.strip() for line in read_tail(log).splitlines() if line[:1].strip()]
     own = [line for line in lines if not line.startswith(("srun:", "slurmstepd"))]
     return (own or lines or [""])[-1] or None

@@ -1,6 +1,6 @@
-"""What happens in a job of Slurm's: `python -m exp.sweep.slurm.job FILE`.
+"""The program that a job's batch script calls in Slurm: `python -m exp.sweep.slurm.job FILE`.
 
-Started again by Slurm, after a preemption, a requeue or its time limit, it goes on with the run in its folder.
+If Slurm starts it again (after a preemption, a requeue or a time limit), it resumes the run in its folder.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ from exp.system.streams import outlast  # noqa: E402
 
 AHEAD_OF_LIMIT = (signal.SIGUSR1, signal.SIGUSR2)
 SECONDS_FOR_FOLDER = 120.0
-"""That a process of an earlier stretch has to give its folder back."""
+"""Seconds to wait for a process of an earlier stretch that still holds the folder."""
 
 
 def main(order: Path) -> int:
-    """Do a job; returns its exit status.
+    """Do a job and return its exit status.
 
     Args:
-        order: written by `exp.sweep.slurm.backend`.
+        order: the path of the order that `exp.sweep.slurm.backend` wrote.
     """
     with StopRequest() as stop:  # from the first moment, until the run has its own
         outlast()
@@ -45,7 +45,7 @@ def main(order: Path) -> int:
 
 
 def _as_hydra_has_it(config: Any) -> Any:
-    """What was read is plain, and a part of something; Hydra's own part has types."""
+    """Give Hydra's part of a configuration that was read from a file the types that Hydra expects."""
     from hydra.conf import HydraConf
     from omegaconf import OmegaConf, open_dict
 
@@ -58,7 +58,7 @@ def _as_hydra_has_it(config: Any) -> Any:
 
 
 def _wait_for(folder: Path, stop: StopRequest) -> None:
-    """For a process of an earlier stretch, or of another sweep, that still holds the folder."""
+    """Wait for a process of an earlier stretch, or of another sweep, that still holds the folder."""
     from exp.system.lock import is_locked
 
     end = time.monotonic() + SECONDS_FOR_FOLDER
@@ -67,9 +67,9 @@ def _wait_for(folder: Path, stop: StopRequest) -> None:
 
 
 def _again(order: Path, folder: Path, status: int) -> int:
-    """The run has saved ahead of its time limit: have Slurm start the job again, to go on."""
+    """Make Slurm start the job again, because the run saved a checkpoint ahead of its time limit."""
     from exp.sweep.heartbeat import Reporter
-    from exp.sweep.slurm.commands import SlurmError, requeue
+    from exp.sweep.slurm.client import SlurmError, requeue
     from exp.sweep.slurm.exit_reasons import stretches
 
     if _gets_nowhere(stretches(order), folder):
@@ -86,7 +86,7 @@ def _again(order: Path, folder: Path, status: int) -> int:
 
 
 def _gets_nowhere(ended_at: Path, folder: Path) -> bool:
-    """Whether this stretch and the two before it ended at the same step; one that ends before training is one too."""
+    """Whether this stretch and the two before it all ended at the same step, also if that is before training."""
     from exp.run_folder.folder import read_results
 
     earlier = []

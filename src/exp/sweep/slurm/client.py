@@ -1,4 +1,4 @@
-"""Slurm's own commands: `sbatch`, `squeue`, `scontrol`, `sacct`. What they say is turned into plain values here."""
+"""Calls Slurm's commands (`sbatch`, `squeue`, `scontrol`, `sacct`) and turns what they print into plain values."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ PENDING RUNNING SUSPENDED COMPLETING CONFIGURING REQUEUED REQUEUE_FED REQUEUE_HO
 SPECIAL_EXIT RESV_DEL_HOLD
 """
 ACTIVE = frozenset(_ACTIVE.split())
-"""States of a job that has not ended; all others are final."""
+"""The states of a job that has not ended; all other states are final."""
 SECONDS_TO_ANSWER = 60.0
 
 
@@ -23,36 +23,36 @@ class SlurmError(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """Of a job, as `squeue` has it."""
+    """The state of a job, as `squeue` prints it."""
 
     name: str
     """`PENDING`, `RUNNING`, `COMPLETED`, `TIMEOUT`, ..."""
     reason: str
-    """Why it is pending, in Slurm's words."""
+    """Why the job is pending, in Slurm's words."""
     ran: float
-    """Seconds, in its last stretch. By Slurm's clock: this machine's may be another, or be set."""
+    """Seconds that the last stretch of the job has run, by Slurm's clock: this machine's clock may differ."""
     script: str
-    """The path of its batch script, which tells whose job it is better than a number does."""
+    """The path of the batch script, which identifies a job better than its number does."""
 
     @property
     def active(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the job has not ended."""
         return self.name in ACTIVE
 
 
 @dataclass(frozen=True)
 class Ending:
-    """Of a job that has ended."""
+    """How a job ended."""
 
     state: str
     status: int = 0
-    """Of its batch script."""
+    """Exit status of the batch script."""
     signal: int = 0
-    """That ended it; 0 if none did."""
+    """Number of the signal that ended the job; 0 if none did."""
 
 
 def submit(script: Path, *, test_only: bool = False) -> str:
-    """Hand a batch script to Slurm; returns the job's number, and with `test_only` nothing happens but the check.
+    """Submit a batch script to Slurm and return the job's number; with `test_only` Slurm only checks the script.
 
     Raises:
         SlurmError: Slurm refuses.
@@ -62,7 +62,7 @@ def submit(script: Path, *, test_only: bool = False) -> str:
 
 
 def states() -> dict[str, State]:
-    """All jobs of this user that Slurm still knows, by number.
+    """The states of all jobs of this user that Slurm still knows, by the job's number.
 
     Raises:
         SlurmError: Slurm does not answer.
@@ -77,7 +77,7 @@ def states() -> dict[str, State]:
 
 
 def ending(number: str) -> Ending | None:
-    """How a job ended; None where Slurm does not know (any more)."""
+    """How a job ended; None if Slurm does not know, or no longer does."""
     with contextlib.suppress(SlurmError):
         said = _run(["scontrol", "show", "job", number])
         state = re.search(r"JobState=(\w+)", said)
@@ -92,7 +92,7 @@ def ending(number: str) -> Ending | None:
 
 
 def requeue(number: str) -> None:
-    """Have a job end now, and start again later.
+    """Make Slurm end a job now and start it again later.
 
     Raises:
         SlurmError: Slurm refuses.
@@ -116,13 +116,13 @@ def _run(command: Sequence[str]) -> str:
 
 
 def _plain(errors: str) -> str:
-    """Lines such as `sbatch: error: Batch job submission failed: Invalid ...`, without what they begin with."""
+    """Put messages such as `sbatch: error: Batch job submission failed: Invalid ...` on one line without prefixes."""
     lines = [re.sub(r"^(\w+: )?(error: )?(Batch job submission failed: )?", "", line) for line in errors.splitlines()]
     return "; ".join(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 def _seconds(text: str) -> float:
-    """Of a duration such as `3:05`, `1:00:00` or `2-00:00:00`; 0 where there is none."""
+    """The seconds of a duration such as `3:05`, `1:00:00` or `2-00:00:00`; 0 if the text is no duration."""
     found = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text.strip())
     if found is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""Jobs in Slurm: handed over, watched, and taken over again from a command that has gone."""
+"""Submits jobs to Slurm, watches them, and takes over those that an earlier command submitted."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,62 +9,62 @@ from typing import Protocol
 from exp.errors import UserError
 from exp.run_folder.folder import is_completed
 from exp.sweep import heartbeat
-from exp.sweep.before import Before, before
 from exp.sweep.plan import Job
-from exp.sweep.slurm import commands
-from exp.sweep.slurm.commands import SlurmError, State
+from exp.sweep.slurm import client as commands
+from exp.sweep.slurm.client import SlurmError, State
 from exp.sweep.slurm.exit_reasons import last_words, log_beside, meaning
+from exp.sweep.snapshot import Snapshot, snapshot
 from exp.system.signals import StopRequest
 
 TICK_SECONDS = 0.2
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 15.0
-"""Between two questions to Slurm; longer and longer, because clusters have many who ask."""
+"""Pauses between two questions to Slurm; they grow, because many users ask a cluster."""
 SECONDS_FOR_FILES = 60.0
-"""Until a network file system shows here what a node has written."""
+"""Seconds until a network file system shows here what a node has written."""
 
 
 class Scripts(Protocol):
-    """Knows the batch scripts of jobs."""
+    """What the queue needs to know of the batch scripts of jobs; `SlurmBackend` is one."""
 
     def script(self, job: Job) -> Path:
-        """Its path."""
+        """The path of a job's batch script."""
 
     def write(self, job: Job) -> Path:
-        """Write it."""
+        """Write a job's batch script and return its path."""
 
     def log(self, number: str) -> Path:
-        """What Slurm says about a job, by number."""
+        """The path of Slurm's log of a job, by its number."""
 
 
 @dataclass
-class InSlurm:
-    """A job that Slurm has."""
+class SlurmJob:
+    """A job that was submitted to Slurm."""
 
     job: Job
     slurm_job: str
-    before: Before
-    """What lay in its folder when it was handed over."""
+    before: Snapshot
+    """What lay in the job's folder when it was submitted."""
     log: Path | None = None
     state: State = field(default_factory=lambda: State("PENDING", "", 0.0, ""))
     gone: float | None = None
-    """`time.monotonic()` when Slurm was first found not to have it any more."""
+    """`time.monotonic()` at which Slurm was first found not to list the job as active any more."""
     stopped: bool = False
     looked: float = field(default_factory=time.monotonic)
-    """When Slurm was last asked about it."""
+    """`time.monotonic()` at which Slurm was last asked about the job."""
 
     @property
     def pending(self) -> str | None:
-        """Why it is not running yet."""
+        """Why the job is not running yet; None if it is."""
         return self.state.reason if self.state.name != "RUNNING" else None
 
     @property
     def seconds(self) -> float:
-        """Of its last stretch."""
+        """Seconds that the job's last stretch has run."""
         return self.state.ran + (time.monotonic() - self.looked if self.state.name == "RUNNING" else 0.0)
 
 
-class SlurmPool:
-    """Hands jobs to Slurm, `n_jobs` at once, and waits for them."""
+class SlurmQueue:
+    """Submits jobs to Slurm, `n_jobs` at once, and waits for them."""
 
     def __init__(
         self,
@@ -72,31 +72,31 @@ class SlurmPool:
         *,
         n_jobs: int,
         stop: StopRequest,
-        before: Mapping[str, Before],
+        before: Mapping[str, Snapshot],
         time_limit: int | None,
     ) -> None:
-        """Nothing starts yet.
+        """Submit nothing yet.
 
         Args:
-            scripts: of the jobs.
-            n_jobs: how many Slurm has at once.
+            scripts: writes the batch scripts.
+            n_jobs: number of jobs that Slurm is given at once.
             stop: once it is set, the jobs are left to Slurm.
-            before: what lay in jobs' folders when they were last handed over, by name.
-            time_limit: minutes, to be named where a job did not end in time.
+            before: what lay in each job's folder when it was last submitted, by the job's name.
+            time_limit: minutes that a job may take; named in the message about a job that took longer.
         """
         self._scripts, self._n_jobs, self._stop, self._before = scripts, n_jobs, stop, before
         self._time_limit = time_limit
         self._full_until = 0.0
-        self.running: list[InSlurm] = []
+        self.running: list[SlurmJob] = []
 
     def run(
         self,
         jobs: Sequence[Job],
         *,
-        on_start: Callable[[InSlurm], None],
+        on_start: Callable[[SlurmJob], None],
         on_wait: Callable[[Job], None],
         on_poll: Callable[[], None],
-        on_end: Callable[[InSlurm, str | None], None],
+        on_end: Callable[[SlurmJob, str | None], None],
     ) -> None:
         """Run all jobs, and tell what happens: see `exp.sweep.backend.JobPool`."""
         del on_wait  # whose folder is held waits itself
@@ -135,17 +135,17 @@ class SlurmPool:
             if number is None or state is None:
                 others.append(job)
             else:
-                self.running.append(InSlurm(job, number, self._before.get(job.name, Before()), state=state))
+                self.running.append(SlurmJob(job, number, self._before.get(job.name, Snapshot()), state=state))
         return others
 
     def _has_room(self) -> bool:
         return len(self.running) < self._n_jobs and time.monotonic() >= self._full_until
 
     def _submit(
-        self, job: Job, on_start: Callable[[InSlurm], None], on_end: Callable[[InSlurm, str | None], None]
+        self, job: Job, on_start: Callable[[SlurmJob], None], on_end: Callable[[SlurmJob, str | None], None]
     ) -> bool:
-        """Hand a job over; False where it must wait, because Slurm takes no more of them now (a person has a limit)."""
-        one = InSlurm(job, "", before(job.folder))
+        """Submit a job; False if it must wait because Slurm takes no more now (users have limits)."""
+        one = SlurmJob(job, "", snapshot(job.folder))
         try:
             one.slurm_job = commands.submit(self._scripts.write(job))
         except SlurmError as error:
@@ -161,7 +161,7 @@ class SlurmPool:
         return True
 
     def _look(self) -> None:
-        """Ask Slurm about all jobs; where it does not answer, they stay as they were."""
+        """Ask Slurm about all jobs; their states stay as they were if it does not answer."""
         try:
             known = commands.states()
         except SlurmError:
@@ -175,15 +175,15 @@ class SlurmPool:
             elif one.gone is None:
                 one.gone = time.monotonic()
 
-    def _has_ended(self, one: InSlurm) -> bool:
+    def _has_ended(self, one: SlurmJob) -> bool:
         if one.gone is None:
             return False
         late = time.monotonic() - one.gone > SECONDS_FOR_FILES
         ending = commands.ending(one.slurm_job) if not is_completed(one.job.folder) and not late else None
         return ending is None or ending.state != "COMPLETED"
 
-    def _error_of(self, one: InSlurm) -> str | None:
-        """What a job's end means where its folder does not say it."""
+    def _error_of(self, one: SlurmJob) -> str | None:
+        """Explain a job's end in a line; None if its folder explains it."""
         if is_completed(one.job.folder):
             return None
         one.log = log_beside(one.job.folder, self._scripts.log(one.slurm_job), since=one.before)

@@ -1,0 +1,47 @@
+"""A snapshot of a job's folder before the job starts, which tells new results from old ones without any clock."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from exp.system.safe_files import JSON_BYTES, UnreadableError, read_bytes
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The results and the log that an earlier attempt left in a job's folder."""
+
+    results: str | None = None
+    """SHA-256 of `results.json`; None if there was none."""
+    log_bytes: int = 0
+    """Length of `run.log` in bytes."""
+
+
+def snapshot(folder: Path) -> Snapshot:
+    """Take a snapshot of a folder as it is now."""
+    return Snapshot(_digest(folder / "results.json"), _length(folder / "run.log"))
+
+
+def has_new_results(folder: Path, since: Snapshot) -> bool:
+    """Whether the folder has results that were written after the snapshot `since`."""
+    digest = _digest(folder / "results.json")
+    return digest is not None and digest != since.results
+
+
+def has_logged(folder: Path, since: Snapshot) -> bool:
+    """Whether the run's log has grown after the snapshot `since`."""
+    return _length(folder / "run.log") > since.log_bytes
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(read_bytes(path, most=JSON_BYTES)).hexdigest()
+    except (OSError, UnreadableError):
+        return None
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
