@@ -15,10 +15,10 @@ class JobsFailed(Exception):  # noqa: N818
     """Jobs of a sweep did not complete."""
 
     def __init__(self, message: str = "", status: int = 1) -> None:
-        """An end of the program.
+        """End the program.
 
         Args:
-            message: what the person must still be told.
+            message: a sentence that is shown to the person; empty if everything was said.
             status: the exit status.
         """
         super().__init__(message, status)  # both, so that another process can send it
@@ -26,4 +26,4 @@ class JobsFailed(Exception):  # noqa: N818
 
 
 class WorkerLost(Exception):  # noqa: N818
-    """Another worker of the same run is gone, or is not in step: the run cannot go on."""
+    """Another worker of the same run is gone, or has other values, so that the run cannot continue."""

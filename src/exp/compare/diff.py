@@ -1,4 +1,4 @@
-"""All that differs between two runs: their configurations, what explains a difference, and their results."""
+"""The differences between two runs: in configuration, in what the manifest can explain, and in results."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,25 +7,25 @@ from exp.compare.runs import Run
 
 _CODE = ("git.", "code.", "exp", "packages.", "python", "platform")
 _EXPLAINING = (*_CODE, "data.", "devices.", "sweep.", "steps_per_call")
-"""Of a manifest, what can explain a difference."""
+"""Prefixes of the manifest's keys that can explain a difference between results."""
 _RESULTS = ("status", "step", "train/", "test/", "weights_sha256")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A key that is not the same."""
+    """A key whose values differ between two runs."""
 
     key: str
     one: Any
     other: Any
 
     def __str__(self) -> str:
-        """For people."""
+        """The key and both values, as a line for a person."""
         return f"{self.key}: {self.one} | {self.other}"
 
 
 def differences(one: Run, other: Run) -> dict[str, list[Difference]]:
-    """By section: `config`, `manifest` (code, packages, data, devices), `results`."""
+    """The differences by section: `config`, `manifest` (code, packages, data, devices), `results`."""
     return {
         "config": _different(one.config, other.config, ("",)),
         "manifest": _different(one.manifest, other.manifest, _EXPLAINING),

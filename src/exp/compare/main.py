@@ -1,4 +1,4 @@
-"""`scripts/compare.py`: runs side by side."""
+"""The program behind `scripts/compare.py`: shows runs side by side."""
 
 import argparse
 import csv
@@ -75,7 +75,7 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _exact(rows: Sequence[Row], headings: Sequence[str]) -> list[list[Any]]:
-    """For programs: numbers in full, means without their spread, whole paths. Control characters are escaped."""
+    """Cells for programs: numbers in full, means without their spread, whole paths, control characters escaped."""
     exact = [[str(row.runs[0].folder) if key == "run" else row.value(key) for key in headings] for row in rows]
     return [[printable(value) if isinstance(value, str) else value for value in row] for row in exact]
 

@@ -1,4 +1,4 @@
-"""The comparison as a picture: the runs' loss curves and, where two keys were swept, a heat map."""
+"""Draws a comparison: the runs' loss curves and, if two keys were swept, a heat map."""
 
 import statistics
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ def _heat_map(axes: Any, grid: dict[tuple[str, str], float], keys: Sequence[str]
 
 
 def _text(text: str) -> str:
-    """As it is: between two dollars Matplotlib would look for a formula, and what begins with `_` it leaves out."""
+    """Escape a text for Matplotlib, which looks for formulas between dollars and hides labels that begin with `_`."""
     plain = shortened(printable(text).replace("\n", " "), LONGEST_LABEL).replace("$", r"\$")
     return f" {plain}" if plain.startswith("_") else plain
 

@@ -18,14 +18,14 @@ class Run:
 
     folder: Path
     config: dict[str, Any]
-    """By dotted key, such as `data.batch_size`; `model`, `data`, `exec`, `device` and `optimizer` are the choices."""
+    """Values by dotted key, such as `data.batch_size`; `model`, `data`, `exec`, ... hold the names of the choices."""
     results: dict[str, Any]
     """`status`, `step`, `train/loss`, `test/accuracy`, `seconds.train` and so on."""
     manifest: dict[str, Any]
     """`manifest.json`, by dotted key."""
 
     def value(self, key: str) -> Any:
-        """Of a configuration key or a result; None where the run has no such thing."""
+        """The value of a configuration key or a result; None if the run has neither."""
         return self.config.get(key, self.results.get(key))
 
     def losses(self) -> list[tuple[int, float]]:
@@ -38,7 +38,7 @@ class Run:
 
 
 def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
-    """All runs in some folders and below them, each once, in the order of their folders.
+    """Find all runs in some folders and below them, each once, in the order of their folders.
 
     Returns:
         The runs, and a sentence for each folder of one that cannot be read.

@@ -1,4 +1,4 @@
-"""From runs to the rows of a table: what differs between them, and what came out."""
+"""Makes the rows of the comparison from runs: the keys in which they differ, and their results."""
 
 import statistics
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Row:
         return [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
 
     def value(self, key: str) -> Any:
-        """What all runs have in common, else the mean of a result; None where they have nothing."""
+        """The value that all runs of the row have in common, else the mean of a result; None if there is neither."""
         values = {str(run.value(key)): run.value(key) for run in self.runs}
         if len(values) == 1:
             return next(iter(values.values()))
@@ -43,7 +43,7 @@ class Row:
         return ", ".join(values)
 
     def text(self, key: str) -> str:
-        """For a table: a mean with its spread (the standard deviation) where there are several."""
+        """The value as a cell of a table: of several runs the mean with its standard deviation."""
         numbers, value = self.numbers(key), self.value(key)
         if len(set(numbers)) > 1 and key not in self.runs[0].config:
             return f"{_number(key, statistics.fmean(numbers))} ± {_number(key, statistics.stdev(numbers))}"

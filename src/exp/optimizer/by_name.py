@@ -1,4 +1,4 @@
-"""The optimizers that have a file in `conf/optimizer/`, and what no optimizer may have. Keras is imported late."""
+"""The optimizers of `conf/optimizer/`, and the check that any optimizer must pass. Keras is imported late."""
 
 import math
 from collections.abc import Iterator

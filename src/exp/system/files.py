@@ -116,7 +116,7 @@ def sync(path: Path) -> None:
 
 
 def storage_problem(error: BaseException) -> str | None:
-    """What an error says about a disk that is full, read-only or broken; None if it is about something else."""
+    """A sentence for an error that comes from a full, read-only or broken disk; None for any other error."""
     cause: BaseException | None = error
     while cause is not None:
         reasons = [os.strerror(number) for number in _STORAGE]

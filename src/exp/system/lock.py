@@ -32,7 +32,7 @@ class Lock:
         """
         self._path = path
         self.note: str | None = None
-        """What protects the folder, if it is not the system's own lock."""
+        """A sentence for the person if the lock file protects the folder instead of the system's own lock."""
         try:
             with _ending_in_refusal(path):
                 self._descriptor, made = _open(path)
@@ -67,7 +67,7 @@ class Lock:
         write_owner(self._descriptor, this_process(by_file=refused is not None))
 
     def _take_over(self, *, made: bool, owner: Owner | None) -> None:
-        """Put a file of our own in the place of one whose owner is gone; of several who try, one succeeds."""
+        """Replace the lock file of an owner that is gone; if several processes try, one of them succeeds."""
         if made:
             return
         # A file that names nobody may be of a process that is just writing its name.
@@ -142,7 +142,7 @@ def _open(path: Path) -> tuple[int, bool]:
 
 
 def _lock(descriptor: int) -> str | None:
-    """Take the system's lock; where there is none, the reason.
+    """Take the system's lock; if the file system has none, return the reason.
 
     Raises:
         _Held: another process has it.

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 RECENT_SECONDS = 15 * 60.0
-"""A folder of a process on another machine in which nothing was written for so long is thought to be abandoned."""
+"""Seconds without a write after which the folder of a process on another machine counts as abandoned."""
 _OWNER_BYTES = 4096
 
 
@@ -65,7 +65,7 @@ def _is_running(pid: int, started: str) -> bool:
 
 
 def _start_of(pid: int) -> str | None:
-    """When a process began, in the system's own count; None where the system does not tell."""
+    """The time at which a process began, in the system's own count; None if the system does not tell."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError, ValueError):

@@ -1,4 +1,4 @@
-"""What of this machine is known without TensorFlow."""
+"""The cores and GPUs of this machine, as far as they are known without TensorFlow."""
 
 import os
 from pathlib import Path

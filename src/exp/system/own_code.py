@@ -49,7 +49,7 @@ def place_of(error: BaseException) -> str | None:
 
 
 def _places(error: BaseException) -> Iterator[tuple[Path, int, str]]:
-    """From the outermost to the innermost."""
+    """The frames of a traceback, from the outermost to the innermost."""
     for frame in traceback.extract_tb(error.__traceback__):
         yield from _own(frame.filename, frame.lineno or 0, frame.name)
     for filename, line, name in _LINE.findall(str(error)):  # as AutoGraph notes it, which compiles files of its own

@@ -1,4 +1,4 @@
-"""Which code a run is made by: commits, changes that were not committed, versions of packages. No TensorFlow."""
+"""Provenance of a run's code: commits, uncommitted changes, versions of packages. No TensorFlow is imported."""
 
 import importlib.util
 import subprocess
@@ -20,11 +20,11 @@ PACKAGES = (
 )
 _CODE = ("*.py", "*.yaml", "*.yml")
 _NO_CODE = (":(exclude)outputs", ":(exclude,glob)**/.hydra/**", ":(exclude,glob)**/.slurm/**")
-"""What runs write, where nothing keeps git from seeing it."""
+"""Folders that runs write, and whose files do not count as uncommitted changes."""
 
 
 def code_facts(targets: Sequence[str]) -> dict[str, Any]:
-    """For a manifest: `exp`'s version, and the state of each repository that the code of a run lies in.
+    """Facts for a manifest: the version of `exp`, and the state of each repository that holds code of the run.
 
     `git` is the repository of `exp` itself, or, if `exp` is installed, the first one of the user's code; it is never
     that of the folder one stands in. `code` has the user's packages by name.
@@ -40,7 +40,7 @@ def code_facts(targets: Sequence[str]) -> dict[str, Any]:
 
 
 def _file_of(package: str) -> Path | None:
-    """Where a user's package or module lies; None for `exp`, Keras, and what cannot be found."""
+    """The folder of a user's package or module; None for `exp`, for Keras, and for what cannot be found."""
     if package in ("exp", "keras"):
         return None
     try:

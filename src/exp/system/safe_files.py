@@ -24,12 +24,12 @@ JSON_BYTES = 32 * 2**20
 YAML_BYTES = 4 * 2**20
 LINE_BYTES = 2**20
 LINES_BYTES = 2**32
-"""Of a file that is read line by line: 50 million logged steps."""
+"""Most bytes of a file that is read line by line: 50 million logged steps."""
 TAIL_BYTES = 2**16
 DEEPEST = 50
 """Levels of lists and groups within each other."""
 LARGEST = 2**63
-"""Of whole numbers."""
+"""Most digits of a whole number."""
 
 
 class UnreadableError(UserError):
@@ -41,7 +41,7 @@ class MissingError(UnreadableError):
 
 
 def read_bytes(path: Path, *, most: int) -> bytes:
-    """A whole file of at most so many bytes.
+    """Read a whole file of at most `most` bytes.
 
     Raises:
         UnreadableError: it is larger, or cannot be read.
@@ -130,7 +130,7 @@ def check_content(path: Path, content: Any, model: type[BaseModel]) -> None:
 
 
 def first_problem(error: ValidationError) -> str:
-    """What is wrong first, with its key."""
+    """The first problem that pydantic found, with its key."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     what = re.sub(r" or instance of \w+", "", first["msg"].replace("Input should be", "must be"))

@@ -2,7 +2,7 @@
 
 Impatience is a second Ctrl-C that comes at least a second after the first: one key press can reach a process twice,
 from the terminal and from the program that started it. Nothing else is: SIGTERM and SIGHUP come as often as a process
-group, its parent and a system that shuts down send them, and SIGKILL follows by itself where there is a limit. Under
+group, its parent and a system that shuts down send them, and SIGKILL follows by itself if there is a limit. Under
 Slurm, SIGUSR1 and SIGUSR2 ask too (`sbatch --signal` sends one ahead of the time limit).
 
 What was ignored when the program began stays ignored, as `nohup` and a shell's background have it.
@@ -41,7 +41,7 @@ class StopRequest:
         self._ignored: list[int] = []
 
     def __enter__(self) -> Self:
-        """Install the handlers. Only a main thread can; elsewhere nothing is ever requested.
+        """Install the handlers. Only the main thread can; in another thread nothing is ever requested.
 
         What an outer one was asked before is asked of this one too.
         """
@@ -59,7 +59,7 @@ class StopRequest:
         return self
 
     def insist(self) -> None:
-        """Install the handlers once more, where other code may have put its own in their place."""
+        """Install the handlers again, after other code may have replaced them."""
         for number in self._previous:
             signal.signal(number, self._remember)
         for number in self._ignored:
@@ -108,10 +108,10 @@ class StopRequest:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """For work of others' code, which asks nobody: it is left wherever it is.
+        """Make a signal leave the enclosed work at once: for other people's code, which does not ask whether to stop.
 
         Raises:
-            Stopped: it was.
+            Stopped: a signal came.
         """
         self.check()
         self._at_once = True
@@ -122,7 +122,7 @@ class StopRequest:
 
 
 _current: list[StopRequest] = []
-"""Those that are entered, the innermost last."""
+"""The requests that are entered, the innermost last."""
 
 
 def check_current() -> None:

@@ -25,7 +25,7 @@ class PlainFormatter(logging.Formatter):
     """Lines of a log in which control characters are escaped: a log is read on a terminal, too."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """As `logging` has it."""
+        """Format a record as `logging` does, and escape its control characters."""
         return printable(super().format(record))
 
 
@@ -58,7 +58,7 @@ class Lasting:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        """From here on everything is lost, what native code writes to the same descriptor too."""
+        """Discard everything from here on, including what native code writes to the same descriptor."""
         if not isinstance(error, BrokenPipeError):
             self.problem = getattr(error, "strerror", None) or str(error)
         lost = open(os.devnull, "w")  # noqa: SIM115, PTH123
@@ -67,7 +67,7 @@ class Lasting:
         self._stream = lost
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the stream's."""
+        """Delegate every other attribute to the stream."""
         return getattr(self._stream, name)
 
 

@@ -1,4 +1,4 @@
-"""Starting TensorFlow: the environment it needs, and where its native messages go."""
+"""Imports TensorFlow and Keras with the environment that they need, and redirects their native messages."""
 
 import faulthandler
 import logging
@@ -48,7 +48,7 @@ def native_messages_to(log_file: Path) -> Iterator[None]:
 
 
 def _descriptor(stream: IO[str]) -> int | None:
-    """What a stream writes to; None where it is no file."""
+    """The file descriptor that a stream writes to; None if it has none."""
     try:
         return stream.fileno()
     except (OSError, ValueError, AttributeError):

@@ -1,1 +1,1 @@
-"""What a person reads: sentences, tables, progress, commands to paste."""
+"""Builds what a person reads on a terminal: sentences, tables, progress, commands to paste."""

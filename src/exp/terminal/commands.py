@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
-"""What Hydra takes as a string without quotes; a name that begins with a digit could be a number."""
+"""A text that Hydra takes as a string without quotes; one that begins with a digit could be a number."""
 _WORDS = ("null", "true", "false", "nan", "inf")
 
 
@@ -53,7 +53,7 @@ def tensorboard(folder: Path) -> str:
 
 
 def neighbourhood(run: Path) -> Path:
-    """The folder in which a run lies among others; the run's own where that is the whole place one stands in."""
+    """The folder that holds a run and its siblings; the run's own if its parent contains the working directory."""
     outputs = Path("outputs")
     if run.absolute().is_relative_to(outputs.absolute()):
         return outputs
@@ -67,7 +67,7 @@ def python() -> str:
 
 
 def _program(name: str) -> str | None:
-    """How to call a program of this environment: by its name alone where the shell finds that one."""
+    """How to call a program of this environment: by its name alone if the shell finds that very program."""
     path = Path(sys.executable).with_name(name)
     if not path.exists():
         return None
@@ -91,7 +91,7 @@ def _environment(trusted: Sequence[str]) -> list[str]:
 
 
 def _path(path: Path) -> str:
-    """A path for the shell: from here where it is below, else in full; never like an option or a home."""
+    """A path, quoted for the shell: relative if it is below the working directory; never like an option or a home."""
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     text = str(path)

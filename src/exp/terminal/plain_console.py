@@ -16,7 +16,7 @@ class PlainConsole(Console):
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """What `print`, tables and titles make of a string."""
+        """Turn a string into text for `print`, tables and titles, with control characters escaped."""
         return super().render_str(printable(text), **options)
 
 

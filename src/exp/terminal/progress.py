@@ -1,4 +1,4 @@
-"""Long work before training begins: a bar on a terminal, a line now and then elsewhere; left where a signal asks."""
+"""Progress of long work other than training: a bar on a terminal, else a line now and then. A signal can stop it."""
 
 import logging
 import time
@@ -21,16 +21,16 @@ SECONDS_BETWEEN_LINES = 5.0
 def track(
     items: Iterable[Item], *, total: int, what: str, console: PlainConsole | None = None, logged: bool = True
 ) -> Iterator[Item]:
-    """Hand items on, and show how many of `total` are through.
+    """Yield the items one by one, and show how many of `total` are done.
 
-    Work that is over within `SECONDS_BETWEEN_LINES` says nothing where there is no terminal.
+    Without a terminal, work that takes less than `SECONDS_BETWEEN_LINES` prints nothing.
 
     Args:
         items: the work, item by item.
-        total: how many there are.
-        what: is done.
-        console: where to show it; stdout if there is none.
-        logged: whether lines go to the log too; where there is none of a run, Hydra would show them once more.
+        total: number of items.
+        what: name of the work, to be shown.
+        console: where to show the progress; None for stdout.
+        logged: whether lines go to the run's log, too. Without a run, Hydra would show them a second time.
 
     Raises:
         Stopped: the run that is under way was asked to stop.

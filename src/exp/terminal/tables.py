@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from exp.system.streams import printable
 
 WIDTH_ELSEWHERE = 250
-"""Letters of a line where there is no terminal, unless COLUMNS says otherwise."""
+"""Letters of a line if there is no terminal and COLUMNS is not set."""
 MOST_OF_A_CELL = 24
-"""Letters of a cell, where the width does not do for all columns."""
+"""Letters to which a cell is shortened if not all columns fit."""
 _GAP = "  "
 _NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?( ?%)?( ± .*)?|")
 _BREAKS = re.compile(r"(?<=[._/ -])(?=.)")
@@ -48,7 +48,7 @@ class Table:
         return replace(self, rows=[[shortened(cell) for cell in row] for row in self.rows])
 
     def widths(self) -> list[int]:
-        """Of the columns."""
+        """The width of each column, in letters."""
         columns = list(zip(*self.rows, strict=True)) if self.rows else [() for _ in self.headings]
         return [
             max(width_of(text) for text in (*(_pieces(heading) if self.broken else [heading]), *column))
@@ -56,7 +56,7 @@ class Table:
         ]
 
     def fits(self, width: int) -> bool:
-        """Whether its lines have at most so many letters."""
+        """Whether no line of the table has more than `width` letters."""
         widths = self.widths()
         return sum(widths) + len(_GAP) * (len(widths) - 1) <= width
 
@@ -87,7 +87,7 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table
 
 
 def whole(table: Table, width: int) -> list[str]:
-    """All of a table: as it is, turned, or as blocks, whatever fits first."""
+    """The lines of a whole table: as it is, turned, or as blocks, whichever fits first."""
     ways = [table, table.turned()] if table.rows else [table]
     for way in [*ways, *(replace(way, broken=True) for way in ways)]:
         if way.fits(width):
@@ -96,7 +96,7 @@ def whole(table: Table, width: int) -> list[str]:
 
 
 def most_of(table: Table, width: int, order: Sequence[str]) -> tuple[list[str], list[str]]:
-    """As many columns as fit, and the names of the others.
+    """The lines of a table with as many columns as fit, and the names of the columns that are left out.
 
     Args:
         table: whose cells may be shortened.
@@ -149,7 +149,7 @@ def width_of(text: str) -> int:
 
 
 def shortened(text: str, most: int = MOST_OF_A_CELL) -> str:
-    """A text of at most so many letters; what is too much is taken out of its middle."""
+    """Shorten a text to `most` letters by leaving out its middle."""
     if len(text) <= most:
         return text
     end = (most - 1) // 4  # the times at which folders were made stand before what they have in common

@@ -2,12 +2,12 @@
 
 
 def counted(number: float, noun: str, plural: str | None = None) -> str:
-    """So many of something: `1 job`, `2 jobs`.
+    """A number with its noun: `1 job`, `2 jobs`.
 
     Args:
-        number: how many.
-        noun: for one of them.
-        plural: for others, if it is not the noun with an s.
+        number: the number of things.
+        noun: the noun for one thing.
+        plural: the noun for any other number, unless it is `noun` with an s.
     """
     written = str(number) if isinstance(number, int) else f"{number:g}"
     return f"{written} {noun if number == 1 else plural or f'{noun}s'}"

@@ -30,9 +30,9 @@ model.keras    Keras's own file, for further work with keras.saving.load_model
 export.json    where it comes from, the classes, and what goes in and out
 """
 CHECKED = 256
-"""So many test pictures go through the exported model, whose logits must be those of the run's."""
+"""Number of test pictures for which the exported model must give the logits of the run's model."""
 CLOSE = 1e-4
-"""The largest difference of a logit: other graphs round otherwise."""
+"""Largest difference of a logit that is accepted, because another graph rounds differently."""
 
 
 def main() -> int:
@@ -138,7 +138,7 @@ def _check_saved_model(folder: Path, pictures: Any, wanted: Any) -> float:
 
 
 def _write_keras(model: Any, path: Path, pictures: Any, wanted: Any) -> str | None:
-    """Write and load again; where that fails, leave no file and return the reason."""
+    """Write a file and load it again; if that fails, leave no file and return the reason."""
     import keras
 
     from exp.exec import step

@@ -22,26 +22,26 @@ BYTES_PER_GBIT = 1e9 / 8
 
 @dataclass(frozen=True)
 class Network:
-    """What connects the workers."""
+    """The network that connects the workers."""
 
     gbit_per_second: float
     latency: float
-    """Seconds of a message of no length."""
+    """Seconds that an empty message takes."""
 
 
 def ring_bytes(gradient_bytes: float, workers: int) -> float:
-    """What each worker sends in a ring all-reduce (Patarasuk and Yuan, 2009)."""
+    """Bytes that each worker sends in a ring all-reduce (Patarasuk and Yuan, 2009)."""
     return 2 * (workers - 1) / workers * gradient_bytes
 
 
 def ring_seconds(gradient_bytes: float, workers: int, network: Network) -> float:
-    """How long that takes: the bytes at the bandwidth, and the latency of each of 2 (N-1) rounds."""
+    """Seconds of a ring all-reduce: the bytes at the bandwidth, and the latency of each of 2 (N-1) rounds."""
     sent = ring_bytes(gradient_bytes, workers) / (network.gbit_per_second * BYTES_PER_GBIT)
     return sent + 2 * (workers - 1) * network.latency
 
 
 def efficiency(seconds: float, gradient_bytes: float, workers: int, network: Network, *, grow: bool) -> float:
-    """The part of the ideal speed that is left, where nothing of the all-reduce is hidden behind arithmetic.
+    """The fraction of the ideal speed that is left if no part of the all-reduce is hidden behind arithmetic.
 
     Args:
         seconds: of a step's arithmetic on one worker.

@@ -1,4 +1,4 @@
-"""What the programs in `scripts/` share: a configuration from overrides, and errors as `run.py` says them."""
+"""Shared by the programs in `scripts/`: a configuration from overrides, and errors said as `run.py` says them."""
 
 import argparse
 import os
@@ -27,7 +27,7 @@ def composed(overrides: list[str], *, conf: Path) -> Config:
 
 
 def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str, Any]]:
-    """The same, and as plain data.
+    """The configuration that `python run.py OVERRIDES` would have, and the same as plain data.
 
     Raises:
         UserError: an override is wrong.
@@ -67,5 +67,5 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
 
 
 def say(text: object) -> None:
-    """A line for the person; what it quotes of folders and files is shown as it is."""
+    """Print a line with control characters escaped, because it may quote names of folders and files."""
     print(printable(str(text)))

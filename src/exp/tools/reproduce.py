@@ -1,4 +1,4 @@
-"""`scripts/reproduce.py`: a run done once more, and whether the same came out."""
+"""The program behind `scripts/reproduce.py`: runs a run again, and says whether the results are the same."""
 
 import argparse
 import json
@@ -107,7 +107,7 @@ def _compare(original: Run, again: Run) -> bool:
 
 
 def _losses(original: Run, again: Run) -> str | None:
-    """Where the losses part; None if they do not."""
+    """The first step at which the losses differ; None if they are equal."""
     here, there = dict(original.losses()), dict(again.losses())
     both = sorted(here.keys() & there.keys())
     parted = [step for step in both if here[step] != there[step]]

@@ -85,7 +85,7 @@ def _configured(device: Device) -> tuple[str, str, str, str]:
 
 
 def _memory() -> dict[str, str]:
-    """Of each physical device, what there is and what is free, as the system says."""
+    """The memory of each physical device, in total and free, as the system reports it."""
     page = os.sysconf("SC_PAGE_SIZE")
     total, free = os.sysconf("SC_PHYS_PAGES") * page, os.sysconf("SC_AVPHYS_PAGES") * page
     memory = {"CPU:0": f"{total / 2**30:.1f} GiB, {free / 2**30:.1f} GiB of it unused"}
