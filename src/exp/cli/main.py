@@ -42,14 +42,15 @@ def main(*, conf: Path) -> int:
 
     def job(config: DictConfig) -> float | None:
         from exp.cli.job import do_job, do_swept_job
+        from exp.cli.request import take_request
         from exp.loggers.console import Display
 
         nonlocal begun
         begun = True
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # under another launcher than ours
-            return do_swept_job(config, Display(), started=STARTED)
+            return do_swept_job(take_request(config), Display(), started=STARTED)
         try:
-            statuses.append(do_job(config, Display(), started=STARTED).status)
+            statuses.append(do_job(take_request(config), Display(), started=STARTED).status)
         except UserError as error:
             statuses.append(refuse(str(error)))
         return None

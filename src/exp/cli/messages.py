@@ -11,7 +11,7 @@ from typing import Any
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from exp.config.hints import known_keys, unknown_choice, unknown_key
+from exp.config.suggestions import known_keys, unknown_choice, unknown_key
 from exp.errors import UserError, excerpt
 
 _SWEEP = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?: requires|\n|$)", flags=re.DOTALL)

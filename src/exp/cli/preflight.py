@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,26 +25,24 @@ class Preflight(Callback):
     """Checks a single run before Hydra makes its folder, and gives that one, or a sweep's, a name of its own."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Nothing is made if the run is not possible."""
-        from exp.cli.request import choose_folder
+        """Make the request of a single run, and its folder; nothing is made if the run is not possible."""
+        from exp.cli.request import make_request
 
         with _carried():
             # The name of a folder may refer to the choices made, which are known from here on.
             HydraConfig.instance().set_config(config)
             _check_settings(config)
-            folder = choose_folder(config, config.hydra)
-            with read_write(config.hydra.run):
-                config.hydra.run.dir = str(folder)
-            if "TF_CONFIG" in os.environ or "SLURM_PROCID" in os.environ:
-                _leave_log_to_chief(config)
+            make_request(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """The same for the folder of a sweep."""
-        from exp.cli.request import choose_sweep_folder
+        """Make the folder of a sweep."""
+        from exp.cli.choose_folder import choose_sweep_folder
+        from exp.cli.request import is_given
 
         with _carried():
             HydraConfig.instance().set_config(config)
-            folder = choose_sweep_folder(config, config.hydra)
+            given = is_given("hydra.sweep.dir", config.hydra)
+            folder = choose_sweep_folder(config.hydra.sweep.dir, given=given)
             with read_write(config.hydra.sweep):
                 config.hydra.sweep.dir = str(folder)
 
@@ -75,13 +72,3 @@ def _check_settings(config: DictConfig) -> None:
     logging = trial.hydra.job_logging
     if logging is not None and not (OmegaConf.is_dict(logging) and "root" in logging and "version" in logging):
         raise UserError(f"hydra.job_logging={logging}: must be a group of keys, such as conf/hydra_settings.yaml has")
-
-
-def _leave_log_to_chief(config: DictConfig) -> None:
-    """Keep Hydra from writing `run.log` in a worker that follows another; `exp.run.workers` says where its log goes."""
-    from exp.cli.request import check
-    from exp.distributed.cluster import is_follower
-
-    if is_follower(check(config, config.hydra)[0].device):
-        with read_write(config.hydra.job_logging):
-            config.hydra.job_logging.handlers.file.filename = os.devnull

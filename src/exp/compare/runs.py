@@ -9,6 +9,7 @@ from typing import Any
 from exp.config.flat import flat, flat_config
 from exp.errors import UserError
 from exp.run_folder import files as run_files
+from exp.run_folder import names
 from exp.system.safe_files import MissingError
 
 
@@ -52,7 +53,7 @@ def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
             raise UserError(f"{place}: is not a folder")
         for path, below, files in os.walk(place):
             below.sort()
-            if "manifest.json" in files or "results.json" in files:
+            if names.MANIFEST in files or names.RESULTS in files:
                 below.clear()  # nothing below a run is another run
                 folders[Path(path)] = None
     if not folders:

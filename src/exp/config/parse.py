@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from exp.config.hints import known_keys
+from exp.config.error_messages import refuse
 from exp.config.rules import check_combinations
 from exp.config.schema import REQUEST_KEYS, Config, Data
-from exp.config.sentences import refuse
+from exp.config.suggestions import known_keys
 from exp.config.targets import argument_errors, check_trusted, nested_targets
 
 SUPPLIED = {"model": ("input_shape", "classes"), "data.target": (), "optimizer": ()}

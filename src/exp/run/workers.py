@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from exp.config import WorkersDevices, parse
-from exp.distributed import Team, facts_of, gpus_of, meet, plan_local, start_workers, worker_log
-from exp.distributed.cluster import Cluster, find_cluster, from_dict
+from exp.distributed import Team, facts_of, gpus_of, meet, plan_local, start_workers
+from exp.distributed.cluster import Cluster, from_dict
 from exp.errors import UserError
 from exp.loggers.console import Display
-from exp.run.run import Request, run
+from exp.run.request import Request
+from exp.run.run import run
+from exp.run_folder.names import worker_log
 from exp.system.streams import PlainFormatter, outlast, printable
 from exp.terminal.plain_console import PlainConsole
 
@@ -46,7 +48,7 @@ def run_in_team(request: Request, display: Display, *, started: float) -> int:
     Raises:
         UserError: the workers did not come together, or the request is impossible here.
     """
-    cluster = find_cluster(request.config.device)
+    cluster = request.cluster
     if cluster is not None and cluster.size > 1:
         with _others_know(meet(cluster, _facts(request), folder=request.folder)) as team:
             return _run(replace(request, folder=_near(team.folder)), display, started, team)

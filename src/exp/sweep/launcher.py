@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from exp.cli.job import figure_for_sweeper
 from exp.errors import JobsFailed, UserError
-from exp.run_folder.folder import is_completed
+from exp.run_folder.files import is_completed
 from exp.sweep.backend import AtWork, Engine
 from exp.sweep.before import Before
 from exp.sweep.display import Watch

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from exp.config.hints import unknown_key
 from exp.config.schema import DEVICES, PROFILE
+from exp.config.suggestions import unknown_key
 from exp.config.transform_schema import TRANSFORMS
 from exp.errors import UserError, excerpt
 
