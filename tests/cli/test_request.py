@@ -10,7 +10,7 @@ import yaml
 from exp.cli import effective_config, request
 from exp.cli.request import take_request, with_cluster
 from exp.config.config_hash import config_hash
-from exp.data.cats_vs_dogs import load
+from exp.data.images.scan import find
 from exp.errors import UserError
 from exp.run_folder import names
 from exp.run_folder.folder import RunFolder, empty_results
@@ -183,9 +183,10 @@ def test_a_run_lists_a_folder_of_pictures_once(monkeypatch):
     picture_folder(Path("pictures"), train=2, valid=1)
     counted = listed(monkeypatch)
     asked = requested("data=cats_vs_dogs", "data.dir=pictures", "data.batch_size=2", "data.cache_dir=cache")
-    load(**asked.config.data.target.arguments)
+    folder = Path(asked.config.data.target.arguments["dir"])
+    find(folder, None)  # as the data set does when the run loads it
     assert (counted["cats"], counted["dogs"]) == (2, 2)  # once in train, once in valid
-    load(**asked.config.data.target.arguments)
+    find(folder, None)
     assert (counted["cats"], counted["dogs"]) == (4, 4)  # another run may find other files
 
 

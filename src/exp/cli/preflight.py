@@ -1,4 +1,4 @@
-"""What Hydra calls before it makes a run's folder, or a sweep's: nothing is made if the run is not possible."""
+"""The callback that Hydra calls before it makes the folder of a run or a sweep: the request is made and checked."""
 
 import contextlib
 import copy
@@ -16,13 +16,13 @@ class CallbackError(BaseException):
     """Carries an error out of a callback: Hydra turns every `Exception` there into a warning."""
 
     def __init__(self, error: Exception) -> None:
-        """Carry this one."""
+        """Carry this error."""
         super().__init__(error)
         self.error = error
 
 
 class Preflight(Callback):
-    """Checks a single run before Hydra makes its folder, and gives that one, or a sweep's, a name of its own."""
+    """Makes the request of a single run, and chooses the folder of a run or a sweep, before Hydra makes that folder."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Make the request of a single run, and its folder; nothing is made if the run is not possible."""
@@ -56,11 +56,11 @@ def _carried() -> Iterator[None]:
 
 
 def _check_settings(config: DictConfig) -> None:
-    """Resolve what Hydra reads of its own settings only when the run's folder is there, and make nothing of it.
+    """Resolve those of Hydra's settings that it would read only after it has made the folder, and throw them away.
 
     Raises:
-        UserError: the log is set up by something that is no group of keys.
-        OmegaConfBaseException: a setting refers to what there is not.
+        UserError: `hydra.job_logging` is not a group of keys.
+        OmegaConfBaseException: a setting refers to something that does not exist.
     """
     trial = copy.deepcopy(config)
     with read_write(trial.hydra), open_dict(trial.hydra):

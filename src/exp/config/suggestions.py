@@ -1,4 +1,4 @@
-"""The keys that there are, and for a key or a choice that does not exist the one that was meant."""
+"""Suggestions: for a key or a choice that does not exist, the sentence that says which one was probably meant."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ def known_keys(raw: Mapping[str, Any]) -> list[str]:
 
 
 def unknown_key(path: str, known: Sequence[str]) -> str:
-    """The sentence for a key that does not exist, with the one that was meant.
+    """The sentence for a key that does not exist, with the one that was probably meant.
 
-    What the field calls it comes first, then a key of that name elsewhere, then the nearest letters.
+    A synonym is tried first, then a key of the same name in another group, then the key with the most similar letters.
     """
     group, _, leaf = path.rpartition(".")
     inside = [key for key in known if group and key.startswith(f"{group}.")]
@@ -48,7 +48,7 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
 
 
 def unknown_choice(group: str, choice: str, choices: Sequence[str]) -> str:
-    """The sentence for a choice that a group does not have, with the one that was meant."""
+    """The sentence for a choice that a group does not have, with the one that was probably meant."""
     given = f"{group}={excerpt(choice)}: must be one of {', '.join(choices)}"
     plain = choice.lower().replace("-", "_")
     keras = {name.lower(): name for name in synonyms.KERAS_OPTIMIZERS}
@@ -65,7 +65,7 @@ def unknown_choice(group: str, choice: str, choices: Sequence[str]) -> str:
 
 
 def _meant(leaf: str, known: Sequence[str]) -> str | None:
-    """What the field's name for a key is here; or the only key that has this name."""
+    """The key for which this name is a synonym; or else the only key whose last part it is."""
     meant = synonyms.KEYS.get(leaf.lower())
     if meant and (meant in known or meant.startswith("hydra.")):
         return meant
@@ -74,7 +74,7 @@ def _meant(leaf: str, known: Sequence[str]) -> str | None:
 
 
 def _nearest(path: str, known: Sequence[str], inside: Sequence[str]) -> str | None:
-    """By its letters. The last part is compared too, so that `batchsize` finds `data.batch_size`."""
+    """The key with the most similar letters; last parts are compared too, so `batchsize` finds `data.batch_size`."""
     leaf = path.rpartition(".")[2]
     near = difflib.get_close_matches(path, inside or known, n=1)
     if not near:

@@ -1,7 +1,7 @@
 """Reading the files of a run folder with care, because a folder may be somebody else's.
 
-No link is followed, nothing waits, nothing is looked up that a file refers to, and what is too large, nested too
-deeply, or not what a run writes is refused by name. Keys that a later version may add are let through.
+No link is followed, no read waits, and nothing is looked up that a file refers to. A file that is too large, nested too
+deeply, or not what a run writes is refused by name. Keys that a later version may add are allowed.
 """
 
 import fnmatch
@@ -89,7 +89,7 @@ def is_completed(folder: Path) -> bool:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`.hydra/config.yaml` of a run, each value as it stands there.
+    """`.hydra/config.yaml` of a run, with each value as it is written there.
 
     Raises:
         UnreadableError: it is not what a run writes.
@@ -101,7 +101,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_losses(folder: Path) -> list[tuple[int, float]]:
-    """The logged steps of a run with their training losses; none if nothing was logged.
+    """The logged steps of a run with their training losses; an empty list if nothing was logged.
 
     Raises:
         UnreadableError: `metrics.jsonl` is not what a run writes.
@@ -111,7 +111,7 @@ def read_losses(folder: Path) -> list[tuple[int, float]]:
     try:
         for number, line in enumerate(read_lines(path), 1):
             if not line.rstrip().endswith(b"}"):
-                continue  # a killed process did not finish it
+                continue  # a killed process did not finish this line
             try:
                 row = Row.model_validate_json(line)
             except ValidationError as error:
