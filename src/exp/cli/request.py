@@ -27,6 +27,7 @@ from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.files import is_completed
 from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_config
+from exp.system.files import from_here
 
 _made: dict[tuple[str, ...], Request] = {}
 """The preflight's request, until its job takes it. The key is all that Hydra tells the job, so no other job fits."""
@@ -170,9 +171,8 @@ def _request(
 
 
 def _folder(hydra: DictConfig) -> Path:
-    """The folder that Hydra has for a job, as a person would write it: from here if it is below, else in full."""
-    folder = Path(hydra.runtime.output_dir)
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    """The folder that Hydra has for a job."""
+    return from_here(Path(hydra.runtime.output_dir))
 
 
 def _cluster(device: Device, *, completed: bool) -> Cluster | None:
