@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import ROOT
 from benchmarks.all_reduce import PARAMETERS
 from exp.errors import UserError
-from exp.run_folder.folder import read_results
+from exp.run_folder.files import results_if_any
 from exp.terminal.progress import track
 from exp.tools.program import run_script
 
@@ -67,7 +67,7 @@ def _step(program: Path, network: str, count: int, layout: str, folder: Path) ->
     done = subprocess.run([sys.executable, str(program), *options], capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"a run ended with status {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
-    return 1000 * BATCH / float(read_results(folder)["examples_per_second"])
+    return 1000 * BATCH / float(results_if_any(folder)["examples_per_second"])
 
 
 def _all_reduce(network: str, count: int) -> float:

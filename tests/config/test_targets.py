@@ -13,7 +13,7 @@ from exp.errors import UserError
     [
         "os.system",
         "tensorflow.io.gfile.rmtree",
-        "exp.run_folder.folder.new_folder",
+        "exp.run_folder.new.new_folder",
         "exp.cli.main.main",
         "exp",
         "exp.model.mlp.__builtins__.exec",
@@ -104,7 +104,7 @@ def test_what_a_trusted_package_offers_is_found_wherever_it_defines_it(name):
         "strangers.Net",
         "strange..Net",
         "exp.model.mlp.os.remove",
-        "exp.run_folder.folder.new_folder",
+        "exp.run_folder.new.new_folder",
         "exp.data.mnist.count",
     ],
 )

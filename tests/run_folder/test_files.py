@@ -7,7 +7,8 @@ import pytest
 
 from exp.errors import UserError
 from exp.run_folder import files as run_files
-from exp.run_folder.folder import is_completed, is_of_refused_run, new_folder, read_manifest, read_results
+from exp.run_folder.files import is_completed, manifest_if_any, results_if_any
+from exp.run_folder.new import is_of_refused_run, new_folder
 from exp.run_folder.stored import GROUPS, folder_to_resume, stored_config
 from exp.system.safe_files import MissingError, UnreadableError
 from tests.support.strangers import BAD_FILES, BAD_JSON
@@ -61,9 +62,9 @@ def test_results_that_cannot_be_believed_are_none(tmp_path, kind):
     """For whoever goes on with a run: it has not ended."""
     path = tmp_path / "results.json"
     BAD_FILES[kind][0](path) if kind in BAD_FILES else path.write_text(BAD_JSON[kind][0])
-    assert read_results(tmp_path) == {}
+    assert results_if_any(tmp_path) == {}
     assert not is_completed(tmp_path)
-    assert read_manifest(tmp_path) == {}
+    assert manifest_if_any(tmp_path) == {}
 
 
 @pytest.mark.parametrize(

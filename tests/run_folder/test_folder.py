@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from exp.config.config_hash import config_hash
 from exp.errors import UserError
-from exp.run_folder.folder import RunFolder, config_hash, empty_results, new_folder
+from exp.run_folder.folder import RunFolder, empty_results
+from exp.run_folder.new import new_folder
 from exp.system.files import write_atomically
 from exp.system.provenance import package_versions
 

@@ -1,4 +1,4 @@
-"""The command line: Hydra composes, this module checks before anything is made, and turns errors into exit statuses.
+"""The command line: has Hydra compose the configuration and do the job, and turns errors into exit statuses.
 
 TensorFlow is imported after all of it, by `exp.run.run`.
 """
@@ -24,7 +24,7 @@ from exp.system.streams import outlast, printable
 
 STARTED = time.perf_counter()
 VERSION_BASE = "1.3"
-"""The version of Hydra whose behaviour is meant; among other things, a run stays in the folder it was started from."""
+"""Pins Hydra's defaults; among others, a run keeps the working directory that it was started from."""
 
 
 def main(*, conf: Path) -> int:
@@ -42,14 +42,15 @@ def main(*, conf: Path) -> int:
 
     def job(config: DictConfig) -> float | None:
         from exp.cli.job import do_job, do_swept_job
+        from exp.cli.request import take_request
         from exp.loggers.console import Display
 
         nonlocal begun
         begun = True
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # under another launcher than ours
-            return do_swept_job(config, Display(), started=STARTED)
+            return do_swept_job(take_request(config), Display(), started=STARTED)
         try:
-            statuses.append(do_job(config, Display(), started=STARTED).status)
+            statuses.append(do_job(take_request(config), Display(), started=STARTED).status)
         except UserError as error:
             statuses.append(refuse(str(error)))
         return None
@@ -66,7 +67,7 @@ def main(*, conf: Path) -> int:
         return failed.status
     except SystemExit as leave:
         if leave.code == 1 and not begun and raised_by_hydra(leave):
-            return 2  # Hydra has said what there is not
+            return 2  # Hydra has said what does not exist
         raise
     except CallbackError as carrier:
         return _end(carrier.error, conf)
@@ -78,7 +79,7 @@ def main(*, conf: Path) -> int:
 
 
 def _end(error: Exception, conf: Path) -> int:
-    """Say in a sentence what is wrong with a command line from which no run could begin, and return the exit status.
+    """Say in a sentence why no run could begin with this command line, and return the exit status.
 
     Raises:
         Exception: the error itself, if it is not the user's.
@@ -93,9 +94,9 @@ def _end(error: Exception, conf: Path) -> int:
 
 
 def raised_by_hydra(error: BaseException) -> bool:
-    """Whether an error comes from where Hydra and OmegaConf work on what they were given, rather than from our code.
+    """Whether an error comes from Hydra or OmegaConf, which refuse what they were given, rather than from our code.
 
-    The innermost code counts that is not the standard library's; of an error that was caused by another one, both.
+    What counts is the innermost code that is not the standard library's; if an error has a cause, that of both.
     """
     cause = error.__cause__
     if cause is not None and not isinstance(cause, UserError) and _home(cause) == "exp":
@@ -114,10 +115,10 @@ def _home(error: BaseException) -> str | None:
 
 
 def _check_options(arguments: Sequence[str]) -> None:
-    """Refuse what Hydra's own parser of options would answer with its usage, or not at all.
+    """Refuse options that Hydra's own parser would answer with its usage, or not at all.
 
     Raises:
-        UserError: an option does not exist, or is not for us.
+        UserError: an option does not exist, or is not supported.
     """
     for argument in arguments:
         if argument.startswith("--experimental-rerun"):
@@ -136,12 +137,12 @@ def _check_options(arguments: Sequence[str]) -> None:
 
 
 def _one_value(argument: str) -> str:
-    """`exec.profile=100,110` is one value; to Hydra, a comma means a choice."""
+    """Make `exec.profile=100,110` one value; to Hydra, a comma separates the values of a sweep."""
     key, _, value = argument.partition("=")
     return f"{key}=[{value}]" if key == "exec.profile" and re.fullmatch(r"\d+,\d+", value) else argument
 
 
 def refuse(message: str) -> int:
-    """Say what is wrong on stderr; the exit status of a user's mistake."""
+    """Say on stderr what is wrong; returns the exit status of a user's mistake."""
     print(printable(message), file=sys.stderr)
     return 2

@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's errors, in one plain sentence that names the key, the value and what would be right."""
+"""Error messages for Hydra's and OmegaConf's errors: a sentence with the key, the value and what would be right."""
 
 import re
 import sys
@@ -11,12 +11,12 @@ from typing import Any
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from exp.config.hints import known_keys, unknown_choice, unknown_key
+from exp.config.suggestions import known_keys, unknown_choice, unknown_key
 from exp.errors import UserError, excerpt
 
 _SWEEP = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?: requires|\n|$)", flags=re.DOTALL)
 _LOGGING = ("hydra.verbose", "hydra.hydra_logging", "hydra.job_logging", "hydra/hydra_logging", "hydra/job_logging")
-"""What Hydra sets the log up with; from its error one cannot tell with which."""
+"""The keys with which Hydra sets up the log. Its errors do not tell which of them is wrong."""
 
 
 def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
@@ -38,7 +38,7 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
 
 
 def _unreadable(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
-    """For what is no override, or several at once."""
+    """The sentence for an argument that is no override, or that stands for several values."""
     if isinstance(error, OverrideParseException):
         given = excerpt(error.override)
         return f"{given}: cannot be read; write KEY=VALUE, and quote what has spaces, commas or brackets"
@@ -54,7 +54,7 @@ def _unreadable(error: BaseException, arguments: Sequence[str], conf: Path) -> s
 
 
 def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
-    """For a group's choice that does not exist, or is not a name."""
+    """The sentence for a choice that does not exist in its group, or that is not a name."""
     missing = re.search(r"Could not find '(.+)/([^/']*)'", str(error))
     if missing:
         return _unknown_choice(missing[1], missing[2], conf)
@@ -71,7 +71,7 @@ def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) ->
 
 
 def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
-    """For a key that does not exist, or not with the choices made."""
+    """The sentence for a key that does not exist, or does not exist with the choices made."""
     for argument in arguments:
         sign, key, _ = _split(argument)
         if sign or not _not_overridden(key, error):
@@ -90,7 +90,7 @@ def _not_overridden(key: str, error: BaseException) -> bool:
 
 
 def _blamed(error: BaseException, arguments: Sequence[str]) -> str:
-    """The arguments that an error is about, or all of them."""
+    """The arguments that an error is about; all of them if that is not known."""
     text, key = str(error), getattr(error, "full_key", None) or ""
     by_key = [argument for argument in arguments if key and _overlap(_split(argument)[1], key)]
     functions = {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
@@ -106,7 +106,7 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """What Hydra or OmegaConf says, without addresses and its own parts."""
+    """What Hydra or OmegaConf says, without links and names of its own parts."""
     cause = error.__cause__
     if "Error merging override" in str(error) and cause is not None:
         return _reason(cause)
@@ -136,7 +136,7 @@ def _unknown_choice(group: str, choice: str, conf: Path) -> str:
 
 
 def _names(group: str, conf: Path) -> list[str]:
-    """The choices of a group, with those of the folder that `--config-dir` names."""
+    """The choices of a group, those in the folder of `--config-dir` included."""
     given = [Path(folder) for option, folder in pairwise(sys.argv) if option in ("--config-dir", "-cd")]
     given += [Path(word.partition("=")[2]) for word in sys.argv if word.startswith("--config-dir=")]
     folders = [conf, *given]
@@ -149,7 +149,7 @@ def _choose(key: str, choices: Sequence[str]) -> str:
 
 
 def _keys(conf: Path) -> list[str]:
-    """The keys of the schema, and those that some file of a group has."""
+    """All keys: those of the schema, and those that only files of a group have."""
     own = [f"{path.parent.name}.{key}" for path, node in _choices(conf) for key in node if key != "_target_"]
     return [*known_keys({}), *own]
 

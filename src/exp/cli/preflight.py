@@ -1,8 +1,7 @@
-"""What Hydra calls before it makes a run's folder, or a sweep's: nothing is made if the run is not possible."""
+"""The callback that Hydra calls before it makes the folder of a run or a sweep: the request is made and checked."""
 
 import contextlib
 import copy
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,35 +16,33 @@ class CallbackError(BaseException):
     """Carries an error out of a callback: Hydra turns every `Exception` there into a warning."""
 
     def __init__(self, error: Exception) -> None:
-        """Carry this one."""
+        """Carry this error."""
         super().__init__(error)
         self.error = error
 
 
 class Preflight(Callback):
-    """Checks a single run before Hydra makes its folder, and gives that one, or a sweep's, a name of its own."""
+    """Makes the request of a single run, and chooses the folder of a run or a sweep, before Hydra makes that folder."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Nothing is made if the run is not possible."""
-        from exp.cli.request import choose_folder
+        """Make the request of a single run, and its folder; nothing is made if the run is not possible."""
+        from exp.cli.request import make_request
 
         with _carried():
             # The name of a folder may refer to the choices made, which are known from here on.
             HydraConfig.instance().set_config(config)
             _check_settings(config)
-            folder = choose_folder(config, config.hydra)
-            with read_write(config.hydra.run):
-                config.hydra.run.dir = str(folder)
-            if "TF_CONFIG" in os.environ or "SLURM_PROCID" in os.environ:
-                _leave_log_to_chief(config)
+            make_request(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """The same for the folder of a sweep."""
-        from exp.cli.request import choose_sweep_folder
+        """Make the folder of a sweep."""
+        from exp.cli.choose_folder import choose_sweep_folder
+        from exp.cli.request import is_given
 
         with _carried():
             HydraConfig.instance().set_config(config)
-            folder = choose_sweep_folder(config, config.hydra)
+            given = is_given("hydra.sweep.dir", config.hydra)
+            folder = choose_sweep_folder(config.hydra.sweep.dir, given=given)
             with read_write(config.hydra.sweep):
                 config.hydra.sweep.dir = str(folder)
 
@@ -59,11 +56,11 @@ def _carried() -> Iterator[None]:
 
 
 def _check_settings(config: DictConfig) -> None:
-    """Resolve what Hydra reads of its own settings only when the run's folder is there, and make nothing of it.
+    """Resolve those of Hydra's settings that it would read only after it has made the folder, and throw them away.
 
     Raises:
-        UserError: the log is set up by something that is no group of keys.
-        OmegaConfBaseException: a setting refers to what there is not.
+        UserError: `hydra.job_logging` is not a group of keys.
+        OmegaConfBaseException: a setting refers to something that does not exist.
     """
     trial = copy.deepcopy(config)
     with read_write(trial.hydra), open_dict(trial.hydra):
@@ -75,13 +72,3 @@ def _check_settings(config: DictConfig) -> None:
     logging = trial.hydra.job_logging
     if logging is not None and not (OmegaConf.is_dict(logging) and "root" in logging and "version" in logging):
         raise UserError(f"hydra.job_logging={logging}: must be a group of keys, such as conf/hydra_settings.yaml has")
-
-
-def _leave_log_to_chief(config: DictConfig) -> None:
-    """Keep Hydra from writing `run.log` in a worker that follows another; `exp.run.workers` says where its log goes."""
-    from exp.cli.request import check
-    from exp.distributed.cluster import is_follower
-
-    if is_follower(check(config, config.hydra)[0].device):
-        with read_write(config.hydra.job_logging):
-            config.hydra.job_logging.handlers.file.filename = os.devnull

@@ -1,194 +1,123 @@
-"""From a composed command line to the run it asks for: a new one, a test of another, or one to go on with."""
+"""From what Hydra composed to the one `Request` that everything after it is given.
 
+A single run's request is made by the preflight, before Hydra makes a folder, and taken by the job. A job of a sweep
+begins in another process, or without a preflight, and makes its request itself.
+"""
+
+import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from exp.cli.request_checks import check_batch, check_hydra, check_unchanged
-from exp.config import Config, WorkersDevices, parse, yaml_text
-from exp.distributed.cluster import is_follower
-from exp.errors import UserError, excerpt
-from exp.run.run import Request
-from exp.run_folder import files as run_files
-from exp.run_folder.folder import config_hash, is_of_refused_run, new_folder
-from exp.run_folder.stored import check_log, folder_of_run, folder_to_resume, stored_config
-from exp.system.lock import is_locked
-from exp.terminal import commands
+from exp.cli.choose_folder import choose_run_folder
+from exp.cli.effective_config import effective_config
+from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_sweep
+from exp.config import Config, Device
+from exp.config.config_hash import config_hash
+from exp.distributed.cluster import Cluster, find_cluster, in_cluster
+from exp.errors import UserError
+from exp.run.request import Request
+from exp.run_folder import names
+from exp.run_folder.files import is_completed
+from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_config
+from exp.system.files import from_here
 
-TEST_GROUPS = ("exec", "device", "summary")
-"""Groups that a test may be given anew, as a whole; of others only which checkpoint, where the data is, and batches."""
-TEST_KEYS = (
-    "checkpoint.restore",
-    "data.batch_size",
-    "data.dir",
-    "data.source",
-    "data.prefetch",
-    "data.cache",
-    "data.cache_dir",
-)
-
-OBJECTIVES = ("test/accuracy", "test/loss", "train/loss", "examples_per_second")
-"""Figures of `results.json` that a searching sweeper can be given."""
+_made: dict[tuple[str, ...], Request] = {}
+"""The preflight's request, until its job takes it. The key is all that Hydra tells the job, so no other job fits."""
 
 
-def choose_folder(composed: DictConfig, hydra: DictConfig) -> Path:
-    """Check what is asked for, and make (or, for `resume`, find) the folder of the run.
+def make_request(composed: DictConfig) -> None:
+    """Check what a single run asks for, choose its folder, tell Hydra, and keep the request for `take_request`.
+
+    Args:
+        composed: the configuration, with Hydra's own part in it.
 
     Raises:
-        UserError: the configuration or the folder is wrong. Nothing was written then.
+        UserError: the configuration, the cluster or the folder is wrong. Nothing was written then.
     """
-    config, _ = check(composed, hydra)
+    hydra = composed.hydra
+    config, tree = check(composed, hydra)
     resume = composed.get("resume")
     if resume is not None:
-        return folder_to_resume(resume)
-    if is_follower(config.device):
-        return Path()  # the chief chooses; nothing is written here
-    wanted = inside("hydra.run.dir", hydra.run.dir)
-    if not _is_given("hydra.run.dir", hydra):
-        kind = "_test" if config.mode == "test" else ""
-        return new_folder(wanted.with_name(f"{wanted.name}_{config.label()}{kind}"))
-    try:
-        wanted.mkdir(parents=True, exist_ok=True)
-        refused = is_of_refused_run(wanted)
-    except OSError as error:
-        raise UserError(f"hydra.run.dir={wanted}: cannot be made ({error.strerror})") from error
-    if not refused:
-        way_on = f", or {commands.override('resume', wanted)}" if (wanted / ".hydra" / "config.yaml").is_file() else ""
-        raise UserError(f"hydra.run.dir={wanted}: is not empty; take another folder{way_on}")
-    if is_locked(wanted / ".lock"):
-        raise UserError(f"hydra.run.dir={wanted}: another process is running in this folder")
-    check_log(wanted)
-    return wanted
+        folder = folder_to_resume(resume)
+        cluster = _cluster(config.device, completed=is_completed(folder))
+    else:
+        cluster = find_cluster(config.device)
+        follows = cluster is not None and not cluster.is_chief
+        label = f"{config.label()}{'_test' if config.mode == 'test' else ''}"
+        given = is_given("hydra.run.dir", hydra)
+        # The chief chooses for all workers, and the others write nothing here.
+        folder = Path() if follows else choose_run_folder(hydra.run.dir, given=given, label=label)
+    with read_write(hydra), open_dict(hydra.runtime):
+        hydra.run.dir = str(folder)
+        hydra.runtime.output_dir = os.path.abspath(folder)  # noqa: PTH100 as Hydra does it for the job
+    request = replace(_request(composed, hydra, config, tree, resumed=resume is not None), cluster=cluster)
+    if request.is_follower:
+        with read_write(hydra.job_logging):  # `exp.run.workers` says where the log of a follower goes
+            hydra.job_logging.handlers.file.filename = os.devnull
+    _made.clear()
+    _made[_key(composed, hydra)] = request
 
 
-def choose_sweep_folder(composed: DictConfig, hydra: DictConfig) -> Path:
-    """Make the folder of a sweep; one that the command line names may be there, and the sweep in it goes on.
+def take_request(composed: DictConfig) -> Request:
+    """The request of the job that Hydra begins: the preflight's if there was one, else a new one.
+
+    Args:
+        composed: the configuration, without Hydra's own part, which is taken from `HydraConfig`.
 
     Raises:
-        UserError: it cannot be made, or leads out of its place.
+        UserError: the configuration is wrong, or the folder holds a run with another one.
     """
-    wanted = inside("hydra.sweep.dir", hydra.sweep.dir)
-    if any((place / "manifest.json").exists() for place in (wanted, *wanted.parents)):
-        raise UserError(f"hydra.sweep.dir={wanted}: is the folder of a run, or in one")
-    if not _is_given("hydra.sweep.dir", hydra):
-        return new_folder(wanted, key="hydra.sweep.dir")
-    if wanted.is_dir():  # a sweep to go on with: its jobs write in their folders
-        for folder in (wanted, *(job for job in wanted.iterdir() if job.is_dir())):
-            run_files.check_places(folder)
-    return wanted
+    hydra: Any = HydraConfig.get()
+    made = _made.pop(_key(composed, hydra), None)
+    if made is not None:
+        return made
+    config, tree = _effective(composed, hydra)
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    resumed = _is_begun(_folder(hydra), tree) if in_sweep else composed.get("resume") is not None
+    request = _request(composed, hydra, config, tree, resumed=resumed)
+    return request if in_sweep else with_cluster(request)
 
 
-def _is_given(key: str, hydra: DictConfig) -> bool:
-    return any(str(override).lstrip("+").startswith(f"{key}=") for override in hydra.overrides.hydra)
+def with_cluster(request: Request) -> Request:
+    """The request of a job that had no preflight, with the cluster that its process belongs to.
+
+    Raises:
+        UserError: the environment does not describe a cluster, and the configuration needs one.
+    """
+    completed = request.resumed and is_completed(request.folder)
+    return replace(request, cluster=_cluster(request.config.device, completed=completed))
 
 
-def check(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, Any]]:
-    """All that can be checked before TensorFlow is imported; returns the configuration of the run, also as plain data.
+def check(composed: DictConfig, hydra: DictConfig, sizes: TrainingSizes | None = None) -> tuple[Config, dict[str, Any]]:
+    """Check all that can be checked before TensorFlow is imported; returns the run's configuration, also as plain data.
+
+    Args:
+        composed: the configuration.
+        hydra: Hydra's own part of it.
+        sizes: the sizes of data sets that are known already, if several jobs are checked.
 
     Raises:
         UserError: something is wrong.
     """
     check_hydra(hydra)
     config, tree = _effective(composed, hydra)
-    check_batch(config)
-    if hydra.mode == RunMode.MULTIRUN and isinstance(config.device, WorkersDevices) and config.device.local is None:
-        raise UserError(
-            "device.local=null: the jobs of a sweep start their workers themselves; device.local=2 starts two"
-        )
+    check_batch(config, sizes or TrainingSizes())
+    if hydra.mode == RunMode.MULTIRUN:
+        check_sweep(config)
     return config, tree
 
 
-def inside(key: str, folder: Any) -> Path:
-    """A folder that does not lead out of its place.
-
-    Raises:
-        UserError: it does.
-    """
-    path = Path(str(folder))
-    if path == Path():
-        raise UserError(f"{key}={folder}: must name a folder")
-    if ".." in path.parts:
-        raise UserError(f"{key}={excerpt(path)}: must not lead out of its place with '..'")
-    try:
-        path.exists()
-    except (OSError, ValueError) as error:  # a name that no file can have: too long, or with a NUL
-        raise UserError(f"{key}={excerpt(path)}: cannot be a folder ({getattr(error, 'strerror', error)})") from error
-    return path
-
-
-def make_request(composed: DictConfig, hydra: DictConfig, folder: Path) -> Request:
-    """The run to do in a folder. A job of a sweep that finds its own run there goes on with it.
-
-    Raises:
-        UserError: the configuration is wrong, or the folder holds a run of another one.
-    """
-    config, tree = _effective(composed, hydra)
-    in_sweep = hydra.mode == RunMode.MULTIRUN
-    resumed = _is_begun(_relative(folder), tree) if in_sweep else composed.get("resume") is not None
-    files = {
-        "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(tree))),
-        "overrides.yaml": OmegaConf.to_yaml(hydra.overrides.task),
-        "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra})),
-    }
-    return Request(
-        config=config,
-        tree=tree,
-        folder=_relative(folder),
-        command=["python", *sys.argv],
-        config_files={} if resumed else files,
-        tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
-        resumed=resumed,
-        sweep={"folder": str(hydra.sweep.dir), "n_jobs": hydra.launcher.get("n_jobs")} if in_sweep else None,
-    )
-
-
-def _is_begun(folder: Path, tree: Mapping[str, Any]) -> bool:
-    """Whether a folder holds a run with this configuration."""
-    way_out = f"move {folder} away, and the job runs anew"
-    if not (folder / ".hydra" / "config.yaml").is_file():
-        if any((folder / "checkpoints").glob("*")):
-            raise UserError(f"{folder}: has checkpoints, and no .hydra/config.yaml that tells of which run; {way_out}")
-        return False
-    try:
-        stored = stored_config("hydra.sweep.dir", folder)
-    except UserError as error:
-        raise UserError(f"{error}; {way_out}") from error
-    if config_hash(stored) != config_hash(tree):
-        raise UserError(f"{folder}: holds a run with another configuration; take another hydra.sweep.dir")
-    return True
-
-
-def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, Any]]:
-    """The configuration that counts, checked: the composed one, or that of the run which is tested or resumed."""
-    tree = plain(composed)
-    given = [str(override) for override in hydra.overrides.task]
-    mode, run, resume = tree.get("mode"), tree.pop("run", None), tree.pop("resume", None)
-    objective = tree.pop("objective", None)
-    if objective not in OBJECTIVES:
-        raise UserError(f"objective={yaml_text(objective)}: must be one of {', '.join(OBJECTIVES)}")
-    if resume is not None and hydra.mode == RunMode.MULTIRUN:
-        raise UserError(f"resume={resume}: goes with a single run; a sweep goes on when its command is given again")
-    if resume is not None:
-        others = [override for override in given if override.split("=")[0] not in ("resume", "trusted_targets")]
-        if others:
-            raise UserError(f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)}")
-        stored = stored_config("resume", resume)
-        config = parse(stored, trusted=tree["trusted_targets"])
-        check_unchanged(Path(str(resume)), stored)
-        return config, stored
-    if mode == "test":
-        if run is None:
-            raise UserError("mode=test: needs run=RUN_DIR, the folder of the run to test")
-        stored = _for_test(stored_config("run", run), tree, given)
-        return parse(stored, trusted=tree["trusted_targets"]), stored
-    if run is not None:
-        raise UserError(f"run={run}: goes with mode=test; to go on with a run, use {commands.override('resume', run)}")
-    return parse(tree), tree
+def is_given(key: str, hydra: DictConfig) -> bool:
+    """Whether the command line sets one of Hydra's own keys, such as `hydra.run.dir`."""
+    return any(str(override).lstrip("+").startswith(f"{key}=") for override in hydra.overrides.hydra)
 
 
 def plain(composed: DictConfig) -> dict[str, Any]:
@@ -198,35 +127,74 @@ def plain(composed: DictConfig) -> dict[str, Any]:
         UserError: an interpolation leads nowhere.
     """
     try:
-        own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
-        tree = OmegaConf.to_container(own, resolve=True)
+        tree = OmegaConf.to_container(_own(composed), resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"{getattr(error, 'full_key', None) or 'config'}: {str(error).splitlines()[0]}") from error
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
 
 
-def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], given: list[str]) -> dict[str, Any]:
-    """The tested run's configuration, with what the command line says anew about how to execute the test."""
-    for override in given:
-        key = override.split("=")[0].lstrip("+~")
-        group = key.split(".")[0]
-        same_data = key == "data" and composed["data"].get("_target_") == stored["data"].get("_target_")
-        if key in ("mode", "run", "trusted_targets") or same_data:
-            continue
-        if group in TEST_GROUPS:
-            stored[group] = composed[group]
-        elif key in TEST_KEYS:
-            stored[group][key.split(".")[1]] = composed[group][key.split(".")[1]]
-        else:
-            allowed = ", ".join((*TEST_GROUPS, *TEST_KEYS))
-            raise UserError(f"{override}: a test has the config of its run; only these can be given anew: {allowed}")
-    return {**stored, "mode": "test"}
+def _own(composed: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
 
 
-def _relative(folder: Path) -> Path:
-    """The folder as a person would write it: from here where it is below, else in full."""
+def _key(composed: DictConfig, hydra: DictConfig) -> tuple[str, ...]:
+    """What tells a job from all others: its folder, its overrides, its configuration."""
+    return (str(hydra.runtime.output_dir), *map(str, hydra.overrides.task), OmegaConf.to_yaml(_own(composed)))
+
+
+def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, Any]]:
+    overrides = [str(override) for override in hydra.overrides.task]
+    return effective_config(plain(composed), overrides=overrides, in_sweep=hydra.mode == RunMode.MULTIRUN)
+
+
+def _request(
+    composed: DictConfig, hydra: DictConfig, config: Config, tree: Mapping[str, Any], *, resumed: bool
+) -> Request:
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    files = {
+        names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(dict(tree))),
+        names.OVERRIDES_YAML: OmegaConf.to_yaml(hydra.overrides.task),
+        names.HYDRA_YAML: OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra})),
+    }
+    return Request(
+        config=config,
+        tree=tree,
+        folder=_folder(hydra),
+        command=["python", *sys.argv],
+        config_files={} if resumed else files,
+        tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
+        resumed=resumed,
+        sweep={"folder": str(hydra.sweep.dir), "n_jobs": hydra.launcher.get("n_jobs")} if in_sweep else None,
+        objective=composed.objective,
+    )
+
+
+def _folder(hydra: DictConfig) -> Path:
+    """The folder that Hydra has for a job."""
+    return from_here(Path(hydra.runtime.output_dir))
+
+
+def _cluster(device: Device, *, completed: bool) -> Cluster | None:
+    """The cluster of this process; a run that is completed needs none, and is told so without one."""
+    return None if completed and not in_cluster() else find_cluster(device)
+
+
+def _is_begun(folder: Path, tree: Mapping[str, Any]) -> bool:
+    """Whether the folder of a job holds a run with this configuration, which is then resumed.
+
+    Raises:
+        UserError: it holds another run, or what remains of one.
+    """
+    way_out = f"move {folder} away, and the job runs anew"
+    if not (folder / names.CONFIG).is_file():
+        if any((folder / names.CHECKPOINTS).glob("*")):
+            raise UserError(f"{folder}: has checkpoints, and no {names.CONFIG} that tells of which run; {way_out}")
+        return False
     try:
-        return folder.relative_to(Path.cwd())
-    except ValueError:
-        return folder
+        stored = stored_config("hydra.sweep.dir", folder)
+    except UserError as error:
+        raise UserError(f"{error}; {way_out}") from error
+    if config_hash(stored) != config_hash(tree):
+        raise UserError(f"{folder}: holds a run with another configuration; take another hydra.sweep.dir")
+    return True

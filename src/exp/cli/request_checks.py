@@ -1,4 +1,4 @@
-"""What is looked at before a request is made, besides the configuration: Hydra, the data set, the run's folder."""
+"""Rules that a request must meet besides those of its configuration: about Hydra, the data set and the run's folder."""
 
 import contextlib
 import sys
@@ -8,15 +8,56 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from exp.config import Config
+from exp.config import Config, Target, WorkersDevices
+from exp.config.config_hash import config_hash
 from exp.config.rules import check_batch_size
 from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
 from exp.errors import UserError, excerpt
 from exp.run_folder import files as run_files
-from exp.run_folder.folder import config_hash
+from exp.run_folder import names
 from exp.run_folder.stored import GROUPS
 from exp.system.safe_files import MissingError
+
+
+class TrainingSizes:
+    """The numbers of training examples of data sets, each looked up once however many jobs have that data set."""
+
+    def __init__(self) -> None:
+        """Nothing is looked up yet."""
+        self._known: dict[str, int | UserError | None] = {}
+
+    def of(self, data: Target) -> int | None:
+        """The number of training examples; None if our own code cannot tell it quickly and without TensorFlow.
+
+        Raises:
+            UserError: the data cannot be found.
+        """
+        key = repr((data.name, sorted(data.arguments.items())))
+        if key not in self._known:
+            try:
+                self._known[key] = _training_size(data)
+            except UserError as error:
+                self._known[key] = error
+        size = self._known[key]
+        if isinstance(size, UserError):
+            raise UserError(str(size)) from size
+        return size
+
+
+def _training_size(data: Target) -> int | None:
+    function = locate("data", data.name, trusted=()) if data.name.startswith("exp.") else None
+    count = getattr(sys.modules[function.__module__], "count", None) if function else None
+    size: int | None = count(**data.arguments) if count else None
+    return size
+
+
+def check_batch(config: Config, sizes: TrainingSizes) -> None:
+    """Refuse a batch larger than the training set, if the size of that is known so early."""
+    data = config.data
+    size = sizes.of(data.target)
+    if size is not None:
+        check_batch_size(data.batch_size, size if data.limit is None else min(size, data.limit))
 
 
 def check_hydra(hydra: DictConfig) -> None:
@@ -29,26 +70,25 @@ def check_hydra(hydra: DictConfig) -> None:
             raise UserError(f"{excerpt(given)}: must be the name of one choice; Hydra would take the last of several")
 
 
-def check_unchanged(folder: Path, stored: Mapping[str, Any]) -> None:
-    """Refuse to go on with another configuration than the one that a run began with.
+def check_sweep(config: Config) -> None:
+    """Refuse a job of a sweep whose workers would have to be started from outside."""
+    if isinstance(config.device, WorkersDevices) and config.device.local is None:
+        raise UserError(
+            "device.local=null: the jobs of a sweep start their workers themselves; device.local=2 starts two"
+        )
 
-    The manifest has its hash: of what was written then, or, of a run that was resumed, of that with later keys.
+
+def check_unchanged(folder: Path, stored: Mapping[str, Any]) -> None:
+    """Refuse to resume a run with another configuration than the one that it began with.
+
+    The manifest has the hash of the configuration as it was written then; a run that was resumed since has the hash of
+    that configuration with later keys.
     """
     with contextlib.suppress(MissingError):
         noted = run_files.read_manifest(folder).get("config_hash")
         written = {key: node for key, node in run_files.read_config(folder).items() if key not in REQUEST_KEYS}
         if noted is not None and noted not in (config_hash(written), config_hash(stored)):
             raise UserError(
-                f"{folder}/.hydra/config.yaml: was changed after the run began (manifest.json has another hash), and "
+                f"{folder}/{names.CONFIG}: was changed after the run began ({names.MANIFEST} has another hash), and "
                 "all its results would be shown under the new values; undo that, or begin a new run"
             )
-
-
-def check_batch(config: Config) -> None:
-    """Refuse a batch larger than the set, where our own data sets can tell their size without TensorFlow."""
-    data = config.data
-    function = locate("data", data.target.name, trusted=()) if data.target.name.startswith("exp.") else None
-    count = getattr(sys.modules[function.__module__], "count", None) if function else None
-    size = count(**data.target.arguments) if count else None
-    if size is not None:
-        check_batch_size(data.batch_size, size if data.limit is None else min(size, data.limit))

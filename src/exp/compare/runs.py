@@ -9,6 +9,7 @@ from typing import Any
 from exp.config.flat import flat, flat_config
 from exp.errors import UserError
 from exp.run_folder import files as run_files
+from exp.run_folder import names
 from exp.system.safe_files import MissingError
 
 
@@ -52,12 +53,12 @@ def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
             raise UserError(f"{place}: is not a folder")
         for path, below, files in os.walk(place):
             below.sort()
-            if "manifest.json" in files or "results.json" in files:
+            if names.MANIFEST in files or names.RESULTS in files:
                 below.clear()  # nothing below a run is another run
                 folders[Path(path)] = None
     if not folders:
         listed = ", ".join(map(str, places))
-        raise UserError(f"{listed}: there is no run in it (a folder with manifest.json or results.json)")
+        raise UserError(f"{listed}: there is no run in it (a folder with {names.MANIFEST} or {names.RESULTS})")
     runs, problems = [], []
     for folder in folders:
         try:
@@ -78,7 +79,7 @@ def read_run(folder: Path) -> Run:
     try:
         tree = run_files.read_config(folder)
     except MissingError as error:
-        raise UserError(f"{folder}: is not the folder of a run (it has no .hydra/config.yaml)") from error
+        raise UserError(f"{folder}: is not the folder of a run (it has no {names.CONFIG})") from error
     manifest = flat(_or_empty(run_files.read_manifest, folder))
     config = flat_config(tree, threads=manifest.get("devices.threads"))
     results = flat(_or_empty(run_files.read_results, folder)) or {"status": "unfinished"}

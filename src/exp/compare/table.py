@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exp.compare.runs import Run
-from exp.config.sentences import yaml_text
+from exp.config import yaml_text
 from exp.errors import UserError
 
 RESULTS = ("status", "step", "train/loss", "test/loss", "test/accuracy", "examples_per_second")

@@ -1,5 +1,6 @@
 """The configuration: its schema, and the one way to get from Hydra's YAML to frozen, checked objects."""
 
+from exp.config.error_messages import yaml_text
 from exp.config.parse import parse
 from exp.config.schema import (
     AllDevices,
@@ -14,7 +15,6 @@ from exp.config.schema import (
     VirtualDevices,
     WorkersDevices,
 )
-from exp.config.sentences import yaml_text
 from exp.config.targets import Target
 
 __all__ = [

@@ -6,13 +6,13 @@ from typing import Any
 from exp.config.targets import short_name
 
 _TARGETS = ("model", "data", "optimizer")
-"""Groups that are known by the function that makes them."""
+"""Groups whose choice is known by the function that their `_target_` names."""
 _NAMES = ("exec", "device")
-"""Groups that have a `name`."""
+"""Groups whose choice is known by their key `name`."""
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, with dotted keys."""
+    """Flatten nested dicts to one dict with dotted keys."""
     leaves: dict[str, Any] = {}
     for key, value in tree.items():
         path = f"{prefix}{key}"
@@ -27,8 +27,8 @@ def flat_config(tree: Mapping[str, Any], *, threads: int | None) -> dict[str, An
     """A run's configuration by dotted key, and its choices by the names of their groups.
 
     Args:
-        tree: as in `.hydra/config.yaml`.
-        threads: that the run really had, where that is known. Results depend on it in their last bits.
+        tree: the configuration as the run folder has it.
+        threads: the number of threads that the run really had, if that is known. The last bits of results depend on it.
     """
     config = flat(tree)
     for group in _TARGETS:

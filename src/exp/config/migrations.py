@@ -1,4 +1,4 @@
-"""Keys that configurations stored by earlier versions do not have yet, with the values that such runs had in effect."""
+"""Keys that are newer than a stored configuration, with the values that such earlier runs had in effect."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ LATER: Mapping[str, Mapping[str, Any]] = {
 
 
 def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored configuration with today's keys; what it has stays."""
+    """A stored configuration with today's keys added; the keys that it has keep their values."""
     tree = dict(stored)
     for section, keys in LATER.items():
         if isinstance(tree.get(section), Mapping):

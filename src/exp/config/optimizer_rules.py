@@ -1,4 +1,4 @@
-"""What Keras's optimizers do not do right in a run of this project, so that it is refused by name (Keras 3.15).
+"""Rules about Keras's optimizers: what they do not do right in a run of this project is refused by name (Keras 3.15).
 
 `tests/conformance/test_optimizers.py` holds all the others to the same numbers in every mode and on replicas.
 """
@@ -15,7 +15,7 @@ NEVER: Mapping[str, str] = {
     ),
     "loss_scale_factor": "Keras divides gradients by it, but only its own fit multiplies the loss by it",
 }
-"""Arguments, and why they are refused in every mode."""
+"""Arguments that are refused in every mode, with the reason."""
 
 ON_REPLICAS: Mapping[str, str] = {
     **dict.fromkeys(
@@ -25,13 +25,13 @@ ON_REPLICAS: Mapping[str, str] = {
     ),
     "gradient_accumulation_steps": "Keras cannot accumulate on {replicas} replicas",
 }
-"""Arguments that only one replica can have."""
+"""Arguments that are refused with several replicas, with the reason."""
 
 LOSS_SCALE = f"{KERAS_PREFIX}LossScaleOptimizer"
 CLASSES: Mapping[str, str] = {
     LOSS_SCALE: "it divides gradients by its scale, but only Keras's own fit multiplies the loss by that"
 }
-"""Optimizers that are refused in every mode, and why."""
+"""Optimizers that are refused in every mode, with the reason."""
 
 
 def target_problems(optimizer: Target, replicas: int) -> list[str]:
@@ -39,7 +39,7 @@ def target_problems(optimizer: Target, replicas: int) -> list[str]:
 
     Args:
         optimizer: the node of the configuration.
-        replicas: on which it will train, as far as that is known; 1 asks for what is refused everywhere.
+        replicas: the number of replicas that will train, as far as it is known; 1 finds what is refused everywhere.
     """
     problems = []
     for path, node in _nodes("optimizer", {"_target_": optimizer.name, **optimizer.arguments}):
@@ -55,9 +55,9 @@ def argument_problems(path: str, get: Callable[[str], Any], replicas: int) -> li
     """A sentence for each refused argument.
 
     Args:
-        path: of the optimizer's node.
-        get: the value of an argument, or nothing.
-        replicas: on which it will train.
+        path: the path of the optimizer's node.
+        get: returns the value of an argument; None if it has none.
+        replicas: the number of replicas that will train.
     """
     refused = {**NEVER, **(ON_REPLICAS if replicas > 1 else {})}
     return [

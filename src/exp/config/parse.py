@@ -1,4 +1,4 @@
-"""From plain data to a checked `Config`."""
+"""Parsing a configuration: from plain data to a checked `Config`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from exp.config.hints import known_keys
+from exp.config.error_messages import refuse_errors
 from exp.config.rules import check_combinations
 from exp.config.schema import REQUEST_KEYS, Config, Data
-from exp.config.sentences import refuse
+from exp.config.suggestions import known_keys
 from exp.config.targets import argument_errors, check_trusted, nested_targets
 
 SUPPLIED = {"model": ("input_shape", "classes"), "data.target": (), "optimizer": ()}
-"""Parameters of the targets that `exp.run.run` passes itself: they follow from the data set."""
+"""Parameters of targets that the run passes itself, because their values follow from the data set."""
 
 
 def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Config:
@@ -22,7 +22,7 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
     Args:
         raw: plain dicts, lists and scalars, interpolations resolved.
         trusted: prefixes that targets may start with besides `exp`'s own; None takes the configuration's
-            `trusted_targets`. Configurations read back from a folder must not trust themselves.
+            `trusted_targets`. A configuration that was read from a folder must not be asked whom to trust.
 
     Raises:
         UserError: with a line for each thing that is wrong: the key, the value, and what would be right.
@@ -35,7 +35,7 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
         config = Config.model_validate(_with_targets(raw))
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        refuse(errors, [*known_keys(raw), *_argument_keys(raw)])
+        refuse_errors(errors, [*known_keys(raw), *_argument_keys(raw)])
     wrong: list[ErrorDetails] = []
     known = known_keys(raw)
     for path, target in (
@@ -45,7 +45,7 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
     ):
         errors, arguments = argument_errors(path, target, supplied=SUPPLIED.get(path, ()))
         wrong, known = [*wrong, *errors], [*known, *arguments]
-    refuse(wrong, known)
+    refuse_errors(wrong, known)
     check_combinations(config)
     return config
 
@@ -56,7 +56,7 @@ def _argument_keys(raw: Mapping[str, Any]) -> list[str]:
 
 
 def _with_targets(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the nodes that have a `_target_` into `Target`s: all of `model` and `optimizer`, and a part of `data`."""
+    """Turn each node with a `_target_` into a `Target`: `model` and `optimizer` as a whole, and a part of `data`."""
     tree = {key: value for key, value in raw.items() if key not in REQUEST_KEYS}
     for section in ("model", "optimizer", "data"):
         node = tree.get(section)

@@ -1,4 +1,4 @@
-"""What cannot go together in a configuration whose values are right one by one."""
+"""Rules about combinations: values that are right one by one, and cannot go together."""
 
 from exp.config.optimizer_rules import target_problems
 from exp.config.schema import Config, Device, SubsetOfDevices, VirtualDevices, WorkersDevices
@@ -6,7 +6,7 @@ from exp.errors import UserError
 
 
 def check_combinations(config: Config) -> None:
-    """Refuse what cannot go together, as far as the configuration alone can tell."""
+    """Refuse values that cannot go together, as far as the configuration alone can tell."""
     steps_per_call, name = config.exec.steps_per_call, config.exec.name
     wrong = replica_problems(config, _replicas(config.device))
     if isinstance(config.device, WorkersDevices):
@@ -50,7 +50,7 @@ def check_combinations(config: Config) -> None:
 
 
 def _replicas(device: Device) -> int:
-    """The number of replicas, as far as the configuration alone can tell; else 1, of which there is always one."""
+    """The number of replicas if the configuration alone tells it, else 1, because there is always one."""
     if isinstance(device, VirtualDevices):
         return device.count
     if isinstance(device, WorkersDevices):
@@ -59,7 +59,7 @@ def _replicas(device: Device) -> int:
 
 
 def replica_problems(config: Config, replicas: int) -> list[str]:
-    """What a configuration asks for that so many replicas cannot do, a sentence for each."""
+    """A sentence for each thing that a configuration asks for and this number of replicas cannot do."""
     batch, problems = config.data.batch_size, []
     if batch < replicas:
         problems.append(f"data.batch_size={batch}: has no example for each of the {replicas} replicas")

@@ -11,7 +11,7 @@ from exp.config.targets import Target
 from exp.config.transform_schema import AnyTransform
 
 REQUEST_KEYS = ("run", "resume", "objective")
-"""Top-level keys that say which run is meant, and what for; they are not part of a run's configuration."""
+"""Top-level keys that say which run is meant and for what purpose; they are no part of a run's configuration."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MemoryLimit = Annotated[int, Field(ge=64)]
@@ -43,7 +43,7 @@ def _rising(steps: list[int]) -> list[int]:
 
 PROFILE = "the first and the last step to profile, such as 100,110"
 Profile = Annotated[list[PositiveInt], Field(min_length=2, max_length=2), AfterValidator(_rising)]
-"""The first and the last step."""
+"""The first and the last step to profile."""
 
 
 class Exec(Section):
@@ -67,7 +67,7 @@ Memory = Literal["growth", "full"] | MemoryLimit | Annotated[float, Field(gt=0, 
 
 
 class AllDevices(DeviceSection):
-    """Every GPU, or the CPU where there is none."""
+    """Every GPU, or the CPU if there is none."""
 
     name: Literal["all"]
     memory: Memory
@@ -113,14 +113,14 @@ Device = Annotated[
 
 
 class Train(Section):
-    """How long a run trains."""
+    """The length of the training."""
 
     epochs: PositiveInt
     steps: PositiveInt | None
 
 
 class Checkpoint(Section):
-    """What a run saves, and when; and what it begins with."""
+    """What a run saves and when, and the values with which it begins."""
 
     every: PositiveInt
     max_to_keep: PositiveInt
@@ -133,7 +133,7 @@ class Checkpoint(Section):
 
 
 class Summary(Section):
-    """What a run logs, and when."""
+    """What a run logs and when."""
 
     every: PositiveInt
     images: bool
@@ -167,7 +167,7 @@ DEVICES: dict[str, type[Section]] = {
     "virtual": VirtualDevices,
     "workers": WorkersDevices,
 }
-"""The layouts of devices by the name that `device` has."""
+"""The layouts of devices, by `device.name`."""
 SECTIONS: dict[str, type[Section]] = {
     "data": Data,
     "exec": Exec,
@@ -175,4 +175,4 @@ SECTIONS: dict[str, type[Section]] = {
     "checkpoint": Checkpoint,
     "summary": Summary,
 }
-"""The sections that have one shape, whatever is chosen."""
+"""The sections that have the same keys whatever is chosen."""

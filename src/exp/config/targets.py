@@ -1,7 +1,7 @@
 """Nodes that name code by `_target_`: what they may name, and which arguments that code takes.
 
-Configuration may come from anywhere, so that a `_target_` is a way to run code. Three locks: the name starts with a
-trusted prefix; what it leads to is that package's own (so that `exp.model.mlp.os.remove` is not `exp`'s); and it is a
+A configuration may come from anywhere, so that a `_target_` is a way to run code. Three locks guard it: the name starts
+with a trusted prefix; what it leads to is that package's own (`exp.model.mlp.os.remove` is not `exp`'s); and it is a
 function of ours or a class of the right kind, never a method or a module's helper.
 """
 
@@ -18,7 +18,7 @@ from exp.system.own_code import place_of, told
 
 OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.")
 OWN_NAMES = {"exp.model.": "create", "exp.data.": "load"}
-"""What a function must be called to be a target: the helpers beside it are no targets."""
+"""The name that a function of ours must have to be a target, by prefix; the helpers beside it are no targets."""
 KERAS_PREFIX = "keras.optimizers."
 
 
@@ -37,7 +37,7 @@ class Target(BaseModel):
 
 
 def short_name(target: str) -> str:
-    """What a target is called among people: the module of a `create` or `load`, else its last name."""
+    """The short name of a target: the module of a `create` or `load`, else the last part of its name."""
     parts = target.split(".")
     return parts[-2] if parts[-1] in ("create", "load") and len(parts) > 1 else parts[-1]
 
@@ -46,22 +46,22 @@ def nested_targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Every `_target_` at or below a node of plain lists and dicts, with the path of its key."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            where = f"{path}.{key}" if path else str(key)
+            below = f"{path}.{key}" if path else str(key)
             if key == "_target_":
-                yield where, value
-            yield from nested_targets(value, where)
+                yield below, value
+            yield from nested_targets(value, below)
     elif isinstance(node, Sequence) and not isinstance(node, str):
         for index, value in enumerate(node):
             yield from nested_targets(value, f"{path}[{index}]")
 
 
 def target_names(tree: Any) -> list[str]:
-    """What a configuration calls: the dotted name of each `_target_`, once."""
+    """The dotted name of each `_target_` in a configuration, once."""
     return list(dict.fromkeys(str(name) for _, name in nested_targets(tree)))
 
 
 def needed_prefixes(tree: Mapping[str, Any], trusted: Sequence[str]) -> list[str]:
-    """Of the trusted prefixes, those that a target of a configuration begins with."""
+    """The trusted prefixes that are needed: those with which some target of a configuration begins."""
     names = [name for _, name in nested_targets(tree) if isinstance(name, str)]
     return [prefix for prefix in trusted if any(name.startswith(prefix) for name in names)]
 
@@ -92,7 +92,7 @@ def argument_errors(path: str, target: Target, *, supplied: Sequence[str]) -> tu
         path: the node's path in the configuration.
         target: the callable and its arguments. Only names under `exp.` are looked up: what is elsewhere may import
             TensorFlow, and is checked when it is called.
-        supplied: parameters that `exp.run.run` passes itself, and that a configuration must not set.
+        supplied: parameters that the run passes itself, and that a configuration must not set.
 
     Returns:
         pydantic's errors, each located by its path in the configuration; and the paths of all arguments there are.
@@ -147,10 +147,10 @@ def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
 
 
 def _home(name: str, trusted: Sequence[str]) -> tuple[str, ...]:
-    """Where what a name leads to may have been defined: with the dot, `exp.optimizer.` covers that module itself.
+    """The prefixes under which a target may be defined; with its dot, `exp.optimizer.` covers that module itself.
 
-    Of ours it is the very place. Other packages offer under one name what they define under another, as Keras does with
-    all it has: what counts is the name that was trusted, and that it is their own.
+    A target of ours must be defined where its name says. Other packages offer under one name what they define under
+    another, as Keras does with everything: their targets must be defined somewhere in the package that is trusted.
     """
     own = tuple(prefix for prefix in OWN_PREFIXES if name.startswith(prefix))
     if own and not name.startswith(tuple(trusted)):

@@ -2,7 +2,7 @@
 
     data.transforms=[rot90,random_flip,{name: random_crop, size: 224}]
 
-The elements of a list can have no defaults in `conf/`; the few that there are stand here.
+`conf/` cannot have default values for the elements of a list, so the few that there are stand here.
 """
 
 from typing import Annotated, Any, Literal
@@ -28,21 +28,21 @@ class Rot90(Transform):
 
 
 class Flip(Transform):
-    """Every picture mirrored."""
+    """Every picture is mirrored."""
 
     name: Literal["flip"]
     direction: Direction = "left_right"
 
 
 class RandomFlip(Transform):
-    """In training, every second picture mirrored, at random; in a test none."""
+    """In training, half of the pictures are mirrored, chosen at random; in a test none."""
 
     name: Literal["random_flip"]
     direction: Direction = "left_right"
 
 
 class RandomCrop(Transform):
-    """In training a square from anywhere in the picture; in a test its centre."""
+    """In training, a square is cut from anywhere in the picture; in a test, from its centre."""
 
     name: Literal["random_crop"]
     size: PositiveInt

@@ -13,7 +13,7 @@ from exp.data.images import synthetic
 from exp.data.images.cache import in_memory, on_disk
 from exp.data.images.cache_dir import cache_folder, made_once
 from exp.data.images.decode import file_part
-from exp.data.images.scan import SPLITS, Found, find
+from exp.data.images.scan import SPLITS, Found, find, find_ahead
 from exp.data.images.tfds import unpack
 from exp.data.images.verify import Verdict, check
 from exp.errors import UserError
@@ -36,7 +36,7 @@ def count(
     """
     chosen = _source(source, dir)
     if chosen == "directory":
-        found = find(Path(str(dir)), classes)
+        found = find_ahead(Path(str(dir)), classes)
         return sum(len(found.files[SPLITS[0], name]) for name in found.classes)
     return len(synthetic.CLASSES) * synthetic.SIZES[SPLITS[0]] if chosen == "synthetic" and classes is None else None
 

@@ -3,7 +3,7 @@
 from exp.distributed.followers import NoCheckpoints, NoFolder, NoSummary
 from exp.distributed.group import Team
 from exp.distributed.handshake import facts_of, meet
-from exp.distributed.local import Processes, gpus_of, plan_local, start_workers, worker_log
+from exp.distributed.local import Processes, gpus_of, plan_local, start_workers
 from exp.distributed.stop import AgreedStop
 
 __all__ = [
@@ -18,5 +18,4 @@ __all__ = [
     "meet",
     "plan_local",
     "start_workers",
-    "worker_log",
 ]

@@ -73,14 +73,9 @@ def find_cluster(device: Device, environment: Mapping[str, str] | None = None) -
     )
 
 
-def is_follower(device: Device) -> bool:
-    """Whether this process belongs to a run that another one writes.
-
-    Raises:
-        UserError: the environment does not describe a cluster.
-    """
-    cluster = find_cluster(device)
-    return cluster is not None and not cluster.is_chief
+def in_cluster() -> bool:
+    """Whether this process was started as one of a cluster, whatever its configuration says."""
+    return "TF_CONFIG" in os.environ or "SLURM_PROCID" in os.environ
 
 
 def _from_tf_config(text: str, device: WorkersDevices) -> Cluster:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from exp.run_folder.names import CHECKPOINTS
+
 
 class NoFolder:
     """Stands for `exp.run_folder.folder.RunFolder`."""
@@ -13,7 +15,7 @@ class NoFolder:
     def __init__(self, path: Path) -> None:
         """Keep the place, which the chief writes and this process may read."""
         self.path = path
-        self.checkpoints = path / "checkpoints"
+        self.checkpoints = path / CHECKPOINTS
 
     def close(self) -> None:
         """Nothing is locked."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from exp.distributed.cluster import Cluster, as_dict
 from exp.errors import UserError
+from exp.run_folder.names import worker_log
 from exp.system.machine import visible_gpus
 from exp.system.safe_files import read_tail
 from exp.terminal.words import counted
@@ -67,11 +68,6 @@ class Processes:
                 assert process.stdin is not None
                 with contextlib.suppress(OSError):
                     process.stdin.close()
-
-
-def worker_log(index: int) -> str:
-    """The name of a follower's own log in the run folder: what native code writes, and whole tracebacks."""
-    return f"worker-{index}.log"
 
 
 def plan_local(count: int, *, timeout: float) -> Cluster:

@@ -29,7 +29,8 @@ from tensorflow.core.util.event_pb2 import Event
 from exp.config import yaml_text
 from exp.loggers.collect import kind_of
 from exp.loggers.event_values import picture_of, values_of
-from exp.run_folder.models import Row
+from exp.run_folder.names import EVENTS, METRICS
+from exp.run_folder.schema import Row
 from exp.system.files import naming, open_regular, write_atomically
 from exp.system.safe_files import read_lines
 
@@ -49,10 +50,10 @@ class SummaryWriter:
         Of the last step itself all stays that is not made again: a test after it may have been cut off.
         """
         _drop_later_events(folder, done)
-        metrics = folder / "metrics.jsonl"
+        metrics = folder / METRICS
         _drop_later_lines(metrics, done)
         started = time.time()
-        stem = f"events.out.tfevents.{int(started)}.{socket.gethostname()}.{os.getpid()}"
+        stem = f"{EVENTS}{int(started)}.{socket.gethostname()}.{os.getpid()}"
         names = (folder / f"{stem}.{number}" for number in itertools.count())
         self._events = tf.io.TFRecordWriter(str(next(path for path in names if not path.exists())))
         self._events.write(Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
@@ -199,7 +200,7 @@ class SummaryWriter:
 
 
 def _drop_later_events(folder: Path, done: int) -> None:
-    for path in sorted(folder.glob("events.out.tfevents.*")):
+    for path in sorted(folder.glob(f"{EVENTS}*")):
         records, torn = _records(path)
         kept = [part for record in records if (part := _before(record, done))]
         if torn or kept != records:

@@ -29,6 +29,7 @@ from exp.config import Config
 from exp.loggers.console import Display
 from exp.run.build import Parts
 from exp.run_folder.files import read_manifest
+from exp.run_folder.names import CHECKPOINTS
 from exp.system.files import is_folder
 from exp.system.safe_files import MissingError
 from exp.terminal.commands import override
@@ -88,7 +89,7 @@ def begin_resumed(config: Config, parts: Parts, folder: Path, display: Display) 
     Raises:
         CheckpointError: none of those there are can be believed, or the data is not that of the run.
     """
-    directory, run = folder / "checkpoints", _own_run(config, folder)
+    directory, run = folder / CHECKPOINTS, _own_run(config, folder)
     if not any(directory.glob(f"{config.checkpoint.name}-*")):
         display.say(f"{folder}: was stopped before its first checkpoint; begins anew")
         beginning = begin_warm(config, parts, display)
@@ -116,7 +117,7 @@ def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
     if keep.restore is None:
         return Beginning()
     given = Path(keep.restore)
-    directory = given / "checkpoints"
+    directory = given / CHECKPOINTS
     roots = ("model", "optimizer") if keep.scope == "all" else ("model",)
     with parts.executor.scope():
         copies = copies_of_weights(_roots(parts), parts.executor)
@@ -174,7 +175,7 @@ def _restore(parts: Parts, prefix: Path, wanted: Wanted, display: Display) -> Re
 
 
 def _to_test(config: Config, run: Path, display: Display) -> Path:
-    keep, directory = config.checkpoint, run / "checkpoints"
+    keep, directory = config.checkpoint, run / CHECKPOINTS
     if keep.restore is None:
         return _newest(config, run, display)
     if keep.restore != BEST:
@@ -188,7 +189,7 @@ def _to_test(config: Config, run: Path, display: Display) -> Path:
 
 def _newest(config: Config, folder: Path, display: Display) -> Path:
     """The newest checkpoint that the run of a folder wrote; says so where there is a newer one of another run."""
-    directory, name = folder / "checkpoints", config.checkpoint.name
+    directory, name = folder / CHECKPOINTS, config.checkpoint.name
     newest, own = newest_to_test(directory, name), newest_to_test(directory, name, run=_own_run(config, folder))
     if own != newest:
         display.say(f"passed over {newest.name}: was saved by another run")
@@ -205,7 +206,7 @@ def _own_run(config: Config, folder: Path) -> str | None:
         noted: str | None = read_manifest(folder).get("run")
         if noted is not None:
             return noted
-    runs = runs_in(folder / "checkpoints", config.checkpoint.name)
+    runs = runs_in(folder / CHECKPOINTS, config.checkpoint.name)
     if len(runs) > 1:
         listed = "; ".join(", ".join(f"{config.checkpoint.name}-{step}" for step in steps) for steps in runs.values())
         raise CheckpointError(

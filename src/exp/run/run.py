@@ -2,18 +2,19 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exp.config import Config
+from exp.config.config_hash import config_hash
 from exp.config.targets import needed_prefixes
-from exp.distributed import AgreedStop, NoFolder, NoSummary, Team, worker_log
+from exp.distributed import AgreedStop, NoFolder, NoSummary, Team
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.build import Parts, assemble
-from exp.run_folder.folder import RunFolder, config_hash, empty_results
+from exp.run.request import Request
+from exp.run_folder import names
+from exp.run_folder.folder import RunFolder, empty_results
 from exp.system.files import storage_problem
 from exp.system.own_code import told
 from exp.system.signals import Stopped, StopRequest
@@ -23,24 +24,6 @@ if TYPE_CHECKING:
     from exp.run.initial_state import Beginning
 
 log = logging.getLogger("exp")
-
-
-@dataclass(frozen=True)
-class Request:
-    """A run that is asked for."""
-
-    config: Config
-    tree: Mapping[str, Any]
-    """The configuration as plain data."""
-    folder: Path
-    command: Sequence[str]
-    config_files: Mapping[str, str]
-    """What goes into `.hydra/`; empty where a run is resumed."""
-    tested: Path | None = None
-    """mode=test: the folder of the run to test."""
-    resumed: bool = False
-    sweep: Mapping[str, Any] | None = None
-    """Of a job: the folder of its sweep, and how many jobs ran side by side."""
 
 
 def run(request: Request, display: Display, *, started: float, team: Team | None = None) -> int:
@@ -60,7 +43,7 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
     """
     writes = team is None or team.is_chief
     folder = RunFolder(request.folder) if writes else NoFolder(request.folder)
-    log_file = request.folder / ("run.log" if team is None or team.is_chief else worker_log(team.cluster.index))
+    log_file = request.folder / (names.LOG if team is None or team.is_chief else names.worker_log(team.cluster.index))
     results = empty_results(request.config.mode)
     logging.captureWarnings(True)  # Keras warns of a network at length, before its error says the same
     logging.raiseExceptions = (
@@ -92,7 +75,7 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
                 folder.write_results(results)
         except OSError as error:
             results |= {"status": "failed", "error": results["error"] or storage_problem(error)}
-            display.say(f"{request.folder}/results.json: cannot be written ({error.strerror})")
+            display.say(f"{request.folder}/{names.RESULTS}: cannot be written ({error.strerror})")
         folder.close()
         if writes:
             trusted = needed_prefixes(request.tree, request.config.trusted_targets)

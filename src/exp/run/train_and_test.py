@@ -18,6 +18,7 @@ from exp.loggers.time_breakdown import advice, shares
 from exp.run.build import Parts
 from exp.run.initial_state import Beginning, open_checkpoints
 from exp.run.loop import Training
+from exp.run_folder import names
 from exp.run_folder.folder import RunFolder
 from exp.system.signals import Stopped, StopRequest, leaving_long_work
 
@@ -178,7 +179,7 @@ class Stages:
             return
         from exp.exec.autograph import write_code
 
-        write_code(self.folder.path / "autograph.py")
+        write_code(self.folder.path / names.AUTOGRAPH)
         graphs = self.parts.executor.traces.graphs
         if graphs:
             self.summary.graph(graphs.get("train", next(iter(graphs.values()))))

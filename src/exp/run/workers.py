@@ -1,6 +1,6 @@
-"""Putting together the workers of a run: meeting those that were started elsewhere, or starting them on this machine.
+"""Bringing together the workers of a run: those that were started from outside meet, and local ones are started here.
 
-`python -m exp.run.workers` is one of the latter; it takes its orders from the chief, on stdin.
+`python -m exp.run.workers` is a local worker; it reads its order, what to do as plain data, from stdin.
 """
 
 import contextlib
@@ -17,23 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from exp.config import WorkersDevices, parse
-from exp.distributed import Team, facts_of, gpus_of, meet, plan_local, start_workers, worker_log
-from exp.distributed.cluster import Cluster, find_cluster, from_dict
+from exp.distributed import Team, facts_of, gpus_of, meet, plan_local, start_workers
+from exp.distributed.cluster import Cluster, from_dict
 from exp.errors import UserError
 from exp.loggers.console import Display
-from exp.run.run import Request, run
+from exp.run.request import Request
+from exp.run.run import run
+from exp.run_folder.names import worker_log
+from exp.system.files import from_here
 from exp.system.streams import PlainFormatter, outlast, printable
 from exp.terminal.plain_console import PlainConsole
 
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 SECONDS_TO_END, SECONDS_AFTER_FAILURE = 10.0, 2.0
-"""That workers of this machine are given to end by themselves, before they are killed."""
+"""Seconds that local workers are given to end by themselves before they are killed."""
 SECONDS_AFTER_CHIEF = 5.0
-"""In which a worker of this machine says what it has to, where the chief is gone."""
+"""Seconds that a local worker has to log what it has to say after it lost its chief."""
 
 
 def run_in_team(request: Request, display: Display, *, started: float) -> int:
-    """Do a run, with the other workers where there are any.
+    """Do a run, together with the other workers if there are any.
 
     Args:
         request: what to do.
@@ -41,15 +44,15 @@ def run_in_team(request: Request, display: Display, *, started: float) -> int:
         started: `time.perf_counter()` at the start of the program.
 
     Returns:
-        The exit status, as of `exp.run.run.run`.
+        The exit status: see `exp.run.run.run`.
 
     Raises:
         UserError: the workers did not come together, or the request is impossible here.
     """
-    cluster = find_cluster(request.config.device)
+    cluster = request.cluster
     if cluster is not None and cluster.size > 1:
         with _others_know(meet(cluster, _facts(request), folder=request.folder)) as team:
-            return _run(replace(request, folder=_near(team.folder)), display, started, team)
+            return _run_as_worker(replace(request, folder=from_here(team.folder)), display, started, team)
     device = request.config.device
     if isinstance(device, WorkersDevices) and (device.local or 1) > 1:
         with _local_team(request, display, device) as team:
@@ -79,7 +82,7 @@ def _local_team(request: Request, display: Display, device: WorkersDevices) -> I
 
 @contextlib.contextmanager
 def _others_know(team: Team) -> Iterator[Team]:
-    """Where this worker refuses, the others are told why."""
+    """Tell the other workers why, if this one fails."""
     try:
         yield team
     except BaseException as error:
@@ -87,8 +90,8 @@ def _others_know(team: Team) -> Iterator[Team]:
         raise
 
 
-def _run(request: Request, display: Display, started: float, team: Team) -> int:
-    """Do a run as one of the workers that met."""
+def _run_as_worker(request: Request, display: Display, started: float, team: Team) -> int:
+    """Do a run as one of the workers that have met."""
     if team.is_chief:
         team.say = display.say
         team.watch()
@@ -101,7 +104,7 @@ def _run(request: Request, display: Display, started: float, team: Team) -> int:
 
 
 def _log_to_chief(path: Path, team: Team) -> None:
-    """A follower's log: a file of its own, and the chief's."""
+    """Send the log of a follower to a file of its own, and to the chief's log."""
 
     class ToChief(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -123,13 +126,8 @@ def _facts(request: Request) -> dict[str, Any]:
     return facts_of(request.tree, what=f"{what} resumed" if request.resumed else what)
 
 
-def _near(folder: Path) -> Path:
-    """The folder as this process writes it: from here where it is below."""
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-
-
 def _order(request: Request) -> dict[str, Any]:
-    """A request as plain data."""
+    """Turn a request into plain data, for a local worker."""
     return {
         "tree": request.tree,
         "trusted": list(request.config.trusted_targets),
@@ -139,12 +137,12 @@ def _order(request: Request) -> dict[str, Any]:
     }
 
 
-def _requested(order: dict[str, Any]) -> Request:
-    """The same back again."""
+def _request_of(order: dict[str, Any]) -> Request:
+    """Turn the order of a local worker back into a request."""
     return Request(
         config=parse(order["tree"], trusted=order["trusted"]),
         tree=order["tree"],
-        folder=_near(Path(order["folder"])),
+        folder=from_here(Path(order["folder"])),
         command=[],
         config_files={},
         tested=Path(order["tested"]) if order["tested"] else None,
@@ -153,7 +151,7 @@ def _requested(order: dict[str, Any]) -> Request:
 
 
 def main() -> int:
-    """Be a worker of this machine; returns the exit status."""
+    """Be a local worker; returns the exit status."""
     started = time.perf_counter()
     outlast()
     _die_with_chief()
@@ -167,9 +165,9 @@ def main() -> int:
     order = json.loads(line)
     cluster: Cluster = from_dict(order["cluster"])
     try:
-        request = _requested(order)
+        request = _request_of(order)
         with _others_know(meet(cluster, _facts(request), folder=request.folder)) as team:
-            return _run(request, Display(), started, team)
+            return _run_as_worker(request, Display(), started, team)
     except UserError as error:
         print(printable(str(error)), file=sys.stderr)
         return 2

@@ -1,1 +1,1 @@
-"""The run folder: the names, the formats and the careful reading of its files."""
+"""The run folder: the names of its files, their schema, and how they are written and read."""

@@ -1,7 +1,7 @@
-"""The files of a run folder, read as what they may be: somebody else's.
+"""Reading the files of a run folder with care, because a folder may be somebody else's.
 
-No link is followed, nothing waits, nothing is looked up that a file refers to, and what is too large, nested too
-deeply, or not what a run writes is refused by name. Keys that a later version may add are let through.
+No link is followed, no read waits, and nothing is looked up that a file refers to. A file that is too large, nested too
+deeply, or not what a run writes is refused by name. Keys that a later version may add are allowed.
 """
 
 import fnmatch
@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from exp.run_folder.models import Manifest, Results, Row
+from exp.run_folder import names
+from exp.run_folder.schema import Manifest, Results, Row
 from exp.system.files import NOT_A_FILE, NOT_FOLLOWED
 from exp.system.safe_files import (
     MissingError,
@@ -24,13 +25,6 @@ from exp.system.safe_files import (
     read_yaml,
 )
 
-_FOLDERS = (".hydra", "checkpoints", "plugins")
-_FILES = (
-    *(".lock*", ".job.json", "run.log", "worker-*.log", "manifest.json", "metrics.jsonl", "results.json"),
-    *("events.out.tfevents.*", ".events.out.tfevents.*", "autograph.py"),
-)
-"""What a run writes in its folder."""
-
 
 def check_places(folder: Path) -> None:
     """Look at everything in a folder that a run would write to.
@@ -39,11 +33,13 @@ def check_places(folder: Path) -> None:
         UnreadableError: something is a link, which would be written through, or no file.
     """
     for path in sorted(folder.iterdir()):
-        if path.name in _FOLDERS and not path.is_symlink() and path.is_dir():
+        if path.name in names.FOLDERS and not path.is_symlink() and path.is_dir():
             for place, folders, files in os.walk(path):
                 for name in (*folders, *files):
                     _check_place(Path(place, name), folder_too=True)
-        elif path.name in _FOLDERS or any(fnmatch.fnmatchcase(path.name, pattern) for pattern in _FILES):
+        elif path.name in names.FOLDERS or any(
+            fnmatch.fnmatchcase(path.name, pattern) for pattern in names.FILE_PATTERNS
+        ):
             _check_place(path, folder_too=False)
 
 
@@ -59,7 +55,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: it is not what a run writes; `MissingError` if the run has not ended.
     """
-    return _checked(folder / "results.json", Results)
+    return _checked(folder / names.RESULTS, Results)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -68,33 +64,54 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: it is not what a run writes; `MissingError` if the run has not begun.
     """
-    return _checked(folder / "manifest.json", Manifest)
+    return _checked(folder / names.MANIFEST, Manifest)
+
+
+def results_if_any(folder: Path) -> dict[str, Any]:
+    """`results.json` of a run; empty if the run has not ended, or the file cannot be believed."""
+    try:
+        return read_results(folder)
+    except UnreadableError:
+        return {}
+
+
+def manifest_if_any(folder: Path) -> dict[str, Any]:
+    """`manifest.json` of a run; empty if the run has not begun, or the file cannot be believed."""
+    try:
+        return read_manifest(folder)
+    except UnreadableError:
+        return {}
+
+
+def is_completed(folder: Path) -> bool:
+    """Whether a run's `results.json` says that nothing is left to do."""
+    return results_if_any(folder).get("status") == "completed"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`.hydra/config.yaml` of a run, each value as it stands there.
+    """`.hydra/config.yaml` of a run, with each value as it is written there.
 
     Raises:
         UnreadableError: it is not what a run writes.
     """
-    path = folder / ".hydra" / "config.yaml"
+    path = folder / names.CONFIG
     if path.parent.is_symlink():
         raise UnreadableError(f"{path.parent}: {NOT_FOLLOWED}")
     return read_yaml(path)
 
 
 def read_losses(folder: Path) -> list[tuple[int, float]]:
-    """The logged steps of a run with their training losses; none if nothing was logged.
+    """The logged steps of a run with their training losses; an empty list if nothing was logged.
 
     Raises:
         UnreadableError: `metrics.jsonl` is not what a run writes.
     """
-    path = folder / "metrics.jsonl"
+    path = folder / names.METRICS
     losses = []
     try:
         for number, line in enumerate(read_lines(path), 1):
             if not line.rstrip().endswith(b"}"):
-                continue  # a killed process did not finish it
+                continue  # a killed process did not finish this line
             try:
                 row = Row.model_validate_json(line)
             except ValidationError as error:

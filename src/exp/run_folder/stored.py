@@ -1,4 +1,4 @@
-"""A run that was begun, as its folder has it: to be tested, gone on with, exported, or done once more."""
+"""A run that was begun, as its folder has it: to be tested, resumed, exported or reproduced."""
 
 import contextlib
 import os
@@ -10,28 +10,29 @@ from exp.config.migrations import with_later_keys
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError, excerpt
 from exp.run_folder import files as run_files
+from exp.run_folder import names
 from exp.system.files import is_folder, open_regular
 from exp.system.safe_files import MissingError
 
 GROUPS = ("model", "data", "exec", "device", "optimizer", "train", "checkpoint", "summary")
-"""That every run's configuration has."""
+"""Groups that every run's configuration has."""
 
 
 def folder_of_run(key: str, value: Any) -> Path:
-    """A folder that a run has begun in.
+    """The folder of a run that has begun.
 
     Args:
-        key: what the user gave the folder as.
+        key: the key by which the user gave the folder.
         value: the folder.
 
     Raises:
-        UserError: it is none.
+        UserError: there is no such folder, or it is not that of a run.
     """
     folder = Path(str(value))
     if not is_folder(folder):
         raise UserError(f"{key}={excerpt(value)}: there is no such folder")
-    if not os.path.lexists(folder / ".hydra" / "config.yaml"):
-        raise UserError(f"{key}={value}: is not the folder of a run (it has no .hydra/config.yaml)")
+    if not os.path.lexists(folder / names.CONFIG):
+        raise UserError(f"{key}={value}: is not the folder of a run (it has no {names.CONFIG})")
     return folder
 
 
@@ -55,7 +56,7 @@ def check_log(folder: Path) -> None:
     Raises:
         UserError: it cannot.
     """
-    path = folder / "run.log"
+    path = folder / names.LOG
     try:
         os.close(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     except OSError as error:
@@ -66,14 +67,14 @@ def stored_config(key: str, value: Any) -> dict[str, Any]:
     """The configuration of a run that was begun, as plain data.
 
     Args:
-        key: what the user gave the folder as.
+        key: the key by which the user gave the folder.
         value: the folder.
 
     Raises:
         UserError: it is not that of a run, or its configuration cannot be read.
     """
     folder = folder_of_run(key, value)
-    path = folder / ".hydra" / "config.yaml"
+    path = folder / names.CONFIG
     stored = {name: node for name, node in run_files.read_config(folder).items() if name not in REQUEST_KEYS}
     for name in GROUPS:
         if not isinstance(stored.get(name), dict):

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from exp.run_folder import names
 from exp.sweep.backend import RunningJob
 from exp.sweep.heartbeat import Report, read_report
 from exp.sweep.ledger import Entry
@@ -99,7 +100,7 @@ class SweepDisplay:
         self.say(f"{completed} of {counted(len(entries), 'job')} completed{before}")
         for entry in entries:
             if entry.status not in ("completed", "waiting", "submitted"):
-                log = entry.log or Path(entry.folder) / "run.log"
+                log = entry.log or Path(entry.folder) / names.LOG
                 self.say(f"{entry.status} {entry.name}: {entry.error or 'stopped'}; log: {log}")
 
     def _summary(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from exp.run_folder.names import JOB_REPORT
 from exp.system.files import write_atomically
 from exp.system.safe_files import UnreadableError, read_object
 
-NAME = ".job.json"
 SECONDS_BETWEEN = 0.4
 REPORT_BYTES = 2**20
 
@@ -35,7 +35,7 @@ class Reporter:
     """Writes a job's reports into its folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
+        self._path = folder / JOB_REPORT
         self._last = 0.0
 
     def progress(self, *, done: int, total: int, loss: float | None) -> None:
@@ -57,7 +57,7 @@ class Reporter:
 def read_report(folder: Path) -> Report:
     """Read a job's last report; an empty one if there is none."""
     try:
-        return _REPORT.validate_python(read_object(folder / NAME, most=REPORT_BYTES))
+        return _REPORT.validate_python(read_object(folder / JOB_REPORT, most=REPORT_BYTES))
     except (UnreadableError, ValidationError):
         return Report()
 
@@ -65,4 +65,4 @@ def read_report(folder: Path) -> Report:
 def clear(folder: Path) -> None:
     """Remove the report from a job's folder."""
     with contextlib.suppress(OSError):
-        (folder / NAME).unlink(missing_ok=True)
+        (folder / JOB_REPORT).unlink(missing_ok=True)

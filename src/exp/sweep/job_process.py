@@ -13,6 +13,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from exp.errors import UserError
+from exp.run_folder import names
 from exp.sweep.heartbeat import Reporter, clear
 from exp.system.files import open_regular
 from exp.system.signals import ASKING
@@ -42,7 +43,7 @@ def work(start: Start, alive: Connection) -> None:
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)  # see `exp.sweep.local.pool`
-    all_output_to(start.folder / "run.log")
+    all_output_to(start.folder / names.LOG)
     outlast()
     threading.Thread(target=_stop_when_orphaned, daemon=True).start()
     sys.exit(run(start))
@@ -57,6 +58,7 @@ def run(start: Start) -> int:
 
     from exp.cli.job import do_job
     from exp.cli.main import VERSION_BASE
+    from exp.cli.request import take_request, with_cluster
     from exp.loggers.console import Display
     from exp.terminal.plain_console import PlainConsole
 
@@ -68,7 +70,7 @@ def run(start: Start) -> int:
     started = min(start.launched, time.perf_counter())
 
     def task(config: DictConfig) -> int:
-        return do_job(config, display, started=started).status
+        return do_job(with_cluster(take_request(config)), display, started=started).status
 
     ended = run_job(
         task,

@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 
 from exp.cli.job import figure_for_sweeper
 from exp.errors import JobsFailed, UserError
-from exp.run_folder.folder import is_completed
+from exp.run_folder import names
+from exp.run_folder.files import is_completed
 from exp.sweep.backend import Backend, RunningJob
 from exp.sweep.display import SweepDisplay
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger
@@ -56,7 +57,7 @@ class Sweep:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"hydra.sweep.dir={self._folder}: cannot be made ({error.strerror})") from error
-        lock = Lock(self._folder / ".lock")
+        lock = Lock(self._folder / names.LOCK)
         if lock.note:
             print(printable(lock.note))
         try:

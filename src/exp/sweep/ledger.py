@@ -10,7 +10,8 @@ from typing import Annotated
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 
 from exp.errors import UserError
-from exp.run_folder.folder import is_completed, read_manifest, read_results
+from exp.run_folder import names
+from exp.run_folder.files import is_completed, manifest_if_any, results_if_any
 from exp.sweep.plan import Job
 from exp.sweep.snapshot import Snapshot, has_new_results
 from exp.system.files import write_atomically
@@ -56,7 +57,7 @@ class Entry:
     def left_nothing(self) -> bool:
         """Whether the job was not started, or was refused before it began and left no more than its log."""
         folder = Path(self.folder)
-        left = any((folder / name).exists() for name in ("manifest.json", "checkpoints"))
+        left = any((folder / name).exists() for name in (names.MANIFEST, names.CHECKPOINTS))
         return not left and self.status in ("waiting", "failed")
 
     def note_end(self, error: str | None, *, stopped: bool = False) -> None:
@@ -67,7 +68,7 @@ class Entry:
             stopped: whether the job was asked to stop, perhaps before it could do so in good order.
         """
         folder = Path(self.folder)
-        results = read_results(folder) if has_new_results(folder, self.before) else {}
+        results = results_if_any(folder) if has_new_results(folder, self.before) else {}
         self.status = results.get("status") or ("interrupted" if stopped else "failed")
         self.error = results.get("error") or error
         self.result = None
@@ -116,7 +117,7 @@ class Ledger:
         for job in jobs:
             entry = Entry(job.name, list(job.overrides), job.config_hash, str(job.folder))
             # The folder knows best, also where the ledger was lost.
-            there = read_manifest(job.folder).get("config_hash", job.config_hash)
+            there = manifest_if_any(job.folder).get("config_hash", job.config_hash)
             known = entries.get(job.name)
             if known and known.status == "failed" and known.left_nothing():
                 entries[job.name] = replace(entry, attempts=known.attempts)

@@ -15,8 +15,9 @@ from omegaconf import DictConfig, open_dict, read_write
 from exp.cli.main import raised_by_hydra
 from exp.cli.messages import explain
 from exp.cli.request import check
+from exp.cli.request_checks import TrainingSizes
+from exp.config.config_hash import config_hash
 from exp.errors import UserError
-from exp.run_folder.folder import config_hash
 from exp.sweep.compose import Composer
 from exp.terminal.progress import track
 from exp.terminal.words import counted
@@ -58,6 +59,7 @@ class Plan:
         """
         self._master, self._threads, self._n_jobs = master, threads, n_jobs
         self._composer = Composer(master, config_loader)
+        self._sizes = TrainingSizes()
         self._parser = OverridesParser.create()
         given = self._parser.parse_overrides(list(master.hydra.overrides.task))
         self.fixed = sorted(str(override.input_line) for override in given if not override.is_sweep_override())
@@ -118,7 +120,7 @@ class Plan:
                 composed.device.threads = threads
                 composed.hydra.overrides.task.append(f"device.threads={threads}")
         HydraConfig.instance().set_config(composed)
-        config, tree = check(composed, composed.hydra)
+        config, tree = check(composed, composed.hydra, self._sizes)
         name = folder_name(swept) or config.label()
         with read_write(composed.hydra), open_dict(composed.hydra):  # `set_config` has closed it
             composed.hydra.job.id, composed.hydra.job.num, composed.hydra.sweep.subdir = name, number, name

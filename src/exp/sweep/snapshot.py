@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from exp.run_folder import names
 from exp.system.safe_files import JSON_BYTES, UnreadableError, read_bytes
 
 
@@ -19,18 +20,18 @@ class Snapshot:
 
 def snapshot(folder: Path) -> Snapshot:
     """Take a snapshot of a folder as it is now."""
-    return Snapshot(_digest(folder / "results.json"), _length(folder / "run.log"))
+    return Snapshot(_digest(folder / names.RESULTS), _length(folder / names.LOG))
 
 
 def has_new_results(folder: Path, since: Snapshot) -> bool:
     """Whether the folder has results that were written after the snapshot `since`."""
-    digest = _digest(folder / "results.json")
+    digest = _digest(folder / names.RESULTS)
     return digest is not None and digest != since.results
 
 
 def has_logged(folder: Path, since: Snapshot) -> bool:
     """Whether the run's log has grown after the snapshot `since`."""
-    return _length(folder / "run.log") > since.log_bytes
+    return _length(folder / names.LOG) > since.log_bytes
 
 
 def _digest(path: Path) -> str | None:

@@ -133,3 +133,8 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def from_here(path: Path) -> Path:
+    """An absolute path as a person would write it: from the current folder if it is below that, else in full."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

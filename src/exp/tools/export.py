@@ -12,7 +12,7 @@ import numpy as np
 from exp.config import parse
 from exp.errors import UserError
 from exp.loggers.console import Display
-from exp.run_folder.folder import new_folder
+from exp.run_folder.new import new_folder
 from exp.run_folder.stored import stored_config
 from exp.system.tensorflow import import_tensorflow
 from exp.terminal.words import counted

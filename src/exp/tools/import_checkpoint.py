@@ -7,8 +7,11 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from exp.config.config_hash import config_hash
 from exp.config.targets import needed_prefixes, target_names
-from exp.run_folder.folder import RunFolder, config_hash, new_folder
+from exp.run_folder import names
+from exp.run_folder.folder import RunFolder
+from exp.run_folder.new import new_folder
 from exp.system.tensorflow import import_tensorflow
 from exp.terminal.commands import override, run_command
 from exp.terminal.words import counted
@@ -48,7 +51,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     values = keras2.values_of(found, [key for _, key in pairs])
     folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()), key=None)
     beginning = Beginning()
-    checkpoints = open_checkpoints(config, parts, folder / "checkpoints", run=beginning.run)
+    checkpoints = open_checkpoints(config, parts, folder / names.CHECKPOINTS, run=beginning.run)
     with parts.executor.scope():
         roots = {"model": parts.program.model, "optimizer": parts.program.optimizer}
         copies = copies_of_weights(roots, parts.executor)
@@ -57,12 +60,12 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
         checkpoints.save(0, examples=0)
         checkpoints.wait()
     # The proof: what the new checkpoint's record says of each variable is what the foreign file holds.
-    record = read_record(prefix_of(folder / "checkpoints", config.checkpoint.name, 0))
+    record = read_record(prefix_of(folder / names.CHECKPOINTS, config.checkpoint.name, 0))
     saved = {entry.path: entry.sha256 for entry in record.variables}
     digests = value_digests(values)
     assert all(saved[named.path] == digest for (named, _), digest in zip(pairs, digests, strict=True))
     run = RunFolder(folder)
-    run.write_config({"config.yaml": OmegaConf.to_yaml(OmegaConf.create(tree)), "overrides.yaml": "[]\n"})
+    run.write_config({names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"})
     facts = {
         "command": ["python", *sys.argv],
         "run": beginning.run,

@@ -17,8 +17,10 @@ from exp.compare.runs import Run, read_run
 from exp.config import parse
 from exp.errors import UserError
 from exp.loggers.console import Display
-from exp.run.run import Request, run
-from exp.run_folder.folder import new_folder
+from exp.run.request import Request
+from exp.run.run import run
+from exp.run_folder import names
+from exp.run_folder.new import new_folder
 from exp.run_folder.stored import stored_config
 from exp.system.streams import PlainFormatter
 from exp.terminal.commands import override, run_command
@@ -49,7 +51,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
     config = parse(tree, trusted=arguments.trust)
     now = datetime.now()
     folder = new_folder(Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{config.label()}_reproduced", key=None)
-    to_file = logging.FileHandler(folder / "run.log")
+    to_file = logging.FileHandler(folder / names.LOG)
     to_file.setFormatter(PlainFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     logging.basicConfig(handlers=[to_file], level=logging.INFO, force=True)
     request = Request(
@@ -57,7 +59,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
         tree=tree,
         folder=folder,
         command=["python", *sys.argv],
-        config_files={"config.yaml": OmegaConf.to_yaml(OmegaConf.create(tree)), "overrides.yaml": "[]\n"},
+        config_files={names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"},
     )
     if run(request, Display(), started=started):
         say(f"{folder}: did not complete, so that there is nothing to compare")

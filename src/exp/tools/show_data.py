@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exp.data import Feed
 from exp.run.build import load_data
-from exp.run_folder.folder import new_folder
+from exp.run_folder.new import new_folder
 from exp.system.tensorflow import import_tensorflow
 from exp.terminal.tables import Table, line_width, plain_table, whole
 from exp.tools.program import composed, run_script, say

@@ -24,6 +24,18 @@ class Found:
     """How many files with a dot before their name were passed over."""
 
 
+_listed_ahead: dict[tuple[Path, tuple[str, ...] | None], Found] = {}
+"""The last listing that `find_ahead` made, until `find` takes it."""
+
+
+def find_ahead(folder: Path, classes: Sequence[str] | None) -> Found:
+    """List a folder as `find` does, which then has no need to list it once more in this process."""
+    found = _list(folder, classes)
+    _listed_ahead.clear()
+    _listed_ahead[_key(folder, classes)] = found
+    return found
+
+
 def find(folder: Path, classes: Sequence[str] | None) -> Found:
     """List the files of each class.
 
@@ -34,6 +46,14 @@ def find(folder: Path, classes: Sequence[str] | None) -> Found:
     Raises:
         UserError: a split or a class is missing, empty, or there in one split only.
     """
+    return _listed_ahead.pop(_key(folder, classes), None) or _list(folder, classes)
+
+
+def _key(folder: Path, classes: Sequence[str] | None) -> tuple[Path, tuple[str, ...] | None]:
+    return folder, None if classes is None else tuple(classes)
+
+
+def _list(folder: Path, classes: Sequence[str] | None) -> Found:
     if not is_folder(folder):
         raise UserError(
             f"data.dir={excerpt(folder)}: is not a folder; give one that holds {' and '.join(SPLITS)}, and in each of "

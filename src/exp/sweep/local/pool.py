@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
+from exp.run_folder import names
 from exp.sweep import heartbeat
 from exp.sweep.job_process import Start, work
 from exp.sweep.plan import Job
@@ -125,7 +126,7 @@ class ProcessPool:
         waiting, since, told = list(jobs), time.monotonic(), False
         while self.running or (waiting and self._stop.signal is None):
             room = len(self.running) < self._n_jobs
-            free = [job for job in waiting if not is_locked(job.folder / ".lock")] if room else []
+            free = [job for job in waiting if not is_locked(job.folder / names.LOCK)] if room else []
             if not free and not self.running and time.monotonic() - since > ORPHAN_SECONDS:
                 free = list(waiting)  # they will say themselves what is wrong
             while free and len(self.running) < self._n_jobs and self._stop.signal is None:

@@ -32,11 +32,12 @@ def main(order: Path) -> int:
         outlast()
         from omegaconf import OmegaConf
 
+        from exp.run_folder import names
         from exp.sweep.job_process import Start, all_output_to, run
 
         loaded: Any = OmegaConf.load(order)
         folder = Path(loaded.folder)
-        all_output_to(folder / "run.log")
+        all_output_to(folder / names.LOG)
         sys.argv[:] = list(loaded.command)
         sys.path.insert(0, loaded.import_from)
         _wait_for(folder, stop)
@@ -59,10 +60,11 @@ def _as_hydra_has_it(config: Any) -> Any:
 
 def _wait_for(folder: Path, stop: StopRequest) -> None:
     """Wait for a process of an earlier stretch, or of another sweep, that still holds the folder."""
+    from exp.run_folder import names
     from exp.system.lock import is_locked
 
     end = time.monotonic() + SECONDS_FOR_FOLDER
-    while is_locked(folder / ".lock") and time.monotonic() < end and not stop.asked():
+    while is_locked(folder / names.LOCK) and time.monotonic() < end and not stop.asked():
         time.sleep(0.2)
 
 
@@ -87,12 +89,12 @@ def _again(order: Path, folder: Path, status: int) -> int:
 
 def _gets_nowhere(ended_at: Path, folder: Path) -> bool:
     """Whether this stretch and the two before it all ended at the same step, also if that is before training."""
-    from exp.run_folder.folder import read_results
+    from exp.run_folder.files import results_if_any
 
     earlier = []
     with contextlib.suppress(OSError, ValueError):
         earlier = list(json.loads(ended_at.read_text()))
-    steps = [*earlier, read_results(folder).get("step")][-3:]
+    steps = [*earlier, results_if_any(folder).get("step")][-3:]
     with contextlib.suppress(OSError):
         ended_at.write_text(json.dumps(steps))
     return len(steps) == 3 and len(set(steps)) == 1

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from exp.errors import UserError
-from exp.run_folder.folder import is_completed
+from exp.run_folder import names
+from exp.run_folder.files import is_completed
 from exp.sweep import heartbeat
 from exp.sweep.plan import Job
 from exp.sweep.slurm import client as commands
@@ -192,6 +193,6 @@ class SlurmQueue:
             return " ".join(line.strip() for line in mistake.splitlines()[:2])
         ending = commands.ending(one.slurm_job)
         one.stopped = ending is not None and ending.state == "CANCELLED"
-        log = one.log or one.job.folder / "run.log"
+        log = one.log or one.job.folder / names.LOG
         words = last_words(log) if ending is not None and ending.state == "FAILED" else None
         return f"{meaning(ending, self._time_limit)} (Slurm job {one.slurm_job}){f': {words}' if words else ''}"

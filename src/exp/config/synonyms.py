@@ -1,4 +1,4 @@
-"""What things are called elsewhere in the field, and here: for whoever types a name out of habit."""
+"""Synonyms: what other programs call our keys and choices, for whoever types such a name out of habit."""
 
 from collections.abc import Mapping
 
@@ -96,7 +96,7 @@ KEYS: Mapping[str, str] = {
     "n_jobs": "hydra.launcher.n_jobs",
     "jobs": "hydra.launcher.n_jobs",
 }
-"""A name, as the last part of a key; and the key here."""
+"""The key here for each name that other programs give it; the name is the last part of what was typed."""
 
 CHOICES: Mapping[tuple[str, str], str] = {
     ("exec", "graph"): "exec=function",
@@ -126,7 +126,7 @@ CHOICES: Mapping[tuple[str, str], str] = {
     ("data", "dogs_vs_cats"): "data=cats_vs_dogs",
     ("data", "cats_and_dogs"): "data=cats_vs_dogs",
 }
-"""A group and a name in it; and what that is here."""
+"""The choice here for each group and name of a choice in other programs."""
 
 KERAS_OPTIMIZERS: Mapping[str, str] = {
     "Adadelta": "~optimizer.beta_1 ~optimizer.beta_2",
@@ -142,8 +142,8 @@ KERAS_OPTIMIZERS: Mapping[str, str] = {
     "RMSprop": "optimizer=sgd ~optimizer.nesterov",
     "ScheduleFreeAdamW": "",
 }
-"""Keras's optimizers that have no file in `conf/optimizer`; and what is to be given before their `_target_`, so that
-only keys of theirs remain."""
+"""For each optimizer of Keras without a file in `conf/optimizer`: the overrides to give before its `_target_`, so that
+only keys remain that it has."""
 
 KERAS_KEYS = (
     "clipnorm",
@@ -153,4 +153,4 @@ KERAS_KEYS = (
     "gradient_accumulation_steps",
     "amsgrad",
 )
-"""Keys that Keras's own optimizers have, and `exp.optimizer.by_name`'s do not, and that are not refused."""
+"""Keys that Keras's own optimizers have and those of `exp.optimizer.by_name` lack; they are not refused."""

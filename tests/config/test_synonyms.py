@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from exp.config import names, parse
+from exp.config import parse, synonyms
 from exp.config.flat import flat
 from exp.run.instantiate import instantiate
 
@@ -25,11 +25,11 @@ def test_every_key_that_is_meant_is_there():
         content = OmegaConf.to_container(OmegaConf.load(path))
         keys |= {path.parent.name, *(f"{path.parent.name}.{key}" for key in flat(content))}
     keys |= set(flat(composed()))
-    assert set(names.KEYS.values()) - keys == set()
+    assert set(synonyms.KEYS.values()) - keys == set()
 
 
 def test_every_choice_that_is_meant_is_there():
-    for (group, name), meant in names.CHOICES.items():
+    for (group, name), meant in synonyms.CHOICES.items():
         assert not (CONF / group / f"{name}.yaml").exists()
         assert (CONF / group / f"{meant.partition(',')[0].split()[0].partition('=')[2]}.yaml").exists()
 
@@ -43,13 +43,13 @@ def test_the_table_has_all_of_keras(tf):
         if inspect.isclass(value) and issubclass(value, keras.optimizers.Optimizer)
     }
     ours, bases, around = {"Adam", "SGD"}, {"Optimizer"}, {"LossScaleOptimizer", "MultiOptimizer"}
-    assert set(classes) - ours - bases - around == set(names.KERAS_OPTIMIZERS)
-    for key in names.KERAS_KEYS:
+    assert set(classes) - ours - bases - around == set(synonyms.KERAS_OPTIMIZERS)
+    for key in synonyms.KERAS_KEYS:
         assert key in inspect.signature(keras.optimizers.Adam).parameters
-    assert set(names.KERAS_KEYS) - set(inspect.signature(keras.optimizers.SGD).parameters) == {"amsgrad"}
+    assert set(synonyms.KERAS_KEYS) - set(inspect.signature(keras.optimizers.SGD).parameters) == {"amsgrad"}
 
 
-@pytest.mark.parametrize(("name", "before"), names.KERAS_OPTIMIZERS.items())
+@pytest.mark.parametrize(("name", "before"), synonyms.KERAS_OPTIMIZERS.items())
 def test_what_a_hint_says_about_an_optimizer_works(tf, name, before):
     import keras
 

@@ -1,4 +1,4 @@
-"""What the JSON files of a run folder hold, as far as programs here rely on it. Other keys may be there."""
+"""The schema of a run folder's JSON files, as far as programs here rely on it. Other keys are allowed."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ class _Part(BaseModel):
 
 
 class _Figures(_Part):
-    """Of a training or a test."""
+    """The figures of a training or a test."""
 
     loss: float | None = None
     accuracy: float | None = None
@@ -45,7 +45,7 @@ class _Devices(_Part):
 
 
 class _Previous(_Part):
-    """What a resumed run was before."""
+    """The manifest of a resumed run from before it was resumed."""
 
     results: Results | None = None
 

@@ -1,10 +1,10 @@
-"""The keys that there are, and for a key or a choice that does not exist the one that was meant."""
+"""Suggestions: for a key or a choice that does not exist, the sentence that says which one was probably meant."""
 
 import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exp.config import names
+from exp.config import synonyms
 from exp.config.optimizer_rules import NEVER
 from exp.config.schema import DEVICES, REQUEST_KEYS, SECTIONS, AllDevices, Config
 from exp.errors import excerpt
@@ -22,9 +22,9 @@ def known_keys(raw: Mapping[str, Any]) -> list[str]:
 
 
 def unknown_key(path: str, known: Sequence[str]) -> str:
-    """The sentence for a key that does not exist, with the one that was meant.
+    """The sentence for a key that does not exist, with the one that was probably meant.
 
-    What the field calls it comes first, then a key of that name elsewhere, then the nearest letters.
+    A synonym is tried first, then a key of the same name in another group, then the key with the most similar letters.
     """
     group, _, leaf = path.rpartition(".")
     inside = [key for key in known if group and key.startswith(f"{group}.")]
@@ -33,7 +33,7 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
         return f"{path}: this device layout has no such key; device={' and device='.join(elsewhere)} has"
     if leaf in NEVER and group in ("", "optimizer", "train"):
         return f"{path}: {NEVER[leaf]}; it is refused"
-    if leaf in names.KERAS_KEYS and group in ("", "optimizer", "train"):
+    if leaf in synonyms.KERAS_KEYS and group in ("", "optimizer", "train"):
         have = "Adam has" if leaf == "amsgrad" else "Adam and SGD have"
         return (
             f"{path}: this optimizer has no such key; Keras's own {have}: "
@@ -48,25 +48,25 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
 
 
 def unknown_choice(group: str, choice: str, choices: Sequence[str]) -> str:
-    """The sentence for a choice that a group does not have, with the one that was meant."""
+    """The sentence for a choice that a group does not have, with the one that was probably meant."""
     given = f"{group}={excerpt(choice)}: must be one of {', '.join(choices)}"
     plain = choice.lower().replace("-", "_")
-    keras = {name.lower(): name for name in names.KERAS_OPTIMIZERS}
+    keras = {name.lower(): name for name in synonyms.KERAS_OPTIMIZERS}
     if group == "optimizer" and plain.replace("_", "") in keras:
         name = keras[plain.replace("_", "")]
-        before = names.KERAS_OPTIMIZERS[name]
+        before = synonyms.KERAS_OPTIMIZERS[name]
         return f"{given}; Keras has it: {before}{' ' if before else ''}optimizer._target_=keras.optimizers.{name}"
     same = [name for name in choices if name.lower().replace("-", "_") == plain]
     near = same or difflib.get_close_matches(choice, choices, n=1, cutoff=0.4)
-    meant = names.CHOICES.get((group, plain)) if not same else None
+    meant = synonyms.CHOICES.get((group, plain)) if not same else None
     if not meant and near:
         meant = f"{group}={near[0]}"
     return f"{given}; did you mean {meant}?" if meant else given
 
 
 def _meant(leaf: str, known: Sequence[str]) -> str | None:
-    """What the field's name for a key is here; or the only key that has this name."""
-    meant = names.KEYS.get(leaf.lower())
+    """The key for which this name is a synonym; or else the only key whose last part it is."""
+    meant = synonyms.KEYS.get(leaf.lower())
     if meant and (meant in known or meant.startswith("hydra.")):
         return meant
     same = [key for key in known if "." in key and key.rpartition(".")[2] == leaf]
@@ -74,7 +74,7 @@ def _meant(leaf: str, known: Sequence[str]) -> str | None:
 
 
 def _nearest(path: str, known: Sequence[str], inside: Sequence[str]) -> str | None:
-    """By its letters. The last part is compared too, so that `batchsize` finds `data.batch_size`."""
+    """The key with the most similar letters; last parts are compared too, so `batchsize` finds `data.batch_size`."""
     leaf = path.rpartition(".")[2]
     near = difflib.get_close_matches(path, inside or known, n=1)
     if not near:

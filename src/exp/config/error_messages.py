@@ -1,17 +1,26 @@
-"""From what pydantic finds wrong with a configuration to sentences for the user."""
+"""Error messages: sentences for the user about what pydantic finds wrong with a configuration."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from exp.config.hints import unknown_key
 from exp.config.schema import DEVICES, PROFILE
+from exp.config.suggestions import unknown_key
 from exp.config.transform_schema import TRANSFORMS
 from exp.errors import UserError, excerpt
 
 
-def refuse(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
+def refuse_errors(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
+    """Raise one error for all that is wrong; do nothing if there is nothing.
+
+    Args:
+        errors: what pydantic found.
+        known: the paths of all keys that exist, for suggestions.
+
+    Raises:
+        UserError: with a line for each key that is wrong.
+    """
     lines: dict[str, str] = {}
     for error in errors:
         path = _path(error["loc"])
@@ -21,11 +30,11 @@ def refuse(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
 
 
 _NOT_KEYS = ("target", "arguments", *DEVICES, *TRANSFORMS, "int", "float", "str", "bool")
-"""What pydantic puts into an error's location besides keys: our own nesting, and the members of a union."""
+"""Names in the location of a pydantic error that are no keys: our own nesting, and the members of a union."""
 
 
 def _path(loc: Sequence[int | str]) -> str:
-    """`data.source` for ("data", "target", "arguments", "source")."""
+    """The path of a key for its location: `data.source` for ("data", "target", "arguments", "source")."""
     parts: list[str] = []
     for part in loc:
         if isinstance(part, int):
@@ -106,7 +115,7 @@ def _allowed(path: str, kind: str, context: Mapping[str, Any], error: ErrorDetai
 
 
 def yaml_text(value: Any) -> str:
-    """A value as it is written in YAML and on the command line."""
+    """Write a value as YAML and the command line have it."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,85 @@
+"""The configuration that counts: the composed one, or that of the run which is tested or resumed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from exp.cli.request_checks import check_unchanged
+from exp.config import Config, parse, yaml_text
+from exp.errors import UserError
+from exp.run_folder.stored import stored_config
+from exp.terminal import commands
+
+TEST_GROUPS = ("exec", "device", "summary")
+"""Groups that a test may be given anew as a whole. Of the other groups it may be given the keys in `TEST_KEYS`."""
+TEST_KEYS = (
+    "checkpoint.restore",
+    "data.batch_size",
+    "data.dir",
+    "data.source",
+    "data.prefetch",
+    "data.cache",
+    "data.cache_dir",
+)
+OBJECTIVES = ("test/accuracy", "test/loss", "train/loss", "examples_per_second")
+"""Figures of `results.json` that a searching sweeper can be given."""
+
+
+def effective_config(
+    composed: Mapping[str, Any], *, overrides: Sequence[str], in_sweep: bool
+) -> tuple[Config, dict[str, Any]]:
+    """Parse the configuration of the run that is asked for; returns it also as plain data.
+
+    Args:
+        composed: what Hydra composed, as plain data.
+        overrides: the overrides of the command line.
+        in_sweep: whether the run is a job of a sweep.
+
+    Raises:
+        UserError: the configuration is wrong, or its keys do not go together.
+    """
+    tree = dict(composed)
+    run, resume, objective = (tree.pop(key, None) for key in ("run", "resume", "objective"))
+    if objective not in OBJECTIVES:
+        raise UserError(f"objective={yaml_text(objective)}: must be one of {', '.join(OBJECTIVES)}")
+    if resume is not None:
+        if in_sweep:
+            raise UserError(f"resume={resume}: goes with a single run; a sweep goes on when its command is given again")
+        return _resumed(resume, overrides, trusted=tree["trusted_targets"])
+    if tree.get("mode") == "test":
+        if run is None:
+            raise UserError("mode=test: needs run=RUN_DIR, the folder of the run to test")
+        tested = _for_test(stored_config("run", run), tree, overrides)
+        return parse(tested, trusted=tree["trusted_targets"]), tested
+    if run is not None:
+        raise UserError(f"run={run}: goes with mode=test; to go on with a run, use {commands.override('resume', run)}")
+    return parse(tree), tree
+
+
+def _resumed(resume: Any, overrides: Sequence[str], *, trusted: Sequence[str]) -> tuple[Config, dict[str, Any]]:
+    """Read the configuration of the run to resume, which nothing on the command line may change."""
+    others = [override for override in overrides if override.split("=")[0] not in ("resume", "trusted_targets")]
+    if others:
+        raise UserError(f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)}")
+    stored = stored_config("resume", resume)
+    config = parse(stored, trusted=trusted)
+    check_unchanged(Path(str(resume)), stored)
+    return config, stored
+
+
+def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Change the tested run's configuration as far as a test may be given other values."""
+    for override in overrides:
+        key = override.split("=")[0].lstrip("+~")
+        group = key.split(".")[0]
+        same_data = key == "data" and composed["data"].get("_target_") == stored["data"].get("_target_")
+        if key in ("mode", "run", "trusted_targets") or same_data:
+            continue
+        if group in TEST_GROUPS:
+            stored[group] = composed[group]
+        elif key in TEST_KEYS:
+            stored[group][key.split(".")[1]] = composed[group][key.split(".")[1]]
+        else:
+            allowed = ", ".join((*TEST_GROUPS, *TEST_KEYS))
+            raise UserError(f"{override}: a test has the config of its run; only these can be given anew: {allowed}")
+    return {**stored, "mode": "test"}

@@ -1,0 +1,12 @@
+"""The hash of a configuration, by which two runs are known to have the same one."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """SHA-256 of a configuration as canonical JSON."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

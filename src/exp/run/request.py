@@ -1,0 +1,36 @@
+"""The request: all that a run is told before it begins, from one place, the command line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exp.config import Config
+from exp.distributed.cluster import Cluster
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run that is asked for."""
+
+    config: Config
+    tree: Mapping[str, Any]
+    """The configuration as plain data."""
+    folder: Path
+    command: Sequence[str]
+    config_files: Mapping[str, str]
+    """Files of `.hydra/` by name, to be written; empty if a run is resumed, which keeps those that it has."""
+    tested: Path | None = None
+    """mode=test: the folder of the run to test."""
+    resumed: bool = False
+    sweep: Mapping[str, Any] | None = None
+    """For a job of a sweep: the sweep's folder, and the number of jobs that ran side by side."""
+    objective: str = "test/accuracy"
+    """The figure of `results.json` that a searching sweeper is given, such as `test/accuracy`."""
+    cluster: Cluster | None = None
+    """The workers that train together, if they were started from outside (`TF_CONFIG`, Slurm)."""
+
+    @property
+    def is_follower(self) -> bool:
+        """Whether another process, the chief, writes the run folder."""
+        return self.cluster is not None and not self.cluster.is_chief

@@ -1,0 +1,32 @@
+"""The names of everything in a run folder, each written here and nowhere else."""
+
+HYDRA_FOLDER = ".hydra"
+CONFIG_YAML, OVERRIDES_YAML, HYDRA_YAML = "config.yaml", "overrides.yaml", "hydra.yaml"
+"""Files of `.hydra/`: the run's configuration, its overrides, and Hydra's own configuration."""
+CONFIG = f"{HYDRA_FOLDER}/{CONFIG_YAML}"
+
+CHECKPOINTS = "checkpoints"
+PLUGINS = "plugins"
+"""The folder that TensorBoard's profiler plugin reads."""
+
+LOG = "run.log"
+MANIFEST = "manifest.json"
+METRICS = "metrics.jsonl"
+RESULTS = "results.json"
+EVENTS = "events.out.tfevents."
+"""How the names of TensorBoard's event files begin."""
+AUTOGRAPH = "autograph.py"
+LOCK = ".lock"
+JOB_REPORT = ".job.json"
+"""What a job tells its sweep while it runs."""
+
+LOG_PATTERNS = (LOG, "worker-*.log", f"{LOCK}*", JOB_REPORT)
+"""Files that are there before a run has begun, so that they remain if it is refused."""
+FOLDERS = (HYDRA_FOLDER, CHECKPOINTS, PLUGINS)
+FILE_PATTERNS = (*LOG_PATTERNS, MANIFEST, METRICS, RESULTS, f"{EVENTS}*", f".{EVENTS}*", AUTOGRAPH)
+"""What a run writes in its folder: folders by name, and files by pattern."""
+
+
+def worker_log(index: int) -> str:
+    """The log of a follower: what native code writes there, and whole tracebacks."""
+    return f"worker-{index}.log"
