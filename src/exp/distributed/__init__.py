@@ -1,6 +1,6 @@
 """The workers of one run, as they meet and keep an eye on each other. Training itself is TensorFlow's."""
 
-from exp.distributed.followers import NoCheckpoints, NoFolder, NoSummary
+from exp.distributed.followers import NoCheckpoints, NoFolder
 from exp.distributed.group import Team
 from exp.distributed.handshake import facts_of, meet
 from exp.distributed.local import Processes, gpus_of, plan_local, start_workers, worker_log
@@ -10,7 +10,6 @@ __all__ = [
     "AgreedStop",
     "NoCheckpoints",
     "NoFolder",
-    "NoSummary",
     "Processes",
     "Team",
     "facts_of",

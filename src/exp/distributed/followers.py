@@ -29,40 +29,6 @@ class NoFolder:
         """The chief does."""
 
 
-class NoSummary:
-    """Stands for `exp.loggers.summary.SummaryWriter`."""
-
-    def losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
-        """The chief logs."""
-
-    def test(self, step: int, figures: Mapping[str, float]) -> None:
-        """The chief logs."""
-
-    def picture(self, step: int, tag: str, picture: Any) -> None:
-        """The chief logs."""
-
-    def figures(self, step: int, figures: Mapping[str, Any]) -> None:
-        """The chief logs."""
-
-    def histograms(self, step: int, arrays: Mapping[str, Any]) -> None:
-        """The chief logs."""
-
-    def graph(self, graph: Any) -> None:
-        """The chief logs."""
-
-    def hparams(self, config: Mapping[str, Any]) -> None:
-        """The chief logs."""
-
-    def ended(self, step: int, status: str) -> None:
-        """The chief logs."""
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 class NoCheckpoints:
     """Stands for `exp.checkpoint.Checkpoints`."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
 from exp.config.targets import needed_prefixes
-from exp.distributed import AgreedStop, NoFolder, NoSummary, Team, worker_log
+from exp.distributed import AgreedStop, NoFolder, Team, worker_log
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.build import Parts, assemble
@@ -119,7 +119,8 @@ def _run(
 
     from exp.config.flat import flat_config
     from exp.config.targets import target_names
-    from exp.loggers.summary import SummaryWriter
+    from exp.loggers.files import file_loggers
+    from exp.loggers.logger import Loggers
     from exp.run.train_and_test import Stages
 
     config = request.config
@@ -141,12 +142,12 @@ def _run(
     if changes and request.resumed and beginning.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
     writes = team is None or team.is_chief
-    summary = SummaryWriter(request.folder, done=results["step"]) if writes else NoSummary()
+    logger = file_loggers(request.folder, done=results["step"]) if writes else Loggers([])
     if not request.resumed or not beginning.step:
-        summary.hparams(flat_config(request.tree, threads=devices.threads))
+        logger.hparams(flat_config(request.tree, threads=devices.threads))
     try:
         agreed = AgreedStop(stop, team) if team else stop
-        run = Stages(config, parts, folder, beginning, summary, results, agreed, team)
+        run = Stages(config, parts, folder, beginning, logger, results, agreed, team)
         status = run.train(display) if config.mode == "train" else "completed"
         results["weights_sha256"] = _digest(parts)
         if team:
@@ -160,8 +161,8 @@ def _run(
     finally:
         traces = parts.executor.traces
         results |= {"traces": len(traces.traces), "trace_list": traces.facts()}
-        summary.ended(results["step"], results["status"] or "failed")
-        summary.close()
+        logger.ended(results["step"], results["status"] or "failed")
+        logger.close()
     for line in traces.warnings():
         display.say(line)
 
