@@ -12,7 +12,7 @@ from exp.distributed.cluster import is_follower
 from exp.errors import JobsFailed, UserError
 from exp.loggers.console import Display
 from exp.run.run import Request
-from exp.run.workers import run_in_team
+from exp.run.workers import run_in_group
 from exp.run_folder.folder import is_completed, read_results
 
 
@@ -83,4 +83,4 @@ def _do(request: Request, display: Display, *, started: float) -> Ended:
         return Ended(0, request.folder)
     if not is_follower(request.config.device):
         display.config(request.tree)
-    return Ended(run_in_team(request, display, started=started), request.folder)
+    return Ended(run_in_group(request, display, started=started), request.folder)

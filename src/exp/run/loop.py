@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exp.checkpoint import Checkpoints, NotFiniteError
-from exp.distributed import AgreedStop, NoCheckpoints
+from exp.distributed import Stop
 from exp.exec import Batches, Executor
 from exp.exec.base import Details, Losses, TestResult
 from exp.loggers.console import Display
 from exp.loggers.logger import Logger
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import Seconds
-from exp.system.signals import Stopped, StopRequest
+from exp.system.signals import Stopped
 
 
 @dataclass
@@ -25,10 +25,10 @@ class Training:
     """A stretch of training, from `step` to `last`."""
 
     executor: Executor
-    checkpoints: Checkpoints | NoCheckpoints
+    checkpoints: Checkpoints
     logger: Logger
     display: Display
-    stop: StopRequest | AgreedStop
+    stop: Stop
     step: int
     """Steps done so far."""
     last: int

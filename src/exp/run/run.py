@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
 from exp.config.targets import needed_prefixes
-from exp.distributed import AgreedStop, NoFolder, Team, worker_log
+from exp.distributed import Folder, Group, NoFolder, worker_log
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.build import Parts, assemble
 from exp.run_folder.folder import RunFolder, config_hash, empty_results
 from exp.system.files import storage_problem
 from exp.system.own_code import told
-from exp.system.signals import Stopped, StopRequest
+from exp.system.signals import Stopped, StopRequest, check_current
 from exp.system.tensorflow import import_tensorflow, native_messages_to
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class Request:
     """Of a job: the folder of its sweep, and how many jobs ran side by side."""
 
 
-def run(request: Request, display: Display, *, started: float, team: Team | None = None) -> int:
+def run(request: Request, display: Display, *, started: float, group: Group) -> int:
     """Do a run, and write everything that it leaves behind.
 
     Args:
         request: what to do.
         display: what the person sees.
         started: `time.perf_counter()` at the start of the program.
-        team: the workers that do this together, if several do; all run the same code, and the chief alone writes.
+        group: the processes that do this together; all run the same code, and the chief alone writes.
 
     Returns:
         The exit status: 0 completed, 1 failed or diverged, 130, 143 or 129 stopped by a signal.
@@ -58,9 +58,8 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
     Raises:
         UserError: the request is impossible here; nothing but run.log was written.
     """
-    writes = team is None or team.is_chief
-    folder = RunFolder(request.folder) if writes else NoFolder(request.folder)
-    log_file = request.folder / ("run.log" if team is None or team.is_chief else worker_log(team.cluster.index))
+    folder: Folder = RunFolder(request.folder) if group.is_chief else NoFolder(request.folder)
+    log_file = request.folder / ("run.log" if group.is_chief else worker_log(group.index))
     results = empty_results(request.config.mode)
     logging.captureWarnings(True)  # Keras warns of a network at length, before its error says the same
     logging.raiseExceptions = (
@@ -68,21 +67,20 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
     )
     begun = True
     with native_messages_to(log_file), StopRequest() as stop:
-        stop.leaves = team is None  # several stop together, where they agree on it
+        stop.leaves = group.size == 1  # several stop together, where they agree on it
         if folder.note:
             display.say(folder.note)
         try:
-            _run(request, folder, display, stop, results, team=team)
+            _run(request, folder, display, stop, results, group=group)
         except Stopped:
             begun, results["status"] = False, "interrupted"
             display.say(f"stopped by a signal before anything was {'tested' if request.tested else 'trained'}")
-            if team:
-                stop.signal = team.all_stopped(stop.signal)
+            stop.signal = group.all_stopped(stop.signal)
         except UserError:
             folder.close()
             raise
         except (Exception, SystemExit) as error:  # a user's code may end the program, which is no success
-            loss = team.loss_behind(error) if team else None
+            loss = group.loss_behind(error)
             log.exception("the run failed") if loss is None else log.error("the run failed: %s", loss, exc_info=True)
             results |= {"status": "failed", "error": loss or storage_problem(error) or told(error)}
             display.say(_last_words(results, log_file, plain=bool(loss or storage_problem(error))))
@@ -94,11 +92,10 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
             results |= {"status": "failed", "error": results["error"] or storage_problem(error)}
             display.say(f"{request.folder}/results.json: cannot be written ({error.strerror})")
         folder.close()
-        if writes:
+        if group.is_chief:
             trusted = needed_prefixes(request.tree, request.config.trusted_targets)
             display.closing(results, request.folder, trusted=trusted, begun=begun)
-        if team:
-            team.close(results["error"] if results["status"] == "failed" else None)
+        group.close(results["error"] if results["status"] == "failed" else None)
     if results["status"] == "interrupted":
         return stop.exit_status
     return 0 if results["status"] == "completed" else 1
@@ -106,12 +103,12 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
 
 def _run(
     request: Request,
-    folder: RunFolder | NoFolder,
+    folder: Folder,
     display: Display,
     stop: StopRequest,
     results: dict[str, Any],
     *,
-    team: Team | None,
+    group: Group,
 ) -> None:
     clock = _Clock()
     import_tensorflow()
@@ -125,7 +122,7 @@ def _run(
 
     config = request.config
     try:
-        parts, beginning = _prepared(request, display, stop, team)
+        parts, beginning = _prepared(request, display, group)
     except Stopped:
         folder.write_config(request.config_files)  # so that the run can begin, as one that goes on
         raise
@@ -141,17 +138,14 @@ def _run(
     changes = folder.write_manifest(facts, targets=target_names(request.tree))
     if changes and request.resumed and beginning.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
-    writes = team is None or team.is_chief
-    logger = file_loggers(request.folder, done=results["step"]) if writes else Loggers([])
+    logger = file_loggers(request.folder, done=results["step"]) if group.is_chief else Loggers([])
     if not request.resumed or not beginning.step:
         logger.hparams(flat_config(request.tree, threads=devices.threads))
     try:
-        agreed = AgreedStop(stop, team) if team else stop
-        run = Stages(config, parts, folder, beginning, logger, results, agreed, team)
+        run = Stages(config, parts, folder, beginning, logger, results, group.stop(stop), group)
         status = run.train(display) if config.mode == "train" else "completed"
         results["weights_sha256"] = _digest(parts)
-        if team:
-            team.same("end", {"step": results["step"], "weights": results["weights_sha256"]})
+        group.same("end", lambda: {"step": results["step"], "weights": results["weights_sha256"]})
         clock.lap()
         if status == "completed":
             status = run.test(display)
@@ -167,20 +161,17 @@ def _run(
         display.say(line)
 
 
-def _prepared(request: Request, display: Display, stop: StopRequest, team: Team | None) -> tuple[Parts, "Beginning"]:
+def _prepared(request: Request, display: Display, group: Group) -> tuple[Parts, "Beginning"]:
     """What the run is made of, and where it begins; a signal that has come by then stops a run that is alone."""
-    if not team:
-        stop.check()
-    parts = assemble(request.config, team=team)
-    if not team:
-        stop.check()
+    check_current()
+    parts = assemble(request.config, group=group)
+    check_current()
     display.say(f"Number of devices: {parts.devices.replicas} ({', '.join(parts.devices.names)})")
     for note in parts.notes():
         display.say(note)
     beginning = _begin(request, parts, display)
-    if team:
-        team.same("beginning", {"step": beginning.step, "weights": _digest(parts)})
-        stop.insist()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
+    group.same("beginning", lambda: {"step": beginning.step, "weights": _digest(parts)})
+    group.keep_signals()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
     return parts, beginning
 
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exp.checkpoint import Checkpoints, amend_record, set_aside
+from exp.checkpoint import Checkpoints, NoCheckpoints, amend_record, set_aside
 from exp.config import Config
 from exp.data import Call, plan_calls, test_dataset, training_dataset
-from exp.distributed import AgreedStop, NoCheckpoints, NoFolder, Team
+from exp.distributed import Folder, Group, Stop
 from exp.exec import Batches
 from exp.exec.base import TestResult
 from exp.loggers.console import Display
@@ -18,8 +18,7 @@ from exp.loggers.time_breakdown import advice, shares
 from exp.run.build import Parts
 from exp.run.initial_state import Beginning, open_checkpoints
 from exp.run.loop import Training
-from exp.run_folder.folder import RunFolder
-from exp.system.signals import Stopped, StopRequest, leaving_long_work
+from exp.system.signals import Stopped, leaving_long_work
 
 
 @dataclass
@@ -28,21 +27,21 @@ class Stages:
 
     config: Config
     parts: Parts
-    folder: RunFolder | NoFolder
+    folder: Folder
     beginning: Beginning
     logger: Logger
     results: dict[str, Any]
     """`results.json`; filled in here."""
-    stop: StopRequest | AgreedStop
-    team: Team | None = None
-    """The workers that train together, if several do."""
+    stop: Stop
+    group: Group
+    """The processes that train together."""
     _tested: TestResult | None = None
     """Of the last step, where it was tested on the way."""
 
     @property
     def writes(self) -> bool:
         """Whether this process writes the run folder."""
-        return self.team is None or self.team.is_chief
+        return self.group.is_chief
 
     def train(self, display: Display) -> str:
         """Train to the last step, or to where it stops; return the status."""
@@ -163,7 +162,7 @@ class Stages:
         record = self.beginning.record
         return record.metrics if record and self.beginning.step else {}
 
-    def _checkpoints(self) -> Checkpoints | NoCheckpoints:
+    def _checkpoints(self) -> Checkpoints:
         if not self.writes:
             return NoCheckpoints()
         directory, beginning = self.folder.checkpoints, self.beginning
@@ -192,7 +191,7 @@ class Stages:
         wanted = self.config.exec.profile
         return (wanted[0] - 1, wanted[1]) if wanted and self.config.exec.name != "fit" else ()
 
-    def _note(self, training: Training, checkpoints: Checkpoints | NoCheckpoints) -> None:
+    def _note(self, training: Training, checkpoints: Checkpoints) -> None:
         self.results |= {
             "step": training.step,
             "examples": training.step * training.batch_size,
