@@ -1,57 +1,48 @@
-"""What workers tell each other, between two of them in one process."""
+"""A group of one answers at once, and never asks what nobody else would compare."""
 
+import inspect
 import signal
-import socket
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from exp.distributed.channel import Channel
-from exp.distributed.cluster import Cluster
-from exp.distributed.group import Team
-from exp.system.signals import Stopped
+from exp.distributed import Alone, Group, Workers
+from exp.system.signals import Stopped, StopRequest
 
 
-@pytest.fixture
-def both() -> Iterator[tuple[Team, Team]]:
-    """The chief and a follower, who listen to each other."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        there = socket.create_connection(server.getsockname())
-        here = server.accept()[0]
-    addresses = ("127.0.0.1:1", "127.0.0.1:2")
-    teams = tuple(
-        Team(Cluster(addresses, index, "test", timeout=20.0), {1 - index: Channel(connection)}, Path())
-        for index, connection in enumerate((here, there))
-    )
-    for team in teams:
-        team.watch()
-    yield teams
-    closing = [threading.Thread(target=team.close) for team in teams]
-    for thread in closing:
-        thread.start()
-    for thread in closing:
-        thread.join()
+def test_alone_this_process_is_the_chief():
+    group: Group = Alone()
+    assert (group.size, group.index, group.is_chief, group.cluster) == (1, 0, True, None)
 
 
-def test_a_follower_that_waits_for_the_chief_stops_with_it(both):
-    """A signal while the chief loads data: nobody waits for what does not come, and all have the same status."""
-    chief, follower = both
-    assert chief.all_stopped(signal.SIGTERM) == signal.SIGTERM
+def test_alone_nothing_is_waited_for():
+    group: Group = Alone()
+    group.abort_by(pytest.fail)
+    group.keep_signals()
+    group.wait_for_chief()
+    group.chief_done()
+    assert group.loss_behind(ConnectionError("a socket of the user's own")) is None
+    group.close("a reason")
+
+
+def test_alone_facts_are_not_even_made():
+    Alone().same("weights", lambda: pytest.fail("a digest of all weights takes time"))
+
+
+def test_alone_the_stop_is_that_of_the_process():
+    request = StopRequest()
+    stop = Alone().stop(request)
+    assert not stop.asked()
+    stop.check()
+    request.ask(signal.SIGTERM)
+    assert stop.asked()
     with pytest.raises(Stopped):
-        follower.wait_for_chief()
-    assert follower.all_stopped(None) == signal.SIGTERM
+        stop.check()
+    assert Alone().all_stopped(request.signal) == signal.SIGTERM
 
 
-def test_all_stop_after_the_same_call(both):
-    chief, follower = both
-    answers = []
-    asking = threading.Thread(target=lambda: answers.extend(follower.agree(n) for n in (None, signal.SIGHUP, None)))
-    asking.start()
-    agreed = [chief.agree(None)]
-    asking.join(0.2)
-    agreed += [chief.agree(None) for _ in range(2)]
-    asking.join(20)
-    assert answers == agreed
-    assert agreed[0] is None
+@pytest.mark.parametrize("kind", [Alone, Workers])
+def test_every_group_has_the_calls_of_the_protocol(kind):
+    """A type checker sees the types; this sees that arguments have the same names."""
+    for name, call in inspect.getmembers(Group, inspect.isfunction):
+        if not name.startswith("_"):
+            assert list(inspect.signature(getattr(kind, name)).parameters) == list(inspect.signature(call).parameters)

@@ -50,12 +50,12 @@ def test_a_tensor_of_an_inner_graph_is_refused(tf):
 
 
 def test_values_for_tensorboard(tf):
-    from exp.loggers.event_values import values_of
+    from exp.loggers.event_values import summary_values
 
-    assert values_of("scalar/x", np.float32(2))[0].simple_value == 2
-    assert [value.tag for value in values_of("image/x", np.zeros((2, 4, 5, 3), np.uint8))] == ["x/0", "x/1"]
-    sound = values_of("audio/8000/a/b", np.zeros((1, 16, 1), np.float32))[0]
+    assert summary_values("scalar/x", np.float32(2))[0].simple_value == 2
+    assert [value.tag for value in summary_values("image/x", np.zeros((2, 4, 5, 3), np.uint8))] == ["x/0", "x/1"]
+    sound = summary_values("audio/8000/a/b", np.zeros((1, 16, 1), np.float32))[0]
     assert (sound.tag, sound.audio.sample_rate, sound.audio.length_frames) == ("a/b", 8000, 16)
-    assert values_of("histogram/x", np.array([1, np.nan, 2]))[0].tensor.tensor_shape.dim[0].size == 30
-    assert values_of("histogram/x", np.array([np.nan])) == []
-    assert values_of("text/x", np.array(b"words"))[0].tensor.string_val == [b"words"]
+    assert summary_values("histogram/x", np.array([1, np.nan, 2]))[0].tensor.tensor_shape.dim[0].size == 30
+    assert summary_values("histogram/x", np.array([np.nan])) == []
+    assert summary_values("text/x", np.array(b"words"))[0].tensor.string_val == [b"words"]

@@ -14,7 +14,7 @@ from exp.system.signals import Stopped, StopRequest
 
 
 class Recorder:
-    """Executor, checkpoints, summary and display in one: notes what happens, in order."""
+    """Executor, checkpoints, logger and display in one: notes what happens, in order."""
 
     waits_visible = True
 
@@ -22,7 +22,7 @@ class Recorder:
         self.happened: list[tuple] = []
         self._losses = losses
         self.newest = None
-        self.metrics: dict[int, dict[str, float]] = {}
+        self.saved_metrics: dict[int, dict[str, float]] = {}
         self.not_finite_at: set[int] = set()
         self.error: Exception | None = None
         self.before_call = lambda first: None
@@ -43,7 +43,7 @@ class Recorder:
             self.error = NotFiniteError(step, "dense/kernel")
             return
         self.happened.append(("save", step, examples))
-        self.metrics[step] = metrics
+        self.saved_metrics[step] = metrics
         self.newest = f"ckpt-{step}"
 
     def check(self):
@@ -56,8 +56,8 @@ class Recorder:
         self.check()
         self.happened.append(("wait",))
 
-    def test(self, step, figures):
-        self.happened.append(("test", step, figures["test/accuracy"]))
+    def metrics(self, step, metrics):
+        self.happened.append(("test", step, metrics["test/accuracy"]))
 
     def losses(self, rows):
         self.happened += [("loss", step, epoch) for step, _, epoch in rows]
@@ -82,7 +82,7 @@ def run(
         test=test,
         executor=recorder,
         checkpoints=recorder,
-        summary=recorder,
+        logger=recorder,
         display=recorder,
         stop=stop or StopRequest(),
         step=first,
@@ -155,7 +155,7 @@ def test_every_checkpoint_is_tested_where_the_best_one_is_kept():
     results = iter([base.TestResult(0.5, 0.8, 10), base.TestResult(0.4, 0.9, 10), base.TestResult(0.3, 0.7, 10)])
     training, happened = run([1.0] * 12, test=lambda: next(results))
     assert [entry[1:] for entry in happened if entry[0] == "test"] == [(5, 0.8), (10, 0.9), (12, 0.7)]
-    assert training.checkpoints.metrics[10] == {"train/loss": 1.0, "test/loss": 0.4, "test/accuracy": 0.9}
+    assert training.checkpoints.saved_metrics[10] == {"train/loss": 1.0, "test/loss": 0.4, "test/accuracy": 0.9}
     assert training.tested == (12, base.TestResult(0.3, 0.7, 10))
 
 
@@ -195,4 +195,4 @@ def test_a_signal_in_the_test_of_a_checkpoint_leaves_the_test_and_not_the_checkp
     training, happened = run([1.0] * 20, stop=stop, test=test)
     assert (training.status, training.step, training.tested) == ("interrupted", 5, None)
     assert [entry[1] for entry in happened if entry[0] == "save"] == [5, 5]  # the second is none
-    assert training.checkpoints.metrics[5] == {"train/loss": 1.0}
+    assert training.checkpoints.saved_metrics[5] == {"train/loss": 1.0}

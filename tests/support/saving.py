@@ -29,11 +29,11 @@ def step(model: Any, optimizer: Any, values: Any) -> Any:
 
 def store(directory: Path, model: Any, optimizer: Any = None, **more: Any) -> Any:
     """The checkpoints of a model in a folder."""
-    from exp.checkpoint import Checkpoints, Keep, Origin
+    from exp.checkpoint import CheckpointManager, Keep, Origin
 
     roots = {"model": model} | ({"optimizer": optimizer} if optimizer is not None else {})
     options = {"name": "ckpt", "keep": Keep(max_to_keep=3), "origin": Origin(run="this")}
-    return Checkpoints(directory, roots=roots, **{**options, **more})
+    return CheckpointManager(directory, roots=roots, **{**options, **more})
 
 
 def values_of(model: Any, optimizer: Any = None) -> dict[str, np.ndarray]:

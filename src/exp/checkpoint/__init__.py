@@ -1,25 +1,28 @@
-"""Checkpoints that prove themselves: `Checkpoints` saves, `restore` and `restore_deferred` restore, `survey` looks.
+"""Checkpoints that prove themselves: `CheckpointManager` saves, `restore` and `restore_deferred` restore.
 
 The files are those of `tf.train.Checkpoint`, with a record beside them. The package needs nothing else of this project
 but `exp.errors` and `exp.system.files`.
 """
 
 from exp.checkpoint.access import EagerAccess, VariableAccess
+from exp.checkpoint.checkpoints import Checkpoints, NoCheckpoints
 from exp.checkpoint.copies import Copies, copies_of_weights
 from exp.checkpoint.deferred import Deferred, restore_deferred
 from exp.checkpoint.inventory import newest_to_resume, newest_to_test, prefix_of, runs_in, set_aside, survey
-from exp.checkpoint.manager import Checkpoints, NotFiniteError, Origin, SaveError
+from exp.checkpoint.manager import CheckpointManager, NotFiniteError, Origin, SaveError
 from exp.checkpoint.record import CheckpointError, Record, amend_record, differing_versions, read_record, weights_digest
 from exp.checkpoint.restore import Restored, Wanted, restore
 from exp.checkpoint.retention import Keep
 
 __all__ = [
     "CheckpointError",
+    "CheckpointManager",
     "Checkpoints",
     "Copies",
     "Deferred",
     "EagerAccess",
     "Keep",
+    "NoCheckpoints",
     "NotFiniteError",
     "Origin",
     "Record",

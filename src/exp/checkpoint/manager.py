@@ -65,7 +65,7 @@ class Origin:
     class_names: Sequence[str] | None = None
 
 
-class Checkpoints:
+class CheckpointManager:
     """The checkpoints of one run.
 
     `save` must be called where variables can be read (in the executor's scope); files are written by a thread.

@@ -1,18 +1,21 @@
-"""The workers of one run, as they meet and keep an eye on each other. Training itself is TensorFlow's."""
+"""The processes that train one model: how they meet, and how they notice that one is lost. TensorFlow trains."""
 
-from exp.distributed.followers import NoCheckpoints, NoFolder, NoSummary
-from exp.distributed.group import Team
+from exp.distributed.followers import Folder, NoFolder
+from exp.distributed.group import Alone, Group
 from exp.distributed.handshake import facts_of, meet
 from exp.distributed.local import Processes, gpus_of, plan_local, start_workers
-from exp.distributed.stop import AgreedStop
+from exp.distributed.stop import AgreedStop, Stop
+from exp.distributed.workers import Workers
 
 __all__ = [
     "AgreedStop",
-    "NoCheckpoints",
+    "Alone",
+    "Folder",
+    "Group",
     "NoFolder",
-    "NoSummary",
     "Processes",
-    "Team",
+    "Stop",
+    "Workers",
     "facts_of",
     "gpus_of",
     "meet",

@@ -1,19 +1,46 @@
-"""What takes the place of the run folder in workers that write none: so the order of things is the same in all."""
+"""What takes the place of the run folder in workers that do not write it, so that every worker runs the same code."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from exp.run_folder.names import CHECKPOINTS
 
 
+class Folder(Protocol):
+    """What a run does with its folder: `exp.run_folder.folder.RunFolder`, or `NoFolder`."""
+
+    @property
+    def path(self) -> Path:
+        """Where the folder is."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints of the run are."""
+
+    @property
+    def note(self) -> str | None:
+        """A sentence for the person about how the folder is protected; None if nothing is special."""
+
+    def close(self) -> None:
+        """Give the lock back."""
+
+    def write_config(self, files: Mapping[str, str]) -> None:
+        """Write `.hydra/`."""
+
+    def write_manifest(self, facts: Mapping[str, Any], *, targets: Sequence[str] = ()) -> list[str]:
+        """Write `manifest.json`; returns what changed since an earlier one."""
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """Write `results.json`."""
+
+
 class NoFolder:
-    """Stands for `exp.run_folder.folder.RunFolder`."""
+    """A `Folder` that writes nothing: the chief writes it, and this process may read it."""
 
     note = None
 
     def __init__(self, path: Path) -> None:
-        """Keep the place, which the chief writes and this process may read."""
         self.path = path
         self.checkpoints = path / CHECKPOINTS
 
@@ -21,63 +48,11 @@ class NoFolder:
         """Nothing is locked."""
 
     def write_config(self, files: Mapping[str, str]) -> None:
-        """The chief does."""
+        """The chief writes it."""
 
     def write_manifest(self, facts: Mapping[str, Any], *, targets: Sequence[str] = ()) -> list[str]:
-        """The chief does."""
+        """The chief writes it, and says what changed."""
         return []
 
     def write_results(self, results: Mapping[str, Any]) -> None:
-        """The chief does."""
-
-
-class NoSummary:
-    """Stands for `exp.loggers.summary.SummaryWriter`."""
-
-    def losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
-        """The chief logs."""
-
-    def test(self, step: int, figures: Mapping[str, float]) -> None:
-        """The chief logs."""
-
-    def picture(self, step: int, tag: str, picture: Any) -> None:
-        """The chief logs."""
-
-    def figures(self, step: int, figures: Mapping[str, Any]) -> None:
-        """The chief logs."""
-
-    def histograms(self, step: int, arrays: Mapping[str, Any]) -> None:
-        """The chief logs."""
-
-    def graph(self, graph: Any) -> None:
-        """The chief logs."""
-
-    def hparams(self, config: Mapping[str, Any]) -> None:
-        """The chief logs."""
-
-    def ended(self, step: int, status: str) -> None:
-        """The chief logs."""
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class NoCheckpoints:
-    """Stands for `exp.checkpoint.Checkpoints`."""
-
-    newest: Path | None = None
-
-    def save(self, step: int, *, examples: int, metrics: Mapping[str, float] | None = None) -> None:
-        """The chief saves."""
-
-    def check(self) -> None:
-        """Nothing can have failed."""
-
-    def wait(self) -> None:
-        """Nothing is under way."""
-
-    def close(self) -> None:
-        """Nothing is open."""
+        """The chief writes them."""

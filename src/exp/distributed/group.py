@@ -1,118 +1,55 @@
-"""The workers of a run once they have met: who is still there, when all stop, and what each has to say."""
+"""The processes that train together: the `Group` protocol, and `Alone`, a group of one.
 
-import contextlib
-import logging
-import os
-import queue
-import sys
-import threading
-import time
+`exp.distributed.workers` has the group of several. A run calls its group in the same places whatever its size; in a
+group of one there is nobody to wait for, so every answer is immediate.
+"""
+
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from exp.distributed.channel import Channel
 from exp.distributed.cluster import Cluster
-from exp.errors import WorkerLost
-from exp.system.signals import Stopped
-from exp.terminal.words import counted
-
-log = logging.getLogger("exp")
-
-_SECONDS_TO_NOTICE = 3.0
-"""An error of TensorFlow's can arrive before the news of the worker that caused it."""
+from exp.distributed.stop import Stop
+from exp.system.signals import StopRequest
 
 
-class Team:
-    """The connections to the others: of the chief to all, of a follower to the chief.
+class Group(Protocol):
+    """The processes that train one model. All of them run the same code and make these calls in the same order."""
 
-    A worker that ends, or is silent for half of the cluster's timeout, ends the run: collective operations that wait
-    for it are aborted, and where that does not help, this process ends itself in time.
-    """
+    @property
+    def cluster(self) -> Cluster | None:
+        """Where the processes are; None if there is only this one."""
 
-    def __init__(self, cluster: Cluster, channels: Mapping[int, Channel], folder: Path) -> None:
-        self.cluster = cluster
-        self.folder = folder
-        """The run's, chosen by the chief."""
-        self.how_ended: Callable[[int], str] = lambda index: "is gone"
-        """What is known of the end of a worker's process."""
-        self.say: Callable[[str], None] = log.warning
-        """Shows a line of another worker's to the person."""
-        self._channels = dict(channels)
-        self._silence = cluster.timeout / 2
-        self._lost: str | None = None
-        self._noticed, self._over = threading.Event(), threading.Event()
-        self._abort: Callable[[str], None] | None = None
-        self._asked: int | None = None
-        self._number = 0
-        self._news: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
-        self._ended: set[int] = set()
-        self._lock = threading.Lock()
+    @property
+    def size(self) -> int:
+        """Number of processes."""
+
+    @property
+    def index(self) -> int:
+        """The number of this process, from 0."""
 
     @property
     def is_chief(self) -> bool:
-        """Whether this worker writes the run folder."""
-        return self.cluster.is_chief
+        """Whether this process writes the run folder: number 0 does."""
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nobody was lost."""
-        return self._lost is None
+    def stop(self, request: StopRequest) -> Stop:
+        """Make the request of this process one of the whole group: a signal to any of them stops all of them."""
 
-    def watch(self) -> None:
-        """Begin to listen to the others, and to be heard by them."""
-        self._threads = [
-            threading.Thread(target=self._listen, args=pair, daemon=True) for pair in self._channels.items()
-        ]
-        for thread in [*self._threads, threading.Thread(target=self._beat, daemon=True)]:
-            thread.start()
-
-    def abort_by(self, abort: Callable[[str], None]) -> None:
-        """From now on, where a worker is lost, this makes TensorFlow give up waiting for it."""
-        with self._lock:
-            self._abort = abort
-        if self._lost:
-            abort(self._lost)
-
-    def agree(self, signal: int | None) -> int | None:
-        """The signal that all workers stop for, or None; every worker gets the same answer to its n-th call.
-
-        The chief answers at once; it cannot be a step ahead of the others, nor they of it.
+    def same(self, what: str, facts: Callable[[], Mapping[str, Any]]) -> None:
+        """Wait until all are here, and make sure that they bring the same.
 
         Args:
-            signal: that this worker was sent, if any.
-
-        Raises:
-            WorkerLost: another worker is gone.
-        """
-        self._number += 1
-        if self.is_chief:
-            agreed = signal if signal is not None else self._asked
-            self._tell_all("go", number=self._number, signal=agreed)
-            return agreed
-        if signal is not None and self._asked is None:
-            self._asked = signal
-            self._tell_all("stop", signal=signal)
-        told: int | None = self._expect("go")["signal"]
-        return told
-
-    def same(self, what: str, facts: Mapping[str, Any]) -> None:
-        """Wait for all workers to come here, and make sure that they bring the same.
+            what: names the facts in a message.
+            facts: makes the facts of this process; called only if there is somebody to compare them with.
 
         Raises:
             WorkerLost: another worker is gone, or brings something else.
         """
-        if not self.is_chief:
-            self._tell_all("same", what=what, facts=dict(facts))
-            self._expect("go")
-            return
-        for _ in self._channels:
-            index, message = self._next("same")
-            if message["what"] != what or message["facts"] != facts:
-                raise WorkerLost(
-                    f"{self.cluster.name(index)} has other values: {what} {message['facts']} there, {dict(facts)} here"
-                )
-        self._tell_all("go")
+
+    def abort_by(self, abort: Callable[[str], None]) -> None:
+        """Name what makes TensorFlow stop waiting for a worker that is lost; it gets the reason."""
+
+    def keep_signals(self) -> None:
+        """Take signals back from TensorFlow, whose server for workers handles SIGTERM itself."""
 
     def wait_for_chief(self) -> None:
         """Let the chief do first what all are about to do, such as making files that all then read.
@@ -121,124 +58,61 @@ class Team:
             WorkerLost: another worker is gone.
             Stopped: a signal has asked the chief to stop meanwhile.
         """
-        if not self.is_chief:
-            self._expect("go")
 
     def chief_done(self) -> None:
-        """The others may go on."""
-        if self.is_chief:
-            self._tell_all("go")
+        """Let the others continue after `wait_for_chief`."""
 
     def all_stopped(self, signal: int | None) -> int | None:
-        """Stop before training, all workers: the chief because of a signal, the others because it does.
+        """Stop the whole group before training.
+
+        Args:
+            signal: that this process was sent, if any.
 
         Returns:
             The signal that the chief was sent.
         """
-        if self.is_chief:
-            self._tell_all("stopped", signal=signal)
-            return signal
-        return self._asked
-
-    def report(self, level: int, text: str) -> None:
-        """Have the chief write and show a line of this follower's."""
-        self._tell_all("log", level=level, text=text)
 
     def loss_behind(self, error: BaseException) -> str | None:
-        """The loss of a worker that an error comes from, if it does."""
-        if isinstance(error, WorkerLost):
-            return str(error)
-        if any(kind.__module__.startswith("tensorflow") for kind in type(error).__mro__):
-            self._noticed.wait(_SECONDS_TO_NOTICE)
-        return self._lost
+        """The loss of a worker that caused an error; None if none did."""
 
     def close(self, error: str | None = None) -> None:
-        """Leave: tell the others why, if it is because of an error; else wait until they leave too.
+        """Leave the group: tell the others the error, if there was one; else wait until they leave too."""
 
-        The chief goes last: TensorFlow's servers need its own for as long as they run.
-        """
-        if error is not None:
-            self._tell_all("failed", why=error)
-        elif self._lost is None:
-            self._tell_all("end")
-            if self.is_chief:
-                deadline = time.monotonic() + self._silence
-                for thread in self._threads:
-                    thread.join(max(0.0, deadline - time.monotonic()))
-        self._over.set()
-        for channel in self._channels.values():
-            channel.close()
 
-    def _tell_all(self, kind: str, **content: Any) -> None:
-        for channel in self._channels.values():
-            channel.try_to_send(kind, **content)
+class Alone:
+    """A `Group` of one process."""
 
-    def _next(self, kind: str) -> tuple[int, dict[str, Any]]:
-        index, message = self._news.get() if self._lost is None else (0, {"kind": "lost"})
-        if message["kind"] == "lost":
-            raise WorkerLost(str(self._lost))
-        if message["kind"] == "stopped":
-            raise Stopped
-        assert message["kind"] == kind, f"{message['kind']} came, and {kind} was expected"
-        return index, message
+    cluster = None
+    size = 1
+    index = 0
+    is_chief = True
 
-    def _expect(self, kind: str) -> dict[str, Any]:
-        return self._next(kind)[1]
+    def stop(self, request: StopRequest) -> Stop:
+        """The request itself."""
+        return request
 
-    def _listen(self, index: int, channel: Channel) -> None:
-        reason = None
-        try:
-            while message := channel.receive(self._silence):
-                if message["kind"] == "failed":
-                    reason = f"failed: {message['why']}"
-                    break
-                self._hear(index, message)
-        except TimeoutError:
-            reason = f"was not heard from for {counted(round(self._silence), 'second')}"
-        except (OSError, ValueError, KeyError):
-            pass
-        if index not in self._ended and not self._over.is_set():
-            self._lose(f"{self.cluster.name(index)} {reason or self.how_ended(index)}")
+    def same(self, what: str, facts: Callable[[], Mapping[str, Any]]) -> None:
+        """Compare nothing."""
 
-    def _hear(self, index: int, message: dict[str, Any]) -> None:
-        kind = message["kind"]
-        if kind in ("go", "same"):
-            self._news.put((index, message))
-        elif kind == "stopped":
-            self._asked = int(message["signal"])
-            self._news.put((index, message))
-        elif kind == "stop":
-            self._asked = self._asked or int(message["signal"])
-        elif kind == "log":
-            show = self.say if message["level"] >= logging.WARNING else log.info
-            for line in str(message["text"]).splitlines():
-                show(f"worker {index}: {line}")
-        elif kind == "end":
-            self._ended.add(index)
-        elif kind == "lost":
-            self._lose(str(message["why"]))
+    def abort_by(self, abort: Callable[[str], None]) -> None:
+        """Nothing waits for another worker."""
 
-    def _beat(self) -> None:
-        while not self._over.wait(self._silence / 5):
-            self._tell_all("beat")
+    def keep_signals(self) -> None:
+        """TensorFlow starts no server here, and leaves signals alone."""
 
-    def _lose(self, what: str) -> None:
-        with self._lock:
-            if self._lost is not None:
-                return
-            self._lost, abort = what, self._abort
-        if self.is_chief:
-            self._tell_all("lost", why=what)
-        self._noticed.set()
-        self._news.put((0, {"kind": "lost"}))
-        threading.Thread(target=self._end_in_time, daemon=True).start()
-        if abort is not None:
-            abort(what)
+    def wait_for_chief(self) -> None:
+        """Continue at once: this process is the chief."""
 
-    def _end_in_time(self) -> None:
-        """Where this process waits in native code for what will not come, it ends as if it were killed."""
-        if not self._over.wait(self.cluster.timeout / 4):
-            log.error("the run failed: %s", self._lost)
-            with contextlib.suppress(OSError, ValueError):
-                print(f"the run failed: {self._lost}", file=sys.stderr, flush=True)
-            os._exit(1)
+    def chief_done(self) -> None:
+        """Nobody waits."""
+
+    def all_stopped(self, signal: int | None) -> int | None:
+        """The signal of this process."""
+        return signal
+
+    def loss_behind(self, error: BaseException) -> str | None:
+        """None: nobody can be lost."""
+        return None
+
+    def close(self, error: str | None = None) -> None:
+        """Nobody has to be told."""

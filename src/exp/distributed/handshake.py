@@ -21,7 +21,7 @@ from exp.config.flat import flat_config
 from exp.config.targets import target_names
 from exp.distributed.channel import Channel
 from exp.distributed.cluster import Cluster, split_address
-from exp.distributed.group import Team
+from exp.distributed.workers import Workers
 from exp.errors import UserError
 from exp.system.machine import visible_gpus
 from exp.system.provenance import code_facts, package_versions
@@ -51,7 +51,9 @@ def facts_of(tree: Mapping[str, Any], *, what: str) -> dict[str, Any]:
     }
 
 
-def meet(cluster: Cluster, facts: Mapping[str, Any], *, folder: Path, check: Callable[[], None] | None = None) -> Team:
+def meet(
+    cluster: Cluster, facts: Mapping[str, Any], *, folder: Path, check: Callable[[], None] | None = None
+) -> Workers:
     """Wait for all workers, and make sure that they can train together.
 
     Args:
@@ -68,9 +70,9 @@ def meet(cluster: Cluster, facts: Mapping[str, Any], *, folder: Path, check: Cal
             channels = _receive_all(cluster, facts, listener, check or (lambda: None))
             for channel in channels.values():
                 channel.send("welcome", folder=str(folder.absolute()))
-            return Team(cluster, channels, folder)
+            return Workers(cluster, channels, folder)
         channel, welcome = _arrive(cluster, facts, listener)
-        return Team(cluster, {0: channel}, Path(str(welcome["folder"])))
+        return Workers(cluster, {0: channel}, Path(str(welcome["folder"])))
 
 
 def _listen(cluster: Cluster) -> socket.socket:

@@ -1,14 +1,36 @@
 """A stop that all workers make after the same step."""
 
-from exp.distributed.group import Team
+from collections.abc import Callable
+from typing import Protocol
+
 from exp.system.signals import Stopped, StopRequest
 
 
-class AgreedStop:
-    """Stands for `StopRequest` in the loop: a signal to any worker stops all of them."""
+class Stop(Protocol):
+    """Whether a run was asked to stop, by a signal to this process or to another worker."""
 
-    def __init__(self, own: StopRequest, team: Team) -> None:
-        self._own, self._team = own, team
+    def asked(self) -> bool:
+        """Whether to stop now."""
+
+    def check(self) -> None:
+        """Leave long work if it is time to stop.
+
+        Raises:
+            Stopped: it is.
+        """
+
+
+class AgreedStop:
+    """A `Stop` of several workers: a signal to any of them stops all of them, at the same call."""
+
+    def __init__(self, own: StopRequest, agree: Callable[[int | None], int | None]) -> None:
+        """Stop together with others.
+
+        Args:
+            own: what this process is asked; it takes over the signal that all stop for.
+            agree: as `Workers.agree`.
+        """
+        self._own, self._agree = own, agree
 
     def asked(self) -> bool:
         """Whether to stop now; every worker gets the same answer.
@@ -16,11 +38,11 @@ class AgreedStop:
         Raises:
             WorkerLost: another worker is gone.
         """
-        self._own.signal = self._team.agree(self._own.signal)
+        self._own.signal = self._agree(self._own.signal)
         return self._own.signal is not None
 
     def check(self) -> None:
-        """Leave long work, if it is time to stop; every worker does so at the same call.
+        """Leave long work if it is time to stop; every worker does so at the same call.
 
         Raises:
             Stopped: it is.

@@ -12,12 +12,12 @@ from exp.config.targets import OWN_PREFIXES
 from exp.data import Feed, Order, Splits, Transforms
 from exp.data.check import check_splits
 from exp.data.transforms import pixel_bytes
-from exp.distributed import Team
+from exp.distributed import Group
 from exp.errors import UserError
 from exp.run.instantiate import check_kind, instantiate
 from exp.run.limits import limits
 from exp.run.network import build_network
-from exp.system.signals import insist_on_handlers, leaving_long_work
+from exp.system.signals import leaving_long_work
 
 if TYPE_CHECKING:
     from exp.distributed.devices import Devices
@@ -43,7 +43,7 @@ class Parts:
     executor: "Executor"
     program: "Program"
     total_steps: int
-    own_figures: tuple[str, ...]
+    own_summaries: tuple[str, ...]
     """Keys of what the model logs by `exp.loggers.collect`, where that is known before it runs."""
     more_notes: tuple[str, ...]
     """What was decided, and why: a sentence each."""
@@ -65,7 +65,7 @@ class Parts:
         """Steps that are a multiple of one of these have to show their details, in a call of their own."""
         if self.config.exec.name == "fit":
             return ()  # Keras's calls all have one size, and it hands the figures of the last step to its callbacks
-        own = self.config.exec.name == "eager" or self.own_figures
+        own = self.config.exec.name == "eager" or self.own_summaries
         histograms = self.config.summary.histograms
         return (*([self.config.summary.figures] if own else []), *([histograms] if histograms else []))
 
@@ -92,12 +92,12 @@ class Parts:
         }
 
 
-def assemble(config: Config, *, team: Team | None = None) -> Parts:
+def assemble(config: Config, *, group: Group) -> Parts:
     """Make everything; TensorFlow's devices are set up first, and fixed from then on.
 
     Args:
         config: of the run.
-        team: the workers that train together, if several do; all of them have to call this.
+        group: the processes that train together; all of them have to call this.
 
     Raises:
         UserError: the configuration asks for what is not possible here.
@@ -109,7 +109,7 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
-    devices, (splits, order, transforms) = _devices_and_data(config, team)
+    devices, (splits, order, transforms) = _devices_and_data(config, group)
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
     executor = make_executor(config.exec.name, session_config=devices.session_config)
     keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
@@ -126,7 +126,7 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
             transforms=transforms,
             threads=devices.threads,
             prefetch=config.data.prefetch,
-            rows=_rows(config, devices) if team else None,
+            rows=_rows(config, devices) if group.size > 1 else None,
         )
         program = Program(
             model=model,
@@ -155,29 +155,25 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
         executor=executor,
         program=program,
         total_steps=total_steps,
-        own_figures=own,
+        own_summaries=own,
         more_notes=tuple(notes),
     )
 
 
-def _devices_and_data(config: Config, team: Team | None) -> tuple["Devices", tuple[Splits, Order, Transforms]]:
+def _devices_and_data(config: Config, group: Group) -> tuple["Devices", tuple[Splits, Order, Transforms]]:
     """What comes before everything that computes; workers do it together, the chief first where there is work to do."""
     from exp.distributed.devices import abort_collectives, configure, tensorflow_version
 
-    cluster = team.cluster if team else None
-    if team:
-        team.same("TensorFlow", {"version": tensorflow_version()})  # all have it, so that none waits long for another
-    devices = configure(config.device, session=config.exec.name == "session", cluster=cluster)
-    if team:
-        team.abort_by(abort_collectives)
-        insist_on_handlers()  # TensorFlow's server takes SIGTERM for itself
+    # All have the same TensorFlow when this returns, so that none waits long for another.
+    group.same("TensorFlow", lambda: {"version": tensorflow_version()})
+    devices = configure(config.device, session=config.exec.name == "session", cluster=group.cluster)
+    group.abort_by(abort_collectives)
+    group.keep_signals()  # TensorFlow's server takes SIGTERM for itself
     _check_replicas(config, devices.replicas)
-    if team:
-        team.wait_for_chief()  # which may have to download, or to draw, what is then there for all
-    with leaving_long_work(team is None or team.is_chief):
+    group.wait_for_chief()  # it may have to download, or to draw, what is then there for all
+    with leaving_long_work(group.is_chief):
         data = load_data(config)
-    if team:
-        team.chief_done()
+    group.chief_done()
     return devices, data
 
 

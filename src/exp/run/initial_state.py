@@ -9,7 +9,7 @@ from typing import Any
 
 from exp.checkpoint import (
     CheckpointError,
-    Checkpoints,
+    CheckpointManager,
     Keep,
     Origin,
     Record,
@@ -140,10 +140,10 @@ def begin_warm(config: Config, parts: Parts, display: Display) -> Beginning:
     return Beginning(checkpoint=prefix, record=restored.record)
 
 
-def open_checkpoints(config: Config, parts: Parts, directory: Path, *, run: str) -> Checkpoints:
+def open_checkpoints(config: Config, parts: Parts, directory: Path, *, run: str) -> CheckpointManager:
     """What saves the variables of a run, which its checkpoints name as `run`."""
     with parts.executor.scope():
-        return Checkpoints(
+        return CheckpointManager(
             directory,
             name=config.checkpoint.name,
             keep=_keep_rule(config),

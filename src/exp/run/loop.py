@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exp.checkpoint import Checkpoints, NotFiniteError
-from exp.distributed import AgreedStop, NoCheckpoints, NoSummary
+from exp.distributed import Stop
 from exp.exec import Batches, Executor
 from exp.exec.base import Details, Losses, TestResult
 from exp.loggers.console import Display
+from exp.loggers.logger import Logger
 from exp.loggers.profiler import Profiler
-from exp.loggers.summary import SummaryWriter
 from exp.loggers.time_breakdown import Seconds
-from exp.system.signals import Stopped, StopRequest
+from exp.system.signals import Stopped
 
 
 @dataclass
@@ -25,10 +25,10 @@ class Training:
     """A stretch of training, from `step` to `last`."""
 
     executor: Executor
-    checkpoints: Checkpoints | NoCheckpoints
-    summary: SummaryWriter | NoSummary
+    checkpoints: Checkpoints
+    logger: Logger
     display: Display
-    stop: StopRequest | AgreedStop
+    stop: Stop
     step: int
     """Steps done so far."""
     last: int
@@ -36,10 +36,10 @@ class Training:
     steps_per_epoch: int
     save_every: int
     log_every: int
-    figures_every: int = 100
-    """Steps between two that log the model's own figures."""
+    summaries_every: int = 100
+    """Number of steps from one that logs the model's own summaries to the next."""
     histograms_every: int | None = None
-    """Steps between two that log histograms of weights and gradients."""
+    """Number of steps from one that logs histograms of weights and gradients to the next."""
     weights: Sequence[Any] = ()
     """The model's variables, for histograms."""
     profiler: Profiler | None = None
@@ -95,7 +95,7 @@ class Training:
             if not finite:
                 break
         started = time.perf_counter()
-        self.summary.losses(rows)
+        self.logger.losses(rows)
         if not finite:
             return self._diverged(f"the loss of step {step} is {loss}", step)
         self._show(details)
@@ -111,19 +111,19 @@ class Training:
 
     def _show(self, details: Details | None) -> None:
         """Log the details of the last step, where they are due."""
-        if details and details.figures and self.step % self.figures_every == 0:
-            self.summary.figures(self.step, details.figures)
+        if details and details.figures and self.step % self.summaries_every == 0:
+            self.logger.summaries(self.step, details.figures)
         if self.histograms_every and self.step % self.histograms_every == 0:
             gradients = details.gradients if details else {}
             with self.executor.scope():
                 values = self.executor.read(self.weights)
             weights = {f"weights/{weight.path}": value for weight, value in zip(self.weights, values, strict=True)}
-            self.summary.histograms(self.step, {**weights, **{f"gradients/{p}": v for p, v in gradients.items()}})
+            self.logger.histograms(self.step, {**weights, **{f"gradients/{p}": v for p, v in gradients.items()}})
 
     def _diverged(self, what: str, step: int) -> bool:
         epoch, batch = divmod(step - 1, self.steps_per_epoch)
         self.status, self.error = "diverged", f"{what} (epoch {epoch}, batch {batch} of {self.steps_per_epoch})"
-        self.summary.flush()
+        self.logger.flush()
         return False
 
     def _interrupt(self) -> None:
@@ -137,10 +137,10 @@ class Training:
         metrics = {} if self.loss is None else {"train/loss": self.loss}
         started = time.perf_counter()
         if test:
-            metrics |= self._figures_of_test()
+            metrics |= self._test_metrics()
         tested = time.perf_counter()
-        # The figures go to disk first: a checkpoint must never be ahead of the log of its run.
-        self.summary.flush()
+        # The log goes to disk first: a checkpoint must never be ahead of the log of its run.
+        self.logger.flush()
         flushed = time.perf_counter()
         self.seconds.tests += tested - started
         self.seconds.summary += flushed - tested
@@ -149,8 +149,8 @@ class Training:
             self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite)
         self.seconds.checkpoint += time.perf_counter() - flushed
 
-    def _figures_of_test(self) -> dict[str, float]:
-        """Of the model as it is; none where a signal asks to stop meanwhile."""
+    def _test_metrics(self) -> dict[str, float]:
+        """Test the model as it is; returns no metrics if a signal asks to stop meanwhile."""
         if self.test is None:
             return {}
         try:
@@ -158,9 +158,9 @@ class Training:
         except Stopped:
             return {}
         self.tested = self.step, result
-        figures = {"test/loss": result.loss, "test/accuracy": result.accuracy}
-        self.summary.test(self.step, figures)
-        return figures
+        metrics = {"test/loss": result.loss, "test/accuracy": result.accuracy}
+        self.logger.metrics(self.step, metrics)
+        return metrics
 
     def _wait_for_saves(self) -> None:
         started = time.perf_counter()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exp.config.config_hash import config_hash
 from exp.config.targets import needed_prefixes
-from exp.distributed import AgreedStop, NoFolder, NoSummary, Team
+from exp.distributed import Folder, Group, NoFolder
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.build import Parts, assemble
@@ -17,7 +17,7 @@ from exp.run_folder import names
 from exp.run_folder.folder import RunFolder, empty_results
 from exp.system.files import storage_problem
 from exp.system.own_code import told
-from exp.system.signals import Stopped, StopRequest
+from exp.system.signals import Stopped, StopRequest, check_current
 from exp.system.tensorflow import import_tensorflow, native_messages_to
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("exp")
 
 
-def run(request: Request, display: Display, *, started: float, team: Team | None = None) -> int:
+def run(request: Request, display: Display, *, started: float, group: Group) -> int:
     """Do a run, and write everything that it leaves behind.
 
     Args:
         request: what to do.
         display: what the person sees.
         started: `time.perf_counter()` at the start of the program.
-        team: the workers that do this together, if several do; all run the same code, and the chief alone writes.
+        group: the processes that do this together; all run the same code, and the chief alone writes.
 
     Returns:
         The exit status: 0 completed, 1 failed or diverged, 130, 143 or 129 stopped by a signal.
@@ -41,9 +41,8 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
     Raises:
         UserError: the request is impossible here; nothing but run.log was written.
     """
-    writes = team is None or team.is_chief
-    folder = RunFolder(request.folder) if writes else NoFolder(request.folder)
-    log_file = request.folder / (names.LOG if team is None or team.is_chief else names.worker_log(team.cluster.index))
+    folder: Folder = RunFolder(request.folder) if group.is_chief else NoFolder(request.folder)
+    log_file = request.folder / (names.LOG if group.is_chief else names.worker_log(group.index))
     results = empty_results(request.config.mode)
     logging.captureWarnings(True)  # Keras warns of a network at length, before its error says the same
     logging.raiseExceptions = (
@@ -51,21 +50,20 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
     )
     begun = True
     with native_messages_to(log_file), StopRequest() as stop:
-        stop.leaves = team is None  # several stop together, where they agree on it
+        stop.leaves = group.size == 1  # several stop together, where they agree on it
         if folder.note:
             display.say(folder.note)
         try:
-            _run(request, folder, display, stop, results, team=team)
+            _run(request, folder, display, stop, results, group=group)
         except Stopped:
             begun, results["status"] = False, "interrupted"
             display.say(f"stopped by a signal before anything was {'tested' if request.tested else 'trained'}")
-            if team:
-                stop.signal = team.all_stopped(stop.signal)
+            stop.signal = group.all_stopped(stop.signal)
         except UserError:
             folder.close()
             raise
         except (Exception, SystemExit) as error:  # a user's code may end the program, which is no success
-            loss = team.loss_behind(error) if team else None
+            loss = group.loss_behind(error)
             log.exception("the run failed") if loss is None else log.error("the run failed: %s", loss, exc_info=True)
             results |= {"status": "failed", "error": loss or storage_problem(error) or told(error)}
             display.say(_last_words(results, log_file, plain=bool(loss or storage_problem(error))))
@@ -77,11 +75,10 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
             results |= {"status": "failed", "error": results["error"] or storage_problem(error)}
             display.say(f"{request.folder}/{names.RESULTS}: cannot be written ({error.strerror})")
         folder.close()
-        if writes:
+        if group.is_chief:
             trusted = needed_prefixes(request.tree, request.config.trusted_targets)
             display.closing(results, request.folder, trusted=trusted, begun=begun)
-        if team:
-            team.close(results["error"] if results["status"] == "failed" else None)
+        group.close(results["error"] if results["status"] == "failed" else None)
     if results["status"] == "interrupted":
         return stop.exit_status
     return 0 if results["status"] == "completed" else 1
@@ -89,12 +86,12 @@ def run(request: Request, display: Display, *, started: float, team: Team | None
 
 def _run(
     request: Request,
-    folder: RunFolder | NoFolder,
+    folder: Folder,
     display: Display,
     stop: StopRequest,
     results: dict[str, Any],
     *,
-    team: Team | None,
+    group: Group,
 ) -> None:
     clock = _Clock()
     import_tensorflow()
@@ -102,12 +99,13 @@ def _run(
 
     from exp.config.flat import flat_config
     from exp.config.targets import target_names
-    from exp.loggers.summary import SummaryWriter
+    from exp.loggers.files import file_loggers
+    from exp.loggers.logger import Loggers
     from exp.run.train_and_test import Stages
 
     config = request.config
     try:
-        parts, beginning = _prepared(request, display, stop, team)
+        parts, beginning = _prepared(request, display, group)
     except Stopped:
         folder.write_config(request.config_files)  # so that the run can begin, as one that goes on
         raise
@@ -123,17 +121,14 @@ def _run(
     changes = folder.write_manifest(facts, targets=target_names(request.tree))
     if changes and request.resumed and beginning.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
-    writes = team is None or team.is_chief
-    summary = SummaryWriter(request.folder, done=results["step"]) if writes else NoSummary()
+    logger = file_loggers(request.folder, done=results["step"]) if group.is_chief else Loggers([])
     if not request.resumed or not beginning.step:
-        summary.hparams(flat_config(request.tree, threads=devices.threads))
+        logger.hparams(flat_config(request.tree, threads=devices.threads))
     try:
-        agreed = AgreedStop(stop, team) if team else stop
-        run = Stages(config, parts, folder, beginning, summary, results, agreed, team)
+        run = Stages(config, parts, folder, beginning, logger, results, group.stop(stop), group)
         status = run.train(display) if config.mode == "train" else "completed"
         results["weights_sha256"] = _digest(parts)
-        if team:
-            team.same("end", {"step": results["step"], "weights": results["weights_sha256"]})
+        group.same("end", lambda: {"step": results["step"], "weights": results["weights_sha256"]})
         clock.lap()
         if status == "completed":
             status = run.test(display)
@@ -143,26 +138,23 @@ def _run(
     finally:
         traces = parts.executor.traces
         results |= {"traces": len(traces.traces), "trace_list": traces.facts()}
-        summary.ended(results["step"], results["status"] or "failed")
-        summary.close()
+        logger.ended(results["step"], results["status"] or "failed")
+        logger.close()
     for line in traces.warnings():
         display.say(line)
 
 
-def _prepared(request: Request, display: Display, stop: StopRequest, team: Team | None) -> tuple[Parts, "Beginning"]:
+def _prepared(request: Request, display: Display, group: Group) -> tuple[Parts, "Beginning"]:
     """What the run is made of, and where it begins; a signal that has come by then stops a run that is alone."""
-    if not team:
-        stop.check()
-    parts = assemble(request.config, team=team)
-    if not team:
-        stop.check()
+    check_current()
+    parts = assemble(request.config, group=group)
+    check_current()
     display.say(f"Number of devices: {parts.devices.replicas} ({', '.join(parts.devices.names)})")
     for note in parts.notes():
         display.say(note)
     beginning = _begin(request, parts, display)
-    if team:
-        team.same("beginning", {"step": beginning.step, "weights": _digest(parts)})
-        stop.insist()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
+    group.same("beginning", lambda: {"step": beginning.step, "weights": _digest(parts)})
+    group.keep_signals()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
     return parts, beginning
 
 

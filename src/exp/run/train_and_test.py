@@ -5,22 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from exp.checkpoint import Checkpoints, amend_record, set_aside
+from exp.checkpoint import Checkpoints, NoCheckpoints, amend_record, set_aside
 from exp.config import Config
 from exp.data import Call, plan_calls, test_dataset, training_dataset
-from exp.distributed import AgreedStop, NoCheckpoints, NoFolder, NoSummary, Team
+from exp.distributed import Folder, Group, Stop
 from exp.exec import Batches
 from exp.exec.base import TestResult
 from exp.loggers.console import Display
+from exp.loggers.logger import Logger
 from exp.loggers.profiler import Profiler
-from exp.loggers.summary import SummaryWriter
 from exp.loggers.time_breakdown import advice, shares
 from exp.run.build import Parts
 from exp.run.initial_state import Beginning, open_checkpoints
 from exp.run.loop import Training
 from exp.run_folder import names
-from exp.run_folder.folder import RunFolder
-from exp.system.signals import Stopped, StopRequest, leaving_long_work
+from exp.system.signals import Stopped, leaving_long_work
 
 
 @dataclass
@@ -29,21 +28,21 @@ class Stages:
 
     config: Config
     parts: Parts
-    folder: RunFolder | NoFolder
+    folder: Folder
     beginning: Beginning
-    summary: SummaryWriter | NoSummary
+    logger: Logger
     results: dict[str, Any]
     """`results.json`; filled in here."""
-    stop: StopRequest | AgreedStop
-    team: Team | None = None
-    """The workers that train together, if several do."""
+    stop: Stop
+    group: Group
+    """The processes that train together."""
     _tested: TestResult | None = None
     """Of the last step, where it was tested on the way."""
 
     @property
     def writes(self) -> bool:
         """Whether this process writes the run folder."""
-        return self.team is None or self.team.is_chief
+        return self.group.is_chief
 
     def train(self, display: Display) -> str:
         """Train to the last step, or to where it stops; return the status."""
@@ -62,7 +61,7 @@ class Stages:
         training = Training(
             executor=parts.executor,
             checkpoints=checkpoints,
-            summary=self.summary,
+            logger=self.logger,
             display=display,
             stop=self.stop,
             step=first,
@@ -71,7 +70,7 @@ class Stages:
             steps_per_epoch=parts.order.steps_per_epoch,
             save_every=config.checkpoint.every,
             log_every=config.summary.every,
-            figures_every=config.summary.figures,
+            summaries_every=config.summary.figures,
             histograms_every=config.summary.histograms,
             weights=parts.program.model.trainable_variables,
             profiler=self._profiler(),
@@ -104,7 +103,7 @@ class Stages:
         test = self._tested or self.parts.executor.test(dataset, between=self.stop.check)
         assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
         if self._tested is None:
-            self.summary.test(self.results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
+            self.logger.metrics(self.results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
         self.results["test"] = test._asdict()
         if self.config.summary.images and self.writes:
             with leaving_long_work(True):  # no other worker waits for this
@@ -136,12 +135,12 @@ class Stages:
         if not (due and self._tests_checkpoints) or "test/accuracy" in self._known_metrics():
             return
         result = self.parts.executor.test(tests, between=self.stop.check)
-        figures = {"test/loss": result.loss, "test/accuracy": result.accuracy}
-        self.summary.test(first, figures)
+        metrics = {"test/loss": result.loss, "test/accuracy": result.accuracy}
+        self.logger.metrics(first, metrics)
         if first == self.parts.total_steps:
             self._tested = result
-        if self.writes and self.beginning.checkpoint and all(map(math.isfinite, figures.values())):
-            record = amend_record(self.beginning.checkpoint, figures)
+        if self.writes and self.beginning.checkpoint and all(map(math.isfinite, metrics.values())):
+            record = amend_record(self.beginning.checkpoint, metrics)
             earlier = {**self.beginning.earlier, first: record}
             self.beginning = replace(self.beginning, record=record, earlier=earlier)
 
@@ -152,19 +151,19 @@ class Stages:
             return
         tested = {name: value for name, value in self._known_metrics().items() if name.startswith("test/")}
         if tested:
-            self.summary.test(first, tested)
+            self.logger.metrics(first, tested)
         if self.config.summary.images and self.writes:
             from exp.visualize.batches import batches_grid
 
             grid = batches_grid(parts.splits, parts.order, parts.feed, first=first)
-            self.summary.picture(first, "train/batches", grid)
+            self.logger.image(first, "train/batches", grid)
 
     def _known_metrics(self) -> Mapping[str, float]:
-        """The figures of the step that this run goes on from."""
+        """The metrics of the step that this run resumes from."""
         record = self.beginning.record
         return record.metrics if record and self.beginning.step else {}
 
-    def _checkpoints(self) -> Checkpoints | NoCheckpoints:
+    def _checkpoints(self) -> Checkpoints:
         if not self.writes:
             return NoCheckpoints()
         directory, beginning = self.folder.checkpoints, self.beginning
@@ -182,7 +181,7 @@ class Stages:
         write_code(self.folder.path / names.AUTOGRAPH)
         graphs = self.parts.executor.traces.graphs
         if graphs:
-            self.summary.graph(graphs.get("train", next(iter(graphs.values()))))
+            self.logger.graph(graphs.get("train", next(iter(graphs.values()))).as_graph_def())
 
     def _profiler(self) -> Profiler | None:
         wanted = self.config.exec.profile if self.writes else None
@@ -193,7 +192,7 @@ class Stages:
         wanted = self.config.exec.profile
         return (wanted[0] - 1, wanted[1]) if wanted and self.config.exec.name != "fit" else ()
 
-    def _note(self, training: Training, checkpoints: Checkpoints | NoCheckpoints) -> None:
+    def _note(self, training: Training, checkpoints: Checkpoints) -> None:
         self.results |= {
             "step": training.step,
             "examples": training.step * training.batch_size,
@@ -215,5 +214,5 @@ class Stages:
 
         parts, step = self.parts, self.results["step"]
         predictions = predict(dataset, lambda pictures: parts.executor.predict(parts.program.model, pictures))
-        self.summary.picture(step, "test/worst", predictions_grid(parts.splits, predictions))
-        self.summary.picture(step, "test/confusion", confusion_chart(predictions.confusion(), parts.splits.class_names))
+        self.logger.image(step, "test/worst", predictions_grid(parts.splits, predictions))
+        self.logger.image(step, "test/confusion", confusion_chart(predictions.confusion(), parts.splits.class_names))

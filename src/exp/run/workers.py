@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from exp.config import WorkersDevices, parse
-from exp.distributed import Team, facts_of, gpus_of, meet, plan_local, start_workers
+from exp.distributed import Alone, Workers, facts_of, gpus_of, meet, plan_local, start_workers
 from exp.distributed.cluster import Cluster, from_dict
 from exp.errors import UserError
 from exp.loggers.console import Display
@@ -35,7 +35,7 @@ SECONDS_AFTER_CHIEF = 5.0
 """Seconds that a local worker has to log what it has to say after it lost its chief."""
 
 
-def run_in_team(request: Request, display: Display, *, started: float) -> int:
+def run_in_group(request: Request, display: Display, *, started: float) -> int:
     """Do a run, together with the other workers if there are any.
 
     Args:
@@ -51,17 +51,17 @@ def run_in_team(request: Request, display: Display, *, started: float) -> int:
     """
     cluster = request.cluster
     if cluster is not None and cluster.size > 1:
-        with _others_know(meet(cluster, _facts(request), folder=request.folder)) as team:
-            return _run_as_worker(replace(request, folder=from_here(team.folder)), display, started, team)
+        with _others_know(meet(cluster, _facts(request), folder=request.folder)) as workers:
+            return _run_as_worker(replace(request, folder=from_here(workers.folder)), display, started, workers)
     device = request.config.device
     if isinstance(device, WorkersDevices) and (device.local or 1) > 1:
-        with _local_team(request, display, device) as team:
-            return run(request, display, started=started, team=team)
-    return run(request, display, started=started)
+        with _local_workers(request, display, device) as workers:
+            return run(request, display, started=started, group=workers)
+    return run(request, display, started=started, group=Alone())
 
 
 @contextlib.contextmanager
-def _local_team(request: Request, display: Display, device: WorkersDevices) -> Iterator[Team]:
+def _local_workers(request: Request, display: Display, device: WorkersDevices) -> Iterator[Workers]:
     assert device.local is not None
     cluster = plan_local(device.local, timeout=device.timeout)
     processes = start_workers(cluster, _order(request), folder=request.folder)
@@ -70,47 +70,47 @@ def _local_team(request: Request, display: Display, device: WorkersDevices) -> I
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus
     patience = SECONDS_AFTER_FAILURE
     try:
-        with _others_know(meet(cluster, _facts(request), folder=request.folder, check=processes.check)) as team:
-            team.how_ended = processes.how_ended
-            team.say = display.say
-            team.watch()
-            yield team
-            patience = SECONDS_TO_END if team.is_whole else patience
+        with _others_know(meet(cluster, _facts(request), folder=request.folder, check=processes.check)) as workers:
+            workers.how_ended = processes.how_ended
+            workers.say = display.say
+            workers.watch()
+            yield workers
+            patience = SECONDS_TO_END if workers.is_whole else patience
     finally:
         processes.end(within=patience)
 
 
 @contextlib.contextmanager
-def _others_know(team: Team) -> Iterator[Team]:
+def _others_know(workers: Workers) -> Iterator[Workers]:
     """Tell the other workers why, if this one fails."""
     try:
-        yield team
+        yield workers
     except BaseException as error:
-        team.close(str(error) or type(error).__name__)
+        workers.close(str(error) or type(error).__name__)
         raise
 
 
-def _run_as_worker(request: Request, display: Display, started: float, team: Team) -> int:
+def _run_as_worker(request: Request, display: Display, started: float, workers: Workers) -> int:
     """Do a run as one of the workers that have met."""
-    if team.is_chief:
-        team.say = display.say
-        team.watch()
-        return run(request, display, started=started, team=team)
+    if workers.is_chief:
+        workers.say = display.say
+        workers.watch()
+        return run(request, display, started=started, group=workers)
     request.folder.mkdir(parents=True, exist_ok=True)
-    _log_to_chief(request.folder / worker_log(team.cluster.index), team)
-    team.watch()
+    _log_to_chief(request.folder / worker_log(workers.cluster.index), workers)
+    workers.watch()
     silent = Display(PlainConsole(file=open(os.devnull, "w")))  # noqa: SIM115, PTH123
-    return run(request, silent, started=started, team=team)
+    return run(request, silent, started=started, group=workers)
 
 
-def _log_to_chief(path: Path, team: Team) -> None:
+def _log_to_chief(path: Path, workers: Workers) -> None:
     """Send the log of a follower to a file of its own, and to the chief's log."""
 
     class ToChief(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             error = record.exc_info[1] if record.exc_info else None
             told = record.getMessage() if error is None else f"{record.getMessage()}: {type(error).__name__}: {error}"
-            team.report(record.levelno, told.splitlines()[0])
+            workers.report(record.levelno, told.splitlines()[0])
 
     to_file = logging.FileHandler(path)
     to_file.setFormatter(PlainFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
@@ -166,8 +166,8 @@ def main() -> int:
     cluster: Cluster = from_dict(order["cluster"])
     try:
         request = _request_of(order)
-        with _others_know(meet(cluster, _facts(request), folder=request.folder)) as team:
-            return _run_as_worker(request, Display(), started, team)
+        with _others_know(meet(cluster, _facts(request), folder=request.folder)) as workers:
+            return _run_as_worker(request, Display(), started, workers)
     except UserError as error:
         print(printable(str(error)), file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from exp.config import parse
+from exp.distributed import Alone
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run_folder.new import new_folder
@@ -54,7 +55,7 @@ def _export(arguments: argparse.Namespace) -> None:
     from exp.run.build import assemble
     from exp.run.initial_state import begin_test
 
-    parts = assemble(config)
+    parts = assemble(config, group=Alone())
     beginning = begin_test(config, parts, run, Display())
     folder = new_folder(target.with_name(f".{target.name}.tmp"), key=None)
     try:

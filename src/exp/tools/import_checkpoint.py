@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from exp.config.config_hash import config_hash
 from exp.config.targets import needed_prefixes, target_names
+from exp.distributed import Alone
 from exp.run_folder import names
 from exp.run_folder.folder import RunFolder
 from exp.run_folder.new import new_folder
@@ -43,7 +44,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     from exp.run.initial_state import Beginning, open_checkpoints
 
     found = keras2.find_foreign(arguments.checkpoint, arguments.key)
-    parts = assemble(config)
+    parts = assemble(config, group=Alone())
     weights = {id(weight) for weight in parts.program.model.weights}
     named_here = named_variables({"model": parts.program.model})
     here = {path: named for path, named in named_here.items() if id(named.variable) in weights}

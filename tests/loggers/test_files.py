@@ -1,4 +1,4 @@
-"""Figures on disk: the same in metrics.jsonl and for TensorBoard, each step once, also after a killed process."""
+"""What lies on disk: the same in metrics.jsonl and for TensorBoard, each step once, also after a killed process."""
 
 import json
 import math
@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from exp.loggers.summary import SummaryWriter
+from exp.loggers.files import file_loggers
 
 
 def rows(folder):
@@ -25,7 +25,7 @@ def scalars(folder, tag):
 @pytest.fixture
 def write(tf, tmp_path):
     def _write(steps, *, done=0):
-        writer = SummaryWriter(tmp_path, done=done)
+        writer = file_loggers(tmp_path, done=done)
         for step in steps:
             writer.losses([(step, step / 2, 0)])
         return writer
@@ -35,7 +35,7 @@ def write(tf, tmp_path):
 
 def test_both_files_tell_the_same(write, tmp_path):
     writer = write([10, 20])
-    writer.test(20, {"test/loss": 0.25, "test/accuracy": 0.5})
+    writer.metrics(20, {"test/loss": 0.25, "test/accuracy": 0.5})
     writer.close()
     assert rows(tmp_path) == [
         {"step": 10, "loss": 5.0, "epoch": 0},
@@ -54,7 +54,7 @@ def test_a_loss_that_is_not_finite_is_null_in_json(write, tmp_path):
     assert math.isnan(scalars(tmp_path, "train/loss")[0][1])
 
 
-def test_flushed_figures_survive_the_process(write, tmp_path):
+def test_what_was_flushed_survives_the_process(write, tmp_path):
     writer = write([10])
     writer.flush()
     assert rows(tmp_path) == [{"step": 10, "loss": 5.0, "epoch": 0}]
@@ -84,7 +84,7 @@ def test_pictures_are_shown_as_they_are(tf, write, tmp_path):
 
     picture = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
     writer = write([])
-    writer.picture(0, "train/batches", picture)
+    writer.image(0, "train/batches", picture)
     writer.close()
     accumulator = EventAccumulator(str(tmp_path))
     accumulator.Reload()
