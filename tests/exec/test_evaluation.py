@@ -1,44 +1,12 @@
 """From the sums of batches to the figures of an evaluation, for any task."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pytest
 
 from exp.exec.evaluation import Evaluation, no_sums, total
 from exp.exec.step import Sums, eval_step, row_losses
 from exp.task import Classification
-
-
-class RootMeanSquare:
-    """A metric of two sums, one of them a vector, that is best when it is smallest."""
-
-    direction = "min"
-    no_sums: Mapping[str, Any] = {"squares": np.zeros(2, np.float32), "rows": np.zeros((), np.int32)}
-
-    def sums(self, targets: Any, outputs: Any, counts: Any) -> Mapping[str, Any]:
-        import tensorflow as tf
-
-        weights = tf.cast(counts, tf.float32)
-        squares = tf.square(outputs - targets) * weights[:, tf.newaxis]
-        return {"squares": tf.reduce_sum(squares, axis=0), "rows": tf.reduce_sum(tf.cast(counts, tf.int32))}
-
-    def value(self, totals: Mapping[str, Any], examples: int) -> float:
-        return float(np.sqrt(totals["squares"].sum() / (2 * int(totals["rows"]))))
-
-
-@dataclass
-class Regression:
-    """A task with two numbers for each example: a loss for each position."""
-
-    @property
-    def metrics(self) -> Mapping[str, Any]:
-        return {"rmse": RootMeanSquare()}
-
-    def losses(self, targets: Any, outputs: Any) -> Any:
-        return (outputs - targets) ** 2
+from tests.support.tasks import Regression
 
 
 def test_figures_have_the_names_of_records_and_results():
@@ -90,5 +58,5 @@ def test_another_task_needs_nothing_else(tf):
     errors = (outputs - targets)[:5]
     assert found.examples == 5
     assert found.loss == pytest.approx((errors**2).mean(), rel=1e-6)
-    assert found.metrics["rmse"] == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-6)
-    assert no_sums(task).metrics["rmse"]["squares"].shape == (2,)
+    assert found.metrics["absolute_error"] == pytest.approx(np.abs(errors).mean(), rel=1e-6)
+    assert no_sums(task).metrics["absolute_error"]["errors"].shape == (2,)

@@ -44,7 +44,7 @@ def each(dataset: Any, between: Between) -> Iterator[Any]:
 
 def no_sums(task: Task) -> Sums:
     """The sums over no examples: arrays that tell the type and shape of each sum."""
-    metrics = {name: metric.no_sums for name, metric in task.metrics.items()}
+    metrics = {name: dict(metric.no_sums) for name, metric in task.metrics.items()}
     return Sums(np.zeros((), np.float32), metrics, np.zeros((), np.int32))
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from exp.data.dataset import Spec
+from exp.data.dataset import Spec, Specs
 from exp.exec import step
 from exp.exec.eager_variables import EagerVariables
 from exp.exec.evaluation import Between, Evaluation, nothing
@@ -67,7 +67,7 @@ class FitExecutor(EagerVariables):
         """Wrap and compile."""
         self._program, self.traces = program, TraceLog()
         with program.strategy.scope():
-            inputs = tf.nest.map_structure(lambda spec: keras.Input(spec.shape, dtype=spec.dtype), program.features)
+            inputs = _inputs(program.features)
             outputs = program.model(tf.nest.map_structure(_scaled, inputs))
             if program.rows is None:
                 self._outer = Observed(inputs, outputs, traces=self.traces)
@@ -123,6 +123,13 @@ class FitExecutor(EagerVariables):
 
         own = dataset.map(divided).unbatch()
         return strategy.distribute_datasets_from_function(lambda context: own)
+
+
+def _inputs(features: Specs) -> Any:
+    """Keras's inputs for features; those of a dict must be named as its keys."""
+    if isinstance(features, dict):
+        return {name: keras.Input(spec.shape, dtype=spec.dtype, name=name) for name, spec in features.items()}
+    return tf.nest.map_structure(lambda spec: keras.Input(spec.shape, dtype=spec.dtype), features)
 
 
 def _scaled(pixels: Any) -> Any:

@@ -91,6 +91,6 @@ def eval_step(model: Any, *, task: Task, features: Any, targets: Any, counts: An
     losses = row_losses(task, targets, outputs)
     return Sums(
         loss=tf.reduce_sum(tf.where(counts, losses, tf.zeros_like(losses))),
-        metrics={name: metric.sums(targets, outputs, counts) for name, metric in task.metrics.items()},
+        metrics={name: dict(metric.sums(targets, outputs, counts)) for name, metric in task.metrics.items()},
         examples=tf.reduce_sum(tf.cast(counts, tf.int32)),
     )
