@@ -37,6 +37,9 @@ class Regression:
     def metrics(self) -> Mapping[str, Metric]:
         return {"absolute_error": AbsoluteError()}
 
+    def output_problem(self, output: Any, *, data: str) -> str | None:
+        return None
+
     def losses(self, targets: Any, outputs: Any) -> Any:
         return (outputs - targets) ** 2
 

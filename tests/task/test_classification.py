@@ -28,6 +28,24 @@ def test_the_loss_is_the_cross_entropy_of_each_row(tf):
     np.testing.assert_allclose(losses, cross_entropies(), rtol=1e-5)
 
 
+@pytest.mark.usefixtures("tf")
+@pytest.mark.parametrize(
+    ("shape", "dtype", "problem"),
+    [
+        ((None, 3), "float32", None),
+        ((None, 4), "float32", "gives (None, 4), and data=own has 3 classes"),
+        ((None, 7, 3), "float32", "gives (None, 7, 3), and data=own has 3 classes"),
+        ((None, 3), "float16", "gives float16; its last layer must have dtype='float32'"),
+    ],
+)
+def test_a_model_that_gives_something_else_is_refused(shape, dtype, problem):
+    import keras
+
+    task = Classification(classes=3)
+    assert task.output_problem(keras.KerasTensor(shape, dtype=dtype), data="own") == problem
+    assert task.output_problem({}, data="own") == "must give one tensor, of shape (batch, classes), and gives a dict"
+
+
 def test_the_sums_have_the_types_that_are_announced(tf):
     for metric in Classification(classes=3).metrics.values():
         sums = metric.sums(LABELS, tf.constant(LOGITS), tf.constant(COUNTS))

@@ -86,9 +86,9 @@ class Dataset:
         return len(self.class_names or ())
 
     @property
-    def has_images(self) -> bool:
-        """Whether the features of an example are one picture: (height, width, channels)."""
-        return isinstance(self.features, Spec) and len(self.features.shape) == 3
+    def is_pictures_of_classes(self) -> bool:
+        """Whether an example is one picture, (height, width, channels), of one class."""
+        return isinstance(self.features, Spec) and len(self.features.shape) == 3 and self.class_names is not None
 
 
 LABELS = Spec((), "int32")

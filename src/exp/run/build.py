@@ -119,7 +119,9 @@ def assemble(config: Config, *, team: Team | None = None) -> Parts:
     keras.utils.set_random_seed(config.seed)
     with executor.scope():
         with devices.strategy.scope():
-            model, optimizer = build_network(config, dataset, transforms.features, replicas=devices.replicas)
+            model, optimizer = build_network(
+                config, dataset=dataset, task=task, features=transforms.features, replicas=devices.replicas
+            )
         training = config.mode == "train"
         probed = (
             probe(

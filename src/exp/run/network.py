@@ -9,14 +9,16 @@ from exp.errors import UserError
 from exp.optimizer.by_name import check_made
 from exp.run.instantiate import check_kind, fault, instantiate
 from exp.system.own_code import place_of
+from exp.task import Task
 
 
-def build_network(config: Config, dataset: Dataset, features: Specs, *, replicas: int) -> tuple[Any, Any]:
+def build_network(config: Config, *, dataset: Dataset, task: Task, features: Specs, replicas: int) -> tuple[Any, Any]:
     """A built Keras model, and a built Keras optimizer of its weights.
 
     Args:
         config: of the run.
-        dataset: the data set, for its classes.
+        dataset: the data set, for its name and classes.
+        task: what the network will be trained for.
         features: what the network gets of an example.
         replicas: on which it will train.
 
@@ -27,7 +29,7 @@ def build_network(config: Config, dataset: Dataset, features: Specs, *, replicas
 
     from exp.exec.penalties import keep_penalties_apart
 
-    model = _model(config, dataset, features)
+    model = _model(config, dataset, task, features)
     if config.mode == "train" and not model.trainable_variables:
         raise UserError(f"model={config.model.name}: has nothing to train; every variable is frozen, or there is none")
     optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
@@ -40,7 +42,7 @@ def build_network(config: Config, dataset: Dataset, features: Specs, *, replicas
     return model, optimizer
 
 
-def _model(config: Config, dataset: Dataset, features: Specs) -> Any:
+def _model(config: Config, dataset: Dataset, task: Task, features: Specs) -> Any:
     import keras
 
     assert isinstance(features, Spec)  # a model's factory gets the shape of one array so far
@@ -56,22 +58,12 @@ def _model(config: Config, dataset: Dataset, features: Specs) -> Any:
         if not isinstance(error, ValueError) and place_of(error) is None:
             raise
         raise fault(f"model={config.model.name}: cannot take pictures of shape {shape}", error) from error
-    _check_network(f"model={config.model.name}", output, dataset)
+    problem = task.output_problem(output, data=dataset.name)
+    if problem:
+        raise UserError(f"model={config.model.name}: {problem}")
     return model
 
 
 def _type_for_model(features: Spec) -> str:
     """The type that features have after `exp.exec.step.scaled`."""
     return "float32" if features.dtype == "uint8" else features.dtype
-
-
-def _check_network(name: str, output: Any, dataset: Dataset) -> None:
-    """Refuse a network that cannot be trained here on this data."""
-    import keras
-
-    if not isinstance(output, keras.KerasTensor):
-        raise UserError(f"{name}: must give one tensor, of shape (batch, classes), and gives a {type(output).__name__}")
-    if tuple(output.shape) != (None, dataset.classes):
-        raise UserError(f"{name}: gives {tuple(output.shape)}, and data={dataset.name} has {dataset.classes} classes")
-    if output.dtype != "float32":
-        raise UserError(f"{name}: gives {output.dtype}; its last layer must have dtype='float32'")

@@ -104,7 +104,7 @@ class Stages:
         if self._tested is None:
             self.summary.test(self.results["step"], test.figures("test"))
         self.results["test"] = test.facts()
-        if self.config.summary.images and self.writes and self.parts.dataset.has_images:
+        if self.config.summary.images and self.writes and self.parts.dataset.is_pictures_of_classes:
             with leaving_long_work(True):  # no other worker waits for this
                 self._show_predictions(evaluation_dataset(split, replace(self.parts.feed, rows=None)))
         if math.isfinite(test.loss):
@@ -151,7 +151,7 @@ class Stages:
         tested = {name: value for name, value in self._known_metrics().items() if name.startswith("test/")}
         if tested:
             self.summary.test(first, tested)
-        if self.config.summary.images and self.writes and self.parts.dataset.has_images:
+        if self.config.summary.images and self.writes and self.parts.dataset.is_pictures_of_classes:
             from exp.visualize.image_batches import image_batches_grid
 
             grid = image_batches_grid(parts.dataset, order=parts.order, feed=parts.feed, first=first)

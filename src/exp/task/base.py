@@ -63,6 +63,14 @@ class Task(Protocol):
     def metrics(self) -> Mapping[str, Metric]:
         """What an evaluation reports beside the loss, by the name that records and event files have."""
 
+    def output_problem(self, output: Any, *, data: str) -> str | None:
+        """What makes a model unfit for the task, as the end of a sentence about the model; None if it is fit.
+
+        Args:
+            output: the symbolic output of the model for one batch: a `keras.KerasTensor`, or a structure of them.
+            data: the name of the data set.
+        """
+
     def losses(self, targets: Any, outputs: Any) -> Any:
         """The loss of each row, or of each position of each row: float32, (rows, ...).
 

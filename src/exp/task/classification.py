@@ -55,6 +55,18 @@ class Classification:
         """The accuracy alone."""
         return MappingProxyType({"accuracy": Accuracy()})
 
+    def output_problem(self, output: Any, *, data: str) -> str | None:
+        """A model must give one tensor of float32 logits, of shape (batch, classes)."""
+        import keras
+
+        if not isinstance(output, keras.KerasTensor):
+            return f"must give one tensor, of shape (batch, classes), and gives a {type(output).__name__}"
+        if tuple(output.shape) != (None, self.classes):
+            return f"gives {tuple(output.shape)}, and data={data} has {self.classes} classes"
+        if output.dtype != "float32":
+            return f"gives {output.dtype}; its last layer must have dtype='float32'"
+        return None
+
     def losses(self, targets: Any, outputs: Any) -> Any:
         """The softmax cross-entropy of each example, in nats: (rows,) float32.
 
