@@ -125,12 +125,12 @@ def _decoding(pictures: Pictures, *, resize: bool) -> Any:
 
 def _ours(pictures: Pictures, *, cache: str) -> Any:
     from exp.data import Feed, plan_calls, training_dataset
-    from exp.run.build import load_data
+    from exp.run.load_data import load_data
 
     data = pictures.config.data
     target = data.target.model_copy(update={"arguments": {**data.target.arguments, "cache": cache}})
     config = pictures.config.model_copy(update={"data": data.model_copy(update={"target": target})})
-    splits, order, transforms = load_data(config)
+    dataset, order, transforms = load_data(config)
     feed = Feed(
         batch_size=data.batch_size,
         steps_per_call=1,
@@ -139,7 +139,7 @@ def _ours(pictures: Pictures, *, cache: str) -> Any:
         prefetch=data.prefetch,
     )
     calls = plan_calls(first=0, last=order.steps_per_epoch, steps_per_call=1, every=order.steps_per_epoch)
-    return training_dataset(splits.train, order, calls, feed)
+    return training_dataset(dataset.train, order, calls, feed)
 
 
 def _shuffling_pictures(pictures: Pictures, *, parallel: bool, rewritten: bool = True) -> Any:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import broken
+from tests.support import broken
 from tests.support.jobs import results
 
 QUICK = ["trusted_targets=[tests.support.broken.]", "train.steps=2", "data.limit=100", "hydra.run.dir=run"]
@@ -59,8 +59,11 @@ def test_what_fails_in_training_names_its_line(jobs, tmp_path, mode):
             "int64_labels",
             "data=tests.support.broken.splits: the training labels are int64 of shape (200,), and must be int32",
         ),
-        ("unequal", "data._target_=tests.support.broken.splits: a part of a data set has 150 pictures, and 200 labels"),
-        ("nothing", "data=tests.support.broken.splits: gives nothing, not an exp.data.Splits"),
+        (
+            "unequal",
+            "data._target_=tests.support.broken.splits: a split of the data set has 150 features, and 200 targets",
+        ),
+        ("nothing", "data=tests.support.broken.splits: gives nothing, not an exp.data.Dataset"),
     ],
 )
 def test_a_broken_data_set_is_one_sentence(jobs, tmp_path, kind, message):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from exp.data import Feed, Order, plan_calls, test_dataset, training_dataset
-from exp.data.dataset import array_part
-from exp.data.transforms import Transforms
+from exp.data import Feed, ImageTransforms, Order, Spec, array_split, evaluation_dataset, plan_calls, training_dataset
+from exp.data.dataset import LABELS
 from exp.exec import Batches, Program, make_executor
-from exp.exec.base import replica_rows
+from exp.exec.replicas import replica_rows
 from exp.system.signals import Stopped
-from tests.support.parts import read
+from exp.task import Classification
+from tests.support.splits import read
 
 MODES = ("eager", "function", "session", "fit")
 
@@ -23,14 +23,14 @@ def test_rows_are_shared_evenly_and_completely(batch, replicas):
 
 
 @pytest.fixture(scope="module")
-def part(tf):
+def split(tf):
     random = np.random.default_rng(0)
-    return array_part(random.integers(0, 256, (103, 4, 4, 1), np.uint8), random.integers(0, 3, 103).astype(np.int32))
+    return array_split(random.integers(0, 256, (103, 4, 4, 1), np.uint8), random.integers(0, 3, 103).astype(np.int32))
 
 
 def feed(batch_size: int, steps_per_call: int) -> Feed:
     """Batches without transforms."""
-    transforms = Transforms([], input_shape=(4, 4, 1), pixel_type="uint8")
+    transforms = ImageTransforms([], features=Spec((4, 4, 1), "uint8"))
     return Feed(batch_size, steps_per_call, transforms, threads=2, prefetch=1)
 
 
@@ -60,11 +60,12 @@ def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int, 
         program = Program(
             model=model,
             optimizer=optimizer,
+            task=Classification(classes=3),
             strategy=strategy,
             batch_size=batch_size,
             steps_per_call=steps_per_call,
-            input_shape=(4, 4, 1),
-            pixel_type="uint8",
+            features=Spec((4, 4, 1), "uint8"),
+            targets=LABELS,
             jit_train=jit,
             jit_test=jit,
         )
@@ -75,17 +76,17 @@ def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int, 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("replicas", [1, 2])
 @pytest.mark.parametrize("shape", [(50, 1), (64, 1), (10, 3), (103, 1), (200, 1)])
-def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, shape):
+def test_every_example_is_tested_exactly_once(tf, split, mode, replicas, shape):
     batch_size, steps_per_call = shape
     if mode == "fit" and batch_size % replicas:
         pytest.skip("refused by the configuration: Keras averages over replicas")
     if mode in ("eager", "fit"):
         steps_per_call = 1
     executor, program = make(tf, mode, replicas=replicas, batch_size=batch_size, steps_per_call=steps_per_call)
-    dataset = test_dataset(part, feed(batch_size, steps_per_call))
-    result = executor.test(dataset)
+    dataset = evaluation_dataset(split, feed(batch_size, steps_per_call))
+    result = executor.evaluate(dataset)
 
-    pictures, labels = read(part, np.arange(part.size))
+    pictures, labels = read(split, np.arange(split.size))
     with executor.scope():
         kernel1, bias1, kernel2, bias2 = map(np.asarray, executor.read(program.model.weights))
     hidden = np.maximum(pictures.reshape(103, 16) / 255 @ kernel1 + bias1, 0)
@@ -93,12 +94,12 @@ def test_every_example_is_tested_exactly_once(tf, part, mode, replicas, shape):
     right = int((logits.argmax(axis=1) == labels).sum())
     losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(103), labels]
     assert result.examples == 103
-    assert result.accuracy == right / 103
+    assert result.metrics == {"accuracy": right / 103}
     assert result.loss == pytest.approx(losses.mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_test_is_left_between_two_calls(tf, part, mode):
+def test_a_test_is_left_between_two_calls(tf, split, mode):
     calls = []
 
     def between():
@@ -108,15 +109,15 @@ def test_a_test_is_left_between_two_calls(tf, part, mode):
 
     executor, _ = make(tf, mode, replicas=1, batch_size=10, steps_per_call=1)
     with pytest.raises(Stopped):
-        executor.test(test_dataset(part, feed(10, 1)), between=between)
-    assert executor.test(test_dataset(part, feed(10, 1))).examples == 103
+        executor.evaluate(evaluation_dataset(split, feed(10, 1)), between=between)
+    assert executor.evaluate(evaluation_dataset(split, feed(10, 1))).examples == 103
 
 
-def train(tf, part, mode: str, *, steps: int, steps_per_call: int, stop_after: int | None = None, jit: bool = False):
+def train(tf, split, mode: str, *, steps: int, steps_per_call: int, stop_after: int | None = None, jit: bool = False):
     executor, program = make(tf, mode, replicas=1, batch_size=10, steps_per_call=steps_per_call, jit=jit)
     order = Order(seed=0, size=103, buffer_size=50, batch_size=10)
     calls = plan_calls(first=0, last=steps, steps_per_call=steps_per_call, every=12)
-    dataset = training_dataset(part, order, calls, feed(10, steps_per_call))
+    dataset = training_dataset(split, order, calls, feed(10, steps_per_call))
     heard: list[tuple[int, np.ndarray]] = []
 
     def after_call(first, losses, details=None):
@@ -130,9 +131,9 @@ def train(tf, part, mode: str, *, steps: int, steps_per_call: int, stop_after: i
 
 
 @pytest.mark.parametrize(("mode", "steps_per_call"), [("function", 5), ("session", 5), ("fit", 4)])
-def test_many_steps_a_call_are_the_same_steps(tf, part, mode, steps_per_call):
-    one, one_weights = train(tf, part, mode, steps=25, steps_per_call=1)
-    many, many_weights = train(tf, part, mode, steps=25, steps_per_call=steps_per_call)
+def test_many_steps_a_call_are_the_same_steps(tf, split, mode, steps_per_call):
+    one, one_weights = train(tf, split, mode, steps=25, steps_per_call=1)
+    many, many_weights = train(tf, split, mode, steps=25, steps_per_call=steps_per_call)
     assert [first for first, _ in one] == list(range(25))
     assert len(many) < 9
     losses = [np.concatenate([losses for _, losses in heard]) for heard in (one, many)]
@@ -142,15 +143,15 @@ def test_many_steps_a_call_are_the_same_steps(tf, part, mode, steps_per_call):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_stops_when_told(tf, part, mode):
-    heard, _ = train(tf, part, mode, steps=25, steps_per_call=1, stop_after=7)
+def test_stops_when_told(tf, split, mode):
+    heard, _ = train(tf, split, mode, steps=25, steps_per_call=1, stop_after=7)
     assert [first for first, _ in heard] == list(range(7))
 
 
 @pytest.mark.parametrize("mode", ["function", "session", "fit"])
-def test_xla_gives_the_same_losses(tf, part, mode):
-    plain, _ = train(tf, part, mode, steps=25, steps_per_call=1)
-    compiled, _ = train(tf, part, mode, steps=25, steps_per_call=1, jit=True)
+def test_xla_gives_the_same_losses(tf, split, mode):
+    plain, _ = train(tf, split, mode, steps=25, steps_per_call=1)
+    compiled, _ = train(tf, split, mode, steps=25, steps_per_call=1, jit=True)
     for (_, one), (_, other) in zip(plain, compiled, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4)
 
@@ -168,6 +169,3 @@ def test_variables_are_written_and_read_back(tf, mode, replicas):
             for weight, value in zip(program.model.weights, values, strict=True):
                 for copy in program.strategy.experimental_local_results(weight.value):
                     np.testing.assert_array_equal(copy, value)
-
-
-test_dataset.__test__ = False  # the function under test is not a test

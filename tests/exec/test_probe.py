@@ -2,7 +2,9 @@
 
 import pytest
 
-from exp.data.transforms import Transforms
+from exp.data import Spec
+from exp.data.dataset import LABELS
+from exp.task import Classification
 
 SHAPE = (4, 4, 1)
 
@@ -14,8 +16,15 @@ def notes(tf, *layers) -> tuple[str, ...]:
 
     model = keras.Sequential([keras.layers.Flatten(), *layers, keras.layers.Dense(3)])
     model.build((None, *SHAPE))
-    transforms = Transforms([], input_shape=SHAPE, pixel_type="uint8")
-    return probe("function", model, keras.optimizers.SGD(), tf.distribute.get_strategy(), transforms).notes
+    return probe(
+        model,
+        optimizer=keras.optimizers.SGD(),
+        task=Classification(classes=3),
+        strategy=tf.distribute.get_strategy(),
+        features=Spec(SHAPE, "uint8"),
+        targets=LABELS,
+        makes_graph=True,
+    ).notes
 
 
 def drawing(draw):

@@ -66,7 +66,7 @@ def test_a_keras_fit_with_odd_batches_is_counted(tf):
     """The last batch of a data set may be smaller: Keras makes a second graph for it, or one for any size."""
     import keras
 
-    from exp.exec.fit import Observed
+    from exp.exec.observed_model import Observed
     from exp.exec.traces import TraceLog
 
     log = TraceLog()
@@ -77,6 +77,6 @@ def test_a_keras_fit_with_odd_batches_is_counted(tf):
         model.fit(np.zeros((size, 3), np.float32), np.zeros(size, np.int32), batch_size=size, verbose=0)
     assert [trace.cause for trace in log.of("train")] == [
         None,
-        "argument pictures is float32 (None, 3), and was float32 (4, 3)",
+        "argument features is float32 (None, 3), and was float32 (4, 3)",
     ]
     assert "reduce_retracing" in log.warnings()[0]

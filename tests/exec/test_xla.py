@@ -5,22 +5,30 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from exp.data.transforms import Transforms
+from exp.data import Spec
+from exp.data.dataset import LABELS
+from exp.task import Classification
 
 SHAPE = (28, 28, 1)
 
 
-def decide(model, *, wanted="auto", name="function", training=True, devices=("CPU:0",)):
+def decide(model, *, wanted="auto", makes_graph=True, training=True, devices=("CPU:0",)):
     import keras
     import tensorflow as tf
 
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
-    transforms = Transforms([], input_shape=SHAPE, pixel_type="uint8")
-    strategy, optimizer = tf.distribute.get_strategy(), keras.optimizers.SGD()
-    probed = probe(name, model, optimizer, strategy, transforms) if training else None
-    return decide_jit(SimpleNamespace(jit_compile=wanted, name=name), probed, devices=devices)
+    probed = probe(
+        model,
+        optimizer=keras.optimizers.SGD(),
+        task=Classification(classes=10),
+        strategy=tf.distribute.get_strategy(),
+        features=Spec(SHAPE, "uint8"),
+        targets=LABELS,
+        makes_graph=makes_graph,
+    )
+    return decide_jit(SimpleNamespace(jit_compile=wanted), probed if training else None, devices=devices)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +71,7 @@ def test_replicas_and_gpus_are_not_compiled_by_themselves(networks):
 
 
 def test_eager_and_tests_have_nothing_to_say(networks):
-    assert decide(networks["mlp"], name="eager") == (False, None)
+    assert decide(networks["mlp"], makes_graph=False) == (False, None)
     assert decide(networks["mlp"], training=False) == (False, None)
 
 

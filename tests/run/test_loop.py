@@ -8,7 +8,7 @@ import pytest
 
 from exp.checkpoint import NotFiniteError
 from exp.data.pipeline import plan_calls
-from exp.exec import Batches, base
+from exp.exec import Batches, Evaluation
 from exp.run.loop import Training
 from exp.system.signals import Stopped, StopRequest
 
@@ -152,11 +152,17 @@ def test_weights_that_are_not_finite_end_the_run_too(last):
 
 
 def test_every_checkpoint_is_tested_where_the_best_one_is_kept():
-    results = iter([base.TestResult(0.5, 0.8, 10), base.TestResult(0.4, 0.9, 10), base.TestResult(0.3, 0.7, 10)])
+    results = iter(
+        [
+            Evaluation(0.5, {"accuracy": 0.8}, 10),
+            Evaluation(0.4, {"accuracy": 0.9}, 10),
+            Evaluation(0.3, {"accuracy": 0.7}, 10),
+        ]
+    )
     training, happened = run([1.0] * 12, test=lambda: next(results))
     assert [entry[1:] for entry in happened if entry[0] == "test"] == [(5, 0.8), (10, 0.9), (12, 0.7)]
     assert training.checkpoints.saved_metrics[10] == {"train/loss": 1.0, "test/loss": 0.4, "test/accuracy": 0.9}
-    assert training.tested == (12, base.TestResult(0.3, 0.7, 10))
+    assert training.tested == (12, Evaluation(0.3, {"accuracy": 0.7}, 10))
 
 
 def test_saves_are_watched_at_every_call_and_finished_at_the_end():

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from exp.data.dataset import Part, Splits, array_part
+from exp.data import Dataset, Spec, Split, array_split
+from exp.data.dataset import LABELS
 
 
 def adds_text(*, input_shape: tuple[int, ...], classes: int) -> Any:
@@ -82,8 +83,17 @@ def splits(*, kind: str = "good", **_: Any) -> Any:
     """A small data set that is wrong in the way that `kind` says."""
     pictures: Any = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 1)).astype(np.uint8)
     labels: Any = (np.arange(200) % 2).astype(np.int32)
-    part = array_part(pictures, labels)
-    good = Splits("small", "made", part, part, (8, 8, 1), "uint8", ("a", "b"), "0")
+    split = array_split(pictures, labels)
+    good = Dataset(
+        name="small",
+        source="made",
+        train=split,
+        test=split,
+        features=Spec((8, 8, 1), "uint8"),
+        targets=LABELS,
+        class_names=("a", "b"),
+        fingerprint="0",
+    )
     scaled = (pictures / 255).astype(np.float32)
 
     def broken(requests: Any, threads: int) -> Any:
@@ -92,26 +102,26 @@ def splits(*, kind: str = "good", **_: Any) -> Any:
 
         return requests.map(load)
 
-    def with_part(changed: Part, **more: Any) -> Splits:
-        return replace(good, train=changed, test=changed, **more)
+    def with_split(changed: Split, *, dtype: str = "uint8") -> Dataset:
+        return replace(good, train=changed, test=changed, features=Spec((8, 8, 1), dtype))
 
     made = {
         "good": lambda: good,
-        "good_floats": lambda: with_part(array_part(scaled, labels), pixel_type="float32"),
-        "int64_labels": lambda: with_part(array_part(pictures, labels.astype(np.int64))),
-        "listed_labels": lambda: with_part(array_part(pictures, labels.tolist())),
-        "columns": lambda: with_part(array_part(pictures, labels[:, None])),
-        "float64": lambda: with_part(array_part(pictures / 255, labels), pixel_type="float32"),
-        "float64_said": lambda: with_part(array_part(pictures / 255, labels), pixel_type="float64"),
-        "unequal": lambda: with_part(array_part(pictures[:150], labels)),
-        "unequal_by_hand": lambda: with_part(Part(labels=labels, read=array_part(pictures[:9], labels[:9]).read)),
-        "label_2_of_2": lambda: with_part(array_part(pictures, labels + 1)),
-        "negative": lambda: with_part(array_part(pictures, labels - 1)),
-        "empty": lambda: with_part(array_part(pictures[:0], labels[:0])),
-        "another_shape": lambda: replace(good, input_shape=(8, 8)),
-        "not_finite": lambda: with_part(array_part(scaled * np.nan, labels), pixel_type="float32"),
+        "good_floats": lambda: with_split(array_split(scaled, labels), dtype="float32"),
+        "int64_labels": lambda: with_split(array_split(pictures, labels.astype(np.int64))),
+        "listed_labels": lambda: with_split(array_split(pictures, labels.tolist())),
+        "columns": lambda: with_split(array_split(pictures, labels[:, None])),
+        "float64": lambda: with_split(array_split(pictures / 255, labels), dtype="float32"),
+        "float64_said": lambda: with_split(array_split(pictures / 255, labels), dtype="float64"),
+        "unequal": lambda: with_split(array_split(pictures[:150], labels)),
+        "unequal_by_hand": lambda: with_split(replace(split, read=array_split(pictures[:9], labels[:9]).read)),
+        "label_2_of_2": lambda: with_split(array_split(pictures, labels + 1)),
+        "negative": lambda: with_split(array_split(pictures, labels - 1)),
+        "empty": lambda: with_split(array_split(pictures[:0], labels[:0])),
+        "another_shape": lambda: replace(good, features=Spec((8, 8), "uint8")),
+        "not_finite": lambda: with_split(array_split(scaled * np.nan, labels), dtype="float32"),
         "no_names": lambda: replace(good, class_names=()),
-        "unreadable": lambda: with_part(Part(labels=labels, read=broken)),
+        "unreadable": lambda: with_split(replace(split, read=broken)),
         "nothing": lambda: None,
     }
     return made[kind]()

@@ -4,16 +4,15 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from exp.data import Splits
-from exp.data.dataset import Part
+from exp.data import Dataset
 from exp.data.mnist import load
 
 SECONDS = 0.02
 
 
-def slow(*, source: str, dir: str | None) -> Splits:
-    """MNIST, each element of whose training part takes 20 ms to read."""
-    splits = load(source=source, dir=dir)
+def slow(*, source: str, dir: str | None) -> Dataset:
+    """MNIST, each element of whose training split takes 20 ms to read."""
+    dataset = load(source=source, dir=dir)
 
     def read(requests: Any, threads: int) -> Any:
         import tensorflow as tf
@@ -25,6 +24,6 @@ def slow(*, source: str, dir: str | None) -> Splits:
         def waited(indices: Any) -> Any:
             return tf.ensure_shape(tf.numpy_function(wait, [indices], tf.int64), indices.shape)
 
-        return splits.train.read(requests.map(waited), threads)
+        return dataset.train.read(requests.map(waited), threads)
 
-    return replace(splits, train=Part(labels=splits.train.labels, read=read))
+    return replace(dataset, train=replace(dataset.train, read=read))

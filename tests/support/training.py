@@ -12,10 +12,10 @@ SHAPE = (4, 4, 1)
 
 def examples():
     """103 random pictures of three classes."""
-    from exp.data.dataset import array_part
+    from exp.data.dataset import array_split
 
     random = np.random.default_rng(0)
-    return array_part(random.integers(0, 256, (103, *SHAPE), np.uint8), random.integers(0, 3, 103).astype(np.int32))
+    return array_split(random.integers(0, 256, (103, *SHAPE), np.uint8), random.integers(0, 3, 103).astype(np.int32))
 
 
 def small_network() -> Any:
@@ -50,10 +50,11 @@ def train(
     import tensorflow as tf
 
     from exp.checkpoint.variables import named_variables
-    from exp.data import Feed, Order, plan_calls, training_dataset
-    from exp.data.transforms import Transforms
+    from exp.data import Feed, ImageTransforms, Order, Spec, plan_calls, training_dataset
+    from exp.data.dataset import LABELS
     from exp.exec import Batches, Program, make_executor
     from exp.exec.penalties import keep_penalties_apart
+    from exp.task import Classification
 
     # The default all-reduce can be used once in a process.
     reduction = tf.distribute.ReductionToOneDevice()
@@ -75,7 +76,16 @@ def train(
             made.build(network.trainable_variables)
         if replicas > 1:
             keep_penalties_apart(network)
-        program = Program(network, made, strategy, BATCH, steps_per_call, SHAPE, "uint8")
+        program = Program(
+            model=network,
+            optimizer=made,
+            task=Classification(classes=3),
+            strategy=strategy,
+            batch_size=BATCH,
+            steps_per_call=steps_per_call,
+            features=Spec(SHAPE, "uint8"),
+            targets=LABELS,
+        )
         executor.prepare(program)
     named = {path: one.variable for path, one in named_variables({"model": network, "optimizer": made}).items()}
     if state is not None:
@@ -83,7 +93,7 @@ def train(
         with executor.scope():
             executor.write(list(named.values()), [state[path] for path in named])
     calls = plan_calls(first=first, last=last, steps_per_call=steps_per_call, every=6)
-    feed = Feed(BATCH, steps_per_call, Transforms([], input_shape=SHAPE, pixel_type="uint8"), threads=2, prefetch=1)
+    feed = Feed(BATCH, steps_per_call, ImageTransforms([], features=Spec(SHAPE, "uint8")), threads=2, prefetch=1)
     order = Order(seed=0, size=103, buffer_size=50, batch_size=BATCH)
     heard: list[np.ndarray] = []
 

@@ -5,14 +5,14 @@ import signal
 import numpy as np
 import pytest
 
-from exp.data import Feed, Order, Splits, Transforms
-from exp.data.dataset import array_part
+from exp.data import Dataset, Feed, ImageTransforms, Order, Spec, array_split
+from exp.data.dataset import LABELS
 from exp.system.signals import Stopped, StopRequest
-from exp.visualize.batches import batches_grid
-from exp.visualize.charts import confusion_chart, shuffle_chart
-from exp.visualize.grid import CAPTION, GAP, SIDE, TITLE, WRONG, Row, draw_grid
-from exp.visualize.predictions import Predictions, predict, predictions_grid
-from exp.visualize.shuffle import mixings
+from exp.visualize.charts import class_mixing_chart, confusion_chart
+from exp.visualize.class_mixing import class_mixings
+from exp.visualize.class_predictions import ClassPredictions, predict_classes, worst_images_grid
+from exp.visualize.image_batches import image_batches_grid
+from exp.visualize.image_grid import CAPTION, GAP, SIDE, TITLE, WRONG, Row, draw_image_grid
 
 
 def pictures(count: int, shade: int = 200, channels: int = 3):
@@ -25,7 +25,9 @@ def corner(image, number: int):
 
 
 def test_a_grid_holds_every_picture_in_order():
-    image = draw_grid([Row("title", np.concatenate([pictures(1, shade) for shade in range(0, 200, 10)]), ["x"] * 20)])
+    image = draw_image_grid(
+        [Row("title", np.concatenate([pictures(1, shade) for shade in range(0, 200, 10)]), ["x"] * 20)]
+    )
     assert image.shape == (TITLE + 2 * (SIDE + CAPTION + GAP) + GAP, 16 * (SIDE + GAP) + GAP, 3)
     assert [corner(image, number)[0] for number in range(16)] == list(range(0, 160, 10))
     assert (image[:TITLE] < 128).any()
@@ -33,7 +35,7 @@ def test_a_grid_holds_every_picture_in_order():
 
 def test_grey_and_stretched_pictures_are_shown():
     floats = np.linspace(-2, 2, 2 * 64, dtype=np.float32).reshape(2, 8, 8, 1)
-    image = draw_grid([Row("grey", pictures(2, 7, channels=1), "ab"), Row("floats", floats, "ab")])
+    image = draw_image_grid([Row("grey", pictures(2, 7, channels=1), "ab"), Row("floats", floats, "ab")])
     assert corner(image, 0) == [7, 7, 7]
     second = 2 * TITLE + SIDE + CAPTION + GAP
     dark, light = image[second : second + SIDE, GAP : GAP + SIDE], image[second : second + SIDE, 2 * GAP + SIDE :]
@@ -43,50 +45,58 @@ def test_grey_and_stretched_pictures_are_shown():
 
 
 def test_long_captions_do_not_run_into_each_other():
-    image = draw_grid([Row("", pictures(2), ["W" * 100, ""], [WRONG, WRONG])])
+    image = draw_image_grid([Row("", pictures(2), ["W" * 100, ""], [WRONG, WRONG])])
     beside = image[TITLE + SIDE :, GAP + SIDE : 2 * GAP + SIDE]
     assert (beside == 255).all()
 
 
 @pytest.fixture
-def splits() -> Splits:
+def dataset() -> Dataset:
     """20 training and 10 test pictures; the shade of each tells its class."""
     labels = np.arange(20, dtype=np.int32) % 2
     shades = (labels * 100 + 50).astype(np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8)
-    part, test = array_part(shades, labels), array_part(shades[:10], labels[:10])
-    return Splits("x", "x", part, test, (8, 8, 3), "uint8", ("dark", "light"), "")
+    return Dataset(
+        name="x",
+        source="x",
+        train=array_split(shades, labels),
+        test=array_split(shades[:10], labels[:10]),
+        features=Spec((8, 8, 3), "uint8"),
+        targets=LABELS,
+        class_names=("dark", "light"),
+        fingerprint="",
+    )
 
 
 def feed(*wanted) -> Feed:
-    made = Transforms(wanted, input_shape=(8, 8, 3), pixel_type="uint8")
+    made = ImageTransforms(wanted, features=Spec((8, 8, 3), "uint8"))
     return Feed(batch_size=4, steps_per_call=3, transforms=made, threads=1, prefetch=1)
 
 
-def test_batches_are_shown_before_and_after_transforms(tf, splits):
+def test_batches_are_shown_before_and_after_transforms(tf, dataset):
     from exp.config.transform_schema import Normalize
 
     order = Order(seed=0, size=20, buffer_size=1, batch_size=4)
-    one = batches_grid(splits, order, feed())
-    both = batches_grid(splits, order, feed(Normalize(name="normalize")))
+    one = image_batches_grid(dataset, order=order, feed=feed())
+    both = image_batches_grid(dataset, order=order, feed=feed(Normalize(name="normalize")))
     assert both.shape[0] - GAP == 2 * (one.shape[0] - GAP)
     assert [corner(one, number)[0] for number in range(4)] == [50, 150, 50, 150]
     assert [corner(both, number)[0] for number in range(4)] == [50, 150, 50, 150]
 
 
-def test_predictions_know_the_worst_and_the_confusion(tf, splits):
-    from exp.data import test_dataset as dataset_of
+def test_predictions_know_the_worst_and_the_confusion(tf, dataset):
+    from exp.data import evaluation_dataset
 
     def logits_of(batch):
         light = batch.numpy()[:, 0, 0, 0] > 100
         return np.stack([np.zeros(len(light)), np.where(light, 3.0, 1.0)], axis=1).astype(np.float32)
 
-    found = predict(dataset_of(splits.test, feed()), logits_of)
+    found = predict_classes(evaluation_dataset(dataset.test, feed()), logits_of)
     assert found.labels.tolist() == [0, 1] * 5
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
     assert found.predicted.tolist() == [1] * 10
     assert sorted(found.worst_first()[:5].tolist()) == [0, 2, 4, 6, 8]
     assert found.confusion().tolist() == [[0, 5], [0, 5]]
-    image = predictions_grid(splits, found)
+    image = worst_images_grid(dataset, found)
     captions = image[26 + 128 : 26 + 128 + 16].reshape(-1, 3).astype(int)
     assert (captions[:, 0] - captions[:, 1] > 100).any(), "the worst come first, in red"
 
@@ -97,13 +107,13 @@ def test_confusions_of_many_classes_are_drawn():
         assert image.dtype == np.uint8
         assert 300 < image.shape[0] <= 1200
     labels, probabilities = np.array([0, 0, 1], np.int32), np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
-    assert Predictions(labels, probabilities).confusion().tolist() == [[1, 1], [0, 1]]
+    assert ClassPredictions(labels, probabilities).confusion().tolist() == [[1, 1], [0, 1]]
 
 
 def test_shuffling_sorted_classes_as_measured():
     """12,500 cats, then 12,500 dogs, batches of 32: the share of dogs in the first 100 batches (see the guide)."""
     labels = np.repeat(np.arange(2, dtype=np.int32), 12_500)
-    found = mixings(labels, classes=2, seed=0, batch_size=32, buffer_sizes=[1, 1000, 10_000, 25_000])
+    found = class_mixings(labels, classes=2, seed=0, batch_size=32, buffer_sizes=[1, 1000, 10_000, 25_000])
     dogs = [mixing.first_shares[1] for mixing in found]
     assert dogs[:2] == [0, 0]
     assert 0.002 < dogs[2] < 0.02
@@ -112,11 +122,11 @@ def test_shuffling_sorted_classes_as_measured():
     assert found[3].unevenness < 0.1
     assert found[0].moved.max() == 0
     assert found[1].moved.mean() < found[2].moved.mean() < found[3].moved.mean()
-    assert shuffle_chart(found, ("cats", "dogs")).shape == (1040, 1100, 3)
+    assert class_mixing_chart(found, ("cats", "dogs")).shape == (1040, 1100, 3)
 
 
 def test_predictions_are_left_where_a_signal_asks():
     with StopRequest() as stop:
         stop.ask(signal.SIGTERM)
         with pytest.raises(Stopped):
-            predict([(None, None)], lambda pictures: pytest.fail("went on"))
+            predict_classes([(None, None, None)], lambda pictures: pytest.fail("went on"))

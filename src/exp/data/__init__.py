@@ -1,19 +1,24 @@
 """Data sets, the order of their examples, and batches of them; one file a data set, a function `load` in each."""
 
-from exp.data.dataset import Part, Skipped, Splits
+from exp.data.base import Part, Splits
+from exp.data.dataset import Dataset, Skipped, Spec, Split, array_split
+from exp.data.images.transforms import ImageTransforms
 from exp.data.order import Order
-from exp.data.pipeline import Call, Feed, plan_calls, test_dataset, training_dataset
-from exp.data.transforms import Transforms
+from exp.data.pipeline import Call, Feed, evaluation_dataset, plan_calls, training_dataset
 
 __all__ = [
     "Call",
+    "Dataset",
     "Feed",
+    "ImageTransforms",
     "Order",
     "Part",
     "Skipped",
+    "Spec",
+    "Split",
     "Splits",
-    "Transforms",
+    "array_split",
+    "evaluation_dataset",
     "plan_calls",
-    "test_dataset",
     "training_dataset",
 ]

@@ -4,83 +4,118 @@ from typing import Any
 
 import numpy as np
 
-from exp.data.dataset import Part, Splits
+from exp.data.dataset import Dataset, Spec, Specs, Split, leaves
 from exp.errors import UserError, excerpt
 from exp.system.own_code import told
 
-PIXEL_TYPES = ("uint8", "float32")
 
-
-def check_splits(splits: Splits, *, what: str) -> None:
-    """Check the labels, and the first and the last example of each part.
+def check_dataset(dataset: Dataset, *, what: str) -> None:
+    """Check the specs and the labels of a data set, and the first and the last example of each split.
 
     Args:
-        splits: as it was loaded.
+        dataset: the data set, as it was loaded.
         what: how a message begins, such as `data=my_data.load`.
 
     Raises:
         UserError: something is not as it must be; one sentence.
     """
     problem = (
-        _of_the_whole(splits)
-        or _of_labels("training", splits.train, splits.classes)
-        or _of_labels("test", splits.test, splits.classes)
-        or _of_examples("training", splits.train, splits)
-        or _of_examples("test", splits.test, splits)
+        _problem_of_specs("features", dataset.features)
+        or _problem_of_specs("targets", dataset.targets)
+        or _problem_of_class_names(dataset)
+        or _problem_of_targets("training", dataset.train, dataset)
+        or _problem_of_targets("test", dataset.test, dataset)
+        or _problem_of_examples("training", dataset.train, dataset)
+        or _problem_of_examples("test", dataset.test, dataset)
     )
     if problem:
         raise UserError(f"{what}: {problem}")
 
 
-def _of_the_whole(splits: Splits) -> str | None:
-    if splits.pixel_type not in PIXEL_TYPES:
-        return f"pixel_type is {excerpt(splits.pixel_type)}, and must be one of {', '.join(PIXEL_TYPES)}"
-    shape = splits.input_shape
-    if not isinstance(shape, tuple) or not all(isinstance(size, int) and size > 0 for size in shape):
-        return f"input_shape is {excerpt(shape)}, and must be a tuple of whole numbers above 0, such as (28, 28, 1)"
-    if not splits.classes or not all(isinstance(name, str) for name in splits.class_names):
+def _problem_of_specs(name: str, specs: Specs) -> str | None:
+    for spec in leaves(specs):
+        shape = spec.shape
+        if not isinstance(shape, tuple) or not all(isinstance(size, int) and size > 0 for size in shape):
+            return (
+                f"{name}.shape is {excerpt(shape)}, and must be a tuple of whole numbers above 0, such as (28, 28, 1)"
+            )
+        try:
+            np.dtype(spec.dtype)
+        except TypeError:
+            return f"{name}.dtype is {excerpt(spec.dtype)}, and must be a type such as uint8 or float32"
+        if spec.dtype == "float64":
+            return f"{name}.dtype is float64, and must be one of uint8, float32, or a type of whole numbers"
+    return None
+
+
+def _problem_of_class_names(dataset: Dataset) -> str | None:
+    names = dataset.class_names
+    if names is not None and (not names or not all(isinstance(name, str) for name in names)):
         return "class_names must have a name for each class"
     return None
 
 
-def _of_labels(part_name: str, part: Part, classes: int) -> str | None:
-    labels = part.labels
+def _problem_of_targets(split_name: str, split: Split, dataset: Dataset) -> str | None:
+    """What is wrong with the number of examples, and with labels, if the targets are classes."""
+    if dataset.class_names is None:
+        return None if split.size else f"the {split_name} split has no examples"
+    labels, classes = split.targets, dataset.classes
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int32 or labels.ndim != 1:
         is_array = isinstance(labels, np.ndarray)
-        found = f"{labels.dtype} of shape {labels.shape}" if is_array else f"a {type(labels).__name__}"
-        return f"the {part_name} labels are {found}, and must be int32 of shape (examples,): astype(numpy.int32)"
+        found = f"{labels.dtype} of shape {labels.shape}" if is_array else f"a {type(labels).__name__}"  # type: ignore[union-attr]
+        return f"the {split_name} labels are {found}, and must be int32 of shape (examples,): astype(numpy.int32)"
     if not len(labels):
-        return f"the {part_name} part has no examples"
+        return f"the {split_name} split has no examples"
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
-        return f"a {part_name} label is {wrong}, and with {classes} classes they must be from 0 to {classes - 1}"
+        return f"a {split_name} label is {wrong}, and with {classes} classes they must be from 0 to {classes - 1}"
     return None
 
 
-def _of_examples(part_name: str, part: Part, splits: Splits) -> str | None:
-    last = part.size - 1
+def _problem_of_examples(split_name: str, split: Split, dataset: Dataset) -> str | None:
+    indices = [0, split.size - 1]
     try:
-        pictures, labels = _read(part, [0, last])
+        features, targets = _read(split, indices)
     except Exception as error:  # whatever the user's own code, or TensorFlow about it, raises
-        return f"the {part_name} examples 0 and {last} cannot be read: {told(error)}"
-    if pictures.dtype != np.dtype(splits.pixel_type):
-        return f"the {part_name} pictures are {pictures.dtype}, and pixel_type is {splits.pixel_type}"
-    if pictures.shape[1:] != splits.input_shape:
-        return f"the {part_name} pictures have shape {pictures.shape[1:]}, and input_shape is {splits.input_shape}"
-    if labels.dtype != np.int32 or labels.tolist() != part.labels[[0, last]].tolist():
+        return f"the {split_name} examples 0 and {indices[1]} cannot be read: {told(error)}"
+    problem = _problem_of_arrays(f"{split_name} features", features, dataset.features, "features")
+    if problem:
+        return problem
+    labels = split.targets
+    if dataset.class_names is None or labels is None:
+        return _problem_of_arrays(f"{split_name} targets", targets, dataset.targets, "targets")
+    if targets.dtype != np.int32 or targets.tolist() != labels[indices].tolist():
         return (
-            f"the {part_name} examples 0 and {last} are read with the labels {labels.tolist()} ({labels.dtype}), and "
-            f"labels says {part.labels[[0, last]].tolist()} (int32)"
+            f"the {split_name} examples 0 and {indices[1]} are read with the labels {targets.tolist()} "
+            f"({targets.dtype}), and targets says {labels[indices].tolist()} (int32)"
         )
-    if not np.isfinite(pictures).all():
-        return f"the {part_name} pictures have values that are not finite"
     return None
 
 
-def _read(part: Part, indices: list[int]) -> tuple[Any, Any]:
+def _problem_of_arrays(what: str, arrays: Any, specs: Specs, name: str) -> str | None:
+    """What is wrong with the arrays of two examples, compared with their specs."""
+    import tensorflow as tf
+
+    try:
+        tf.nest.assert_same_structure(arrays, specs)
+    except (TypeError, ValueError):
+        return f"the {what} have another structure than {name}"
+    for array, spec in zip(tf.nest.flatten(arrays), tf.nest.flatten(specs), strict=True):
+        assert isinstance(spec, Spec)
+        if array.dtype != np.dtype(spec.dtype):
+            return f"the {what} are {array.dtype}, and {name}.dtype is {spec.dtype}"
+        if array.shape[1:] != spec.shape:
+            return f"the {what} have shape {array.shape[1:]}, and {name}.shape is {spec.shape}"
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return f"the {what} have values that are not finite"
+    return None
+
+
+def _read(split: Split, indices: list[int]) -> tuple[Any, Any]:
     import tensorflow as tf
 
     requests = tf.data.Dataset.from_tensors(np.asarray(indices, np.int64))
-    pictures, labels = next(iter(part.read(requests, 1)))
-    return pictures.numpy(), labels.numpy()
+    batch = next(iter(split.read(requests, 1)))
+    features, targets = tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
+    return features, targets

@@ -1,7 +1,9 @@
-"""What a data set hands over: two parts, read by index. No TensorFlow at import."""
+"""What a data set hands over: a training split and a test split, read by index. No TensorFlow at import."""
 
 import hashlib
-from collections.abc import Callable
+import math
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,26 +13,43 @@ import numpy.typing as npt
 from exp.errors import UserError
 
 Labels = npt.NDArray[np.int32]
+"""(n,) int32: the class of each example."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """The training part or the test part of a data set.
+class Spec:
+    """The shape and the type of one array of an example, without the batch dimension."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    """As NumPy and TensorFlow name it, such as "uint8", which means pixels, or "float32"."""
+
+
+Specs = Any
+"""One `Spec`, or a dict, list or tuple of them, nested as the features or targets of an example are."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The training split or the test split of a data set.
 
     `read(requests, threads)` maps a `tf.data.Dataset` whose elements are int64 tensors of indices, all of one shape, to
-    one whose elements are (pictures, labels): uint8 or float32 pictures, shaped as the indices and then as one
-    picture; int32 labels, shaped as the indices. The order is that of the requests, whatever the number of threads.
-    An index of -1 asks for any picture with the label -1: a row that only fills up a batch.
+    one whose elements are (features, targets): each with the structure and the types of the data set's specs, and
+    shaped as the indices and then as one example. The order is that of the requests, whatever the number of threads.
+    An index of -1 asks for any example: its row only fills up a batch, and counts for nothing.
     """
 
-    labels: Labels
-    """(size,) int32: known without reading a picture."""
+    size: int
+    """The number of examples."""
     read: Callable[[Any, int], Any]
+    targets: npt.NDArray[Any] | None = None
+    """(size, ...): the targets of all examples, if they are known without reading any features."""
 
     @property
-    def size(self) -> int:
-        """The number of examples."""
-        return len(self.labels)
+    def labels(self) -> Any:
+        """The former name of `targets`."""
+        warnings.warn("Part.labels is now called Split.targets", FutureWarning, stacklevel=2)
+        return self.targets
 
 
 @dataclass(frozen=True)
@@ -41,81 +60,108 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
-class Splits:
-    """A data set, ready to be read.
-
-    `fingerprint` is the SHA-256 of the content that training and testing read: equal fingerprints mean equal data,
-    wherever it was read from.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A data set, ready to be read."""
 
     name: str
     source: str
-    train: Part
-    test: Part
-    input_shape: tuple[int, ...]
-    pixel_type: str
-    class_names: tuple[str, ...]
+    train: Split
+    test: Split
+    features: Specs
+    """What a model gets of an example, before transforms."""
+    targets: Specs
+    """What a model should give for it."""
+    class_names: tuple[str, ...] | None = None
+    """If the targets are classes, from 0 on, the name of each."""
     fingerprint: str
+    """SHA-256 of the content that training and testing read: equal fingerprints mean equal data, wherever it lies."""
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
-    """What the person should know, a sentence each."""
+    """What the user should know, a sentence each."""
 
     @property
     def classes(self) -> int:
-        """The number of classes."""
-        return len(self.class_names)
+        """The number of classes; 0 if the targets are not classes."""
+        return len(self.class_names or ())
+
+    @property
+    def is_pictures_of_classes(self) -> bool:
+        """Whether an example is one picture, (height, width, channels), of one class."""
+        return isinstance(self.features, Spec) and len(self.features.shape) == 3 and self.class_names is not None
 
 
-def array_part(pictures: npt.NDArray[np.uint8], labels: Labels, *, copied: bool = True) -> Part:
-    """A part that is an array, in memory or mapped from a file: (n, *shape) uint8 pictures and (n,) int32 labels.
+LABELS = Spec((), "int32")
+"""The targets of a data set whose examples belong to one class each."""
 
-    `copied` makes a tensor of it, which is faster for many small pictures; else batches are read from where it is.
+
+def leaves(specs: Specs) -> Iterator[Spec]:
+    """The specs in a structure, one after the other."""
+    if isinstance(specs, Spec):
+        yield specs
+    else:
+        for inner in specs.values() if isinstance(specs, dict) else specs:
+            yield from leaves(inner)
+
+
+def example_bytes(specs: Specs) -> int:
+    """The size of what specs describe, for one example, in bytes."""
+    return sum(math.prod(spec.shape) * np.dtype(spec.dtype).itemsize for spec in leaves(specs))
+
+
+def array_split(features: Any, targets: npt.NDArray[Any], *, copied: bool = True) -> Split:
+    """A split that is held in arrays, in memory or mapped from a file.
+
+    Args:
+        features: an array of shape (n, ...), or a structure of such arrays.
+        targets: (n, ...), such as int32 labels.
+        copied: make tensors of the features, which is faster for many small examples; else batches are read from
+            where the arrays are.
 
     Raises:
-        UserError: there are not as many labels as pictures.
+        UserError: there are not as many targets as features.
     """
-    if len(pictures) != len(labels):
-        raise UserError(f"a part of a data set has {len(pictures)} pictures, and {len(labels)} labels")
+    import tensorflow as tf
+
+    for array in tf.nest.flatten(features):
+        if len(array) != len(targets):
+            raise UserError(f"a split of the data set has {len(array)} features, and {len(targets)} targets")
 
     def read(requests: Any, threads: int) -> Any:
-        import tensorflow as tf
-
         # A NumPy array used in a graph would be copied into its definition: a tensor made outside is only referred to.
         with tf.device("CPU:0"):
-            held = tf.constant(pictures) if copied else None
-            known = tf.constant(labels)
+            held = tf.nest.map_structure(tf.constant, features) if copied else None
+            known = tf.constant(targets)
 
         def load(indices: Any) -> tuple[Any, Any]:
             rows = tf.maximum(indices, 0)
             if held is not None:
-                batch = tf.gather(held, rows)
+                batch = tf.nest.map_structure(lambda array: tf.gather(array, rows), held)
             else:
-                batch = tf.numpy_function(lambda rows: pictures[rows], [rows], tf.uint8, stateful=False)
-                batch = tf.ensure_shape(batch, (*indices.shape, *pictures.shape[1:]))
-            return batch, labels_of(known, indices)
+                batch = tf.nest.map_structure(lambda array: _mapped_rows(array, rows), features)
+            return batch, tf.gather(known, rows)
 
         return requests.map(as_written(load))
 
-    return Part(labels=labels, read=read)
+    return Split(size=len(targets), read=read, targets=targets)
+
+
+def _mapped_rows(array: npt.NDArray[Any], rows: Any) -> Any:
+    """Rows of a NumPy array that stays where it is, as a tensor."""
+    import tensorflow as tf
+
+    batch = tf.numpy_function(lambda rows: array[rows], [rows], array.dtype, stateful=False)
+    return tf.ensure_shape(batch, (*rows.shape, *array.shape[1:]))
 
 
 def as_written(function: Callable[..., Any]) -> Any:
-    """For `Dataset.map`: a function without Python control flow over tensors, which AutoGraph need not rewrite.
+    """Prepare a function without Python control flow over tensors for `Dataset.map`: AutoGraph need not rewrite it.
 
-    That takes 40 ms for each function, at the start of every run (TensorFlow 2.21).
+    Rewriting takes 40 ms for each function, at the start of every run (TensorFlow 2.21).
     """
     import tensorflow as tf
 
     return tf.autograph.experimental.do_not_convert(function)
-
-
-def labels_of(labels: Any, indices: Any) -> Any:
-    """The labels of indices, as tensors; -1 where the index is -1."""
-    import tensorflow as tf
-
-    classes = tf.gather(labels, tf.maximum(indices, 0))
-    return tf.where(indices < 0, -tf.ones_like(classes), classes)
 
 
 def fingerprint_of(*arrays: npt.NDArray[Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Splits, array_part, fingerprint_of
+from exp.data.dataset import LABELS, Dataset, Spec, array_split, fingerprint_of
 from exp.errors import UserError, excerpt
 from exp.system.files import is_folder
 from exp.system.signals import left_at_once
@@ -29,7 +29,7 @@ SHA256 = {
     TEST[0]: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     TEST[1]: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-"""Of the uncompressed bundled files; see mnist_idx/PROVENANCE.md."""
+"""The digest of each bundled file, uncompressed; see mnist_idx/PROVENANCE.md."""
 
 Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
 
@@ -45,7 +45,7 @@ def count(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> int 
     return len(_read_idx(_folder(source, dir), TRAIN[1], 1, check=False))
 
 
-def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Splits:
+def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Dataset:
     """Read the whole set into memory: 55 MB for MNIST.
 
     Args:
@@ -64,20 +64,20 @@ def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Split
     if train[0].shape[1:] != test[0].shape[1:]:
         raise UserError(f"data.dir={dir}: training pictures are {train[0].shape[1:]}, test ones {test[0].shape[1:]}")
     classes = int(max(train[1].max(), test[1].max())) + 1
-    return Splits(
+    return Dataset(
         name="mnist",
         source=source,
-        train=array_part(*train),
-        test=array_part(*test),
-        input_shape=train[0].shape[1:],
-        pixel_type="uint8",
+        train=array_split(*train),
+        test=array_split(*test),
+        features=Spec(train[0].shape[1:], "uint8"),
+        targets=LABELS,
         class_names=tuple(str(label) for label in range(max(classes, 2))),
         fingerprint=fingerprint_of(*train, *test),
     )
 
 
 def bundled_arrays() -> Arrays:
-    """The training part as arrays: (60000, 28, 28, 1) uint8 pictures and (60000,) int32 labels."""
+    """The training split as arrays: (60000, 28, 28, 1) uint8 pictures and (60000,) int32 labels."""
     return _read_pair(_folder("bundled", None), TRAIN, check=True)
 
 

@@ -1,7 +1,7 @@
 """From an order of indices to a `tf.data.Dataset` of the batches that calls take.
 
 A call is one trip from Python into TensorFlow: one or more training steps. Every element has the same shape, so that
-nothing is ever retraced; what is not needed of it is filled with -1.
+nothing is ever retraced; rows that are not needed are asked for with the index -1.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exp.data.dataset import Part, as_written
+from exp.data.dataset import Split, as_written
+from exp.data.draws import uniform
+from exp.data.images.transforms import ImageTransforms
 from exp.data.order import Indices, Order
-from exp.data.transforms import Transforms, uniform
 
 
 class Call(NamedTuple):
@@ -31,17 +32,17 @@ class Feed:
 
     batch_size: int
     steps_per_call: int
-    transforms: Transforms
+    transforms: ImageTransforms
     threads: int
-    """That read, decode and transform pictures."""
+    """The number of threads that read, decode and transform examples."""
     prefetch: int
-    """Calls whose batches are made ready ahead."""
+    """The number of calls whose batches are made ready ahead."""
     rows: slice | None = None
-    """Of each batch, those that are made, where other processes train with the others; None: all."""
+    """The rows of each batch that are made, if other processes train with the others; None: all."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of the labels of a call."""
+        """The shape of the indices of a call: (steps_per_call, rows)."""
         return self.steps_per_call, self.rows.stop - self.rows.start if self.rows else self.batch_size
 
 
@@ -62,7 +63,7 @@ def plan_calls(
         steps_per_call: the most that a call takes.
         every: no call runs past a multiple of this (a checkpoint).
         detailed: each step that is a multiple of one of these is a call of its own, and detailed.
-        ends: nor does a call run past one of these steps.
+        ends: further steps that no call runs past.
     """
     calls = []
     while first < last:
@@ -79,10 +80,10 @@ def plan_calls(
     return calls
 
 
-def training_dataset(part: Part, order: Order, calls: list[Call], feed: Feed) -> Any:
-    """A data set with an element for each call.
+def training_dataset(split: Split, order: Order, calls: list[Call], feed: Feed) -> Any:
+    """A `tf.data.Dataset` with an element for each call.
 
-    Each element is (pictures, labels) with the shape (steps_per_call, rows, ...), where `rows` are those of the feed;
+    Each element is (features, targets) with the shape (steps_per_call, rows, ...), where `rows` are those of the feed;
     only the first `call.steps` of it are meant.
     """
     import tensorflow as tf
@@ -104,7 +105,7 @@ def training_dataset(part: Part, order: Order, calls: list[Call], feed: Feed) ->
             draws=feed.transforms.draws,
         )
 
-    dataset = part.read(_numbered(len(calls), indices, tf.int64, feed.shape), feed.threads)
+    dataset = split.read(_numbered(len(calls), indices, tf.int64, feed.shape), feed.threads)
     if feed.transforms:
         numbers = _numbered(len(calls), draws, tf.float64, (*feed.shape, feed.transforms.draws))
         dataset = tf.data.Dataset.zip((dataset, numbers)).map(
@@ -115,32 +116,39 @@ def training_dataset(part: Part, order: Order, calls: list[Call], feed: Feed) ->
     return _untuned(dataset.prefetch(feed.prefetch))
 
 
-def test_dataset(part: Part, feed: Feed) -> Any:
-    """Every example exactly once, in order; the rows that fill up the last element have the label -1."""
+def evaluation_dataset(split: Split, feed: Feed) -> Any:
+    """A `tf.data.Dataset` with every example exactly once, in order.
+
+    Each element is (features, targets, counts) with the shape (steps_per_call, rows, ...); `counts` is bool, and False
+    for the rows that fill up the last element.
+    """
     import tensorflow as tf
 
     per_call = feed.steps_per_call * feed.batch_size
 
     def indices(number: int) -> Indices:
         flat = np.arange(number * per_call, (number + 1) * per_call, dtype=np.int64)
-        batches = np.where(flat < part.size, flat, -1).reshape(feed.steps_per_call, feed.batch_size)
+        batches = np.where(flat < split.size, flat, -1).reshape(feed.steps_per_call, feed.batch_size)
         return np.ascontiguousarray(batches[:, feed.rows or slice(None)])
 
-    dataset = part.read(_numbered(-(-part.size // per_call), indices, tf.int64, feed.shape), feed.threads)
-    if feed.transforms:
-        dataset = dataset.map(
-            as_written(lambda pictures, labels: (feed.transforms.test(pictures), labels)),
-            num_parallel_calls=feed.threads,
-            deterministic=True,
-        )
+    requests = _numbered(-(-split.size // per_call), indices, tf.int64, feed.shape)
+    counts = requests.map(as_written(lambda rows: rows >= 0))
+    dataset = tf.data.Dataset.zip((split.read(requests, feed.threads), counts))
+
+    def element(batch: Any, counts: Any) -> tuple[Any, Any, Any]:
+        features, targets = batch
+        return (feed.transforms.test(features) if feed.transforms else features), targets, counts
+
+    parallel = {"num_parallel_calls": feed.threads, "deterministic": True} if feed.transforms else {}
+    dataset = dataset.map(as_written(element), **parallel)
     return _untuned(dataset.prefetch(feed.prefetch))
 
 
 def _untuned(dataset: Any) -> Any:
-    """Without tf.data's tuning in the background: the numbers of threads and of batches ahead are chosen here.
+    """The data set without tf.data's tuning in the background: threads and batches ahead are chosen here.
 
-    Its thread is not always woken when the data set's iterator is closed, and then a run waits at its end until 5
-    seconds after its first step (TensorFlow 2.21).
+    The tuning thread is not always woken when the data set's iterator is closed, and then a run waits at its end until
+    5 seconds after its first step (TensorFlow 2.21).
     """
     import tensorflow as tf
 
@@ -150,7 +158,7 @@ def _untuned(dataset: Any) -> Any:
 
 
 def _numbered(count: int, function: Callable[[int], Any], kind: Any, shape: tuple[int, ...]) -> Any:
-    """A data set of what a function gives for 0, 1, ... `count`-1."""
+    """A `tf.data.Dataset` of what a function gives for 0, 1, ... `count` - 1."""
     import tensorflow as tf
 
     def element(number: Any) -> Any:

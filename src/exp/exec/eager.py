@@ -3,26 +3,26 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from exp.exec.base import (
-    AfterCall,
-    Batches,
-    EagerVariables,
-    Program,
-    TestResult,
-    detailed_batch,
-    eval_batch,
-    total,
-    train_batch,
-)
-from exp.exec.calls import Between, each, nothing
+from exp.exec.calls import step_of
+from exp.exec.eager_variables import EagerVariables
+from exp.exec.evaluation import Between, Evaluation, each, nothing, total
+from exp.exec.executor import AfterCall, Batches, Program
+from exp.exec.replicas import detailed_batch, eval_batch, train_batch
 from exp.exec.traces import TraceLog
 
 
 class EagerExecutor(EagerVariables):
     """One step a call, without a graph."""
 
+    makes_graph = False
+    one_step_a_call = True
+    calls_of_any_size = True
+    shows_gradients = True
+    sums_figures = True
     waits_visible = True
+    needs_session = False
 
     def prepare(self, program: Program) -> None:
         """Keep the program."""
@@ -30,21 +30,22 @@ class EagerExecutor(EagerVariables):
 
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Step by step."""
-        for call, pictures, labels in batches:
+        for call, features, targets in batches:
             if call.detailed:
-                loss, details = detailed_batch(self._program, pictures[0], labels[0])
+                loss, details = detailed_batch(self._program, step_of(features, 0), step_of(targets, 0))
                 losses = [loss.numpy()]
             else:
-                losses = [train_batch(self._program, pictures[i], labels[i]).numpy() for i in range(call.steps)]
+                steps = [(step_of(features, number), step_of(targets, number)) for number in range(call.steps)]
+                losses = [train_batch(self._program, *batch).numpy() for batch in steps]
                 details = None
             if not after_call(call.first, np.array(losses, np.float32), details):
                 return
 
-    def test(self, dataset: Any, *, between: Between = nothing) -> TestResult:
+    def evaluate(self, dataset: Any, *, between: Between = nothing) -> Evaluation:
         """Batch by batch."""
         sums = []
-        for pictures, labels in each(dataset, between):
+        for element in each(dataset, between):
             for number in range(self._program.steps_per_call):
-                batch = eval_batch(self._program, pictures[number], labels[number])
-                sums.append([part.numpy() for part in batch])
-        return total(sums)
+                batch = eval_batch(self._program, *step_of(element, number))
+                sums.append(tf.nest.map_structure(lambda part: part.numpy(), batch))
+        return total(self._program.task, sums)

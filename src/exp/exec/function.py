@@ -4,64 +4,63 @@ from typing import Any
 
 import tensorflow as tf
 
-from exp.exec.base import (
-    AfterCall,
-    Batches,
-    EagerVariables,
-    Program,
-    TestResult,
-    detailed_batch,
-    element_spec,
-    eval_many,
-    total,
-    train_many,
-)
-from exp.exec.calls import Between, each, nothing
+from exp.exec.calls import counts_spec, element_specs, eval_many, step_of, train_many
+from exp.exec.eager_variables import EagerVariables
+from exp.exec.evaluation import Between, Evaluation, each, nothing, total
+from exp.exec.executor import AfterCall, Batches, Program
+from exp.exec.replicas import detailed_batch
 from exp.exec.traces import Traced, TraceLog
 
 
 class FunctionExecutor(EagerVariables):
-    """One trace for training, one for a detailed step, and one for testing, whatever the number of steps in a call."""
+    """One trace for training, one for a detailed step, and one for evaluation, whatever the number of steps a call."""
 
+    makes_graph = True
+    one_step_a_call = False
+    calls_of_any_size = True
+    shows_gradients = True
+    sums_figures = True
     waits_visible = True
+    needs_session = False
 
     def prepare(self, program: Program) -> None:
         """Define the functions; they are traced when they are first called."""
-        specs = list(element_spec(program))
-        self.traces = TraceLog()
+        specs = list(element_specs(program))
+        self._program, self.traces = program, TraceLog()
         self._train = Traced(
-            lambda pictures, labels, steps: train_many(program, pictures, labels, steps),
+            lambda features, targets, steps: train_many(program, features, targets, steps),
             name="train",
             log=self.traces,
             input_signature=[*specs, tf.TensorSpec((), tf.int32)],
             jit_compile=program.jit_train or None,  # None leaves the choice for each operation to TensorFlow
         )
         self._detailed = Traced(
-            lambda pictures, labels: detailed_batch(program, pictures[0], labels[0]),
+            lambda features, targets: detailed_batch(program, step_of(features, 0), step_of(targets, 0)),
             name="detailed",
             log=self.traces,
             input_signature=specs,
             jit_compile=program.jit_train or None,
         )
-        self._test = Traced(
-            lambda pictures, labels: eval_many(program, pictures, labels),
+        self._evaluate = Traced(
+            lambda features, targets, counts: eval_many(program, features, targets, counts),
             name="test",
             log=self.traces,
-            input_signature=specs,
+            input_signature=[*specs, counts_spec(program)],
             jit_compile=program.jit_test or None,
         )
 
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Call by call."""
-        for call, pictures, labels in batches:
+        for call, features, targets in batches:
             if call.detailed:
-                loss, details = self._detailed(pictures, labels)
+                loss, details = self._detailed(features, targets)
                 losses = tf.reshape(loss, [1])
             else:
-                losses, details = self._train(pictures, labels, tf.constant(call.steps)), None
+                losses, details = self._train(features, targets, tf.constant(call.steps)), None
             if not after_call(call.first, losses.numpy()[: call.steps], details):
                 return
 
-    def test(self, dataset: Any, *, between: Between = nothing) -> TestResult:
+    def evaluate(self, dataset: Any, *, between: Between = nothing) -> Evaluation:
         """Call by call."""
-        return total([[part.numpy() for part in self._test(*element)] for element in each(dataset, between)])
+        sums = [self._evaluate(*element) for element in each(dataset, between)]
+        return total(self._program.task, tf.nest.map_structure(lambda part: part.numpy(), sums))

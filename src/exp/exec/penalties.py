@@ -27,11 +27,11 @@ class _OfThread:
         return self._lists.setdefault(threading.get_ident(), [])
 
     def extend(self, losses: Any) -> None:
-        """As of a list."""
+        """Add losses to the list of this thread."""
         self._own().extend(losses)
 
     def clear(self) -> None:
-        """As of a list."""
+        """Empty the list of this thread."""
         self._own().clear()
 
     def __getitem__(self, which: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is in a training step, found out by tracing it once, before anything runs."""
+"""What a training step contains: it is traced once, before anything runs."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from exp.checkpoint.variables import named_variables
-from exp.data import Transforms
+from exp.data.dataset import Specs
 from exp.errors import UserError
 from exp.exec import step
 from exp.loggers import collect
+from exp.task import Task
 
 RANDOM = frozenset(
     {
@@ -25,23 +26,28 @@ SILENT = ("keras.", "exp.")
 class Probe(NamedTuple):
     """A training step, as far as one trace shows it."""
 
-    operations: frozenset[str]
-    """The kinds of operations in the network; a training loop of Python does without, and they are not looked for."""
+    operations: frozenset[str] | None
+    """The kinds of operations in the network, whose gradients are not looked for; None if no graph is made."""
     figures: tuple[str, ...]
     """Keys of what network and optimizer log by `exp.loggers.collect`."""
     notes: tuple[str, ...] = ()
-    """What the network uses that no checkpoint holds, in a sentence each."""
+    """A sentence about each thing that the network uses and that no checkpoint holds."""
 
 
-def probe(mode: str, model: Any, optimizer: Any, strategy: Any, transforms: Transforms) -> Probe:
+def probe(
+    model: Any, *, optimizer: Any, task: Task, strategy: Any, features: Specs, targets: Specs, makes_graph: bool
+) -> Probe:
     """Look into a built network and its built optimizer. To be called in the executor's scope.
 
     Args:
-        mode: the execution mode; in `eager` nothing needs to be known ahead, and a network may be more than a graph.
         model: it is traced, and not run.
         optimizer: if it is of neither Keras nor this project, its update is traced too.
+        task: what the model will be trained for.
         strategy: under which both were made.
-        transforms: what the network gets.
+        features: what the network gets of an example.
+        targets: what it should give for it.
+        makes_graph: False if steps run without a graph: nothing needs to be known ahead then, and a network may be
+            more than a graph.
 
     Raises:
         UserError: the optimizer logs where nothing can be taken out.
@@ -49,30 +55,31 @@ def probe(mode: str, model: Any, optimizer: Any, strategy: Any, transforms: Tran
     talks = not type(optimizer).__module__.startswith(SILENT)
     if talks and strategy.num_replicas_in_sync > 1:
         _refuse_figures_in_updates(optimizer)
-    if mode == "eager":
-        return Probe(frozenset(), ())
+    if not makes_graph:
+        return Probe(None, ())
     found: dict[str, None] = {}
 
-    def forward(pictures: Any) -> Any:
+    def forward(x: Any) -> Any:
         with collect.collected() as own:
-            outputs = [model(step.scaled(pictures), training=True), *model.losses]
+            outputs = [model(step.scaled(x), training=True), *model.losses]
         found.update(dict.fromkeys(own))
         return outputs, own
 
-    def update(pictures: Any, labels: Any) -> Any:
+    def update(x: Any, y: Any) -> Any:
         with collect.collected() as own:
-            loss = step.train_step(model, optimizer, pictures, labels, 1).loss
+            done = step.train_step(model, optimizer=optimizer, task=task, features=x, targets=y, global_batch=1)
         found.update(dict.fromkeys(own))
-        return loss
+        return done.loss
 
-    pictures = tf.TensorSpec((None, *transforms.input_shape), tf.as_dtype(transforms.pixel_type))
-    traced = tf.function(forward, autograph=False).get_concrete_function(pictures).graph
+    taken, wanted = tf.nest.map_structure(
+        lambda spec: tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype)), (features, targets)
+    )
+    traced = tf.function(forward, autograph=False).get_concrete_function(taken).graph
     graph = traced.as_graph_def()
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     if talks:
-        labels = tf.TensorSpec((None,), tf.int32)
         everywhere = tf.function(lambda *batch: strategy.run(update, args=batch), autograph=False)
-        everywhere.get_concrete_function(pictures, labels)
+        everywhere.get_concrete_function(taken, wanted)
     operations = frozenset(node.op for node in nodes)
     foreign = _foreign_variables(traced, model) if strategy.num_replicas_in_sync == 1 else []
     return Probe(operations, tuple(found), tuple(_unsaved(sorted(operations & RANDOM), foreign)))

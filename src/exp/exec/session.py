@@ -9,20 +9,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from exp.exec import step
-from exp.exec.base import (
-    AfterCall,
-    Batches,
-    Details,
-    Program,
-    TestResult,
-    detailed_batch,
-    element_spec,
-    eval_many,
-    total,
-    train_many,
-)
-from exp.exec.calls import Between, each, nothing
+from exp.exec.calls import counts_spec, element_specs, eval_many, step_of, train_many
 from exp.exec.equality import elementwise_equality
+from exp.exec.evaluation import Between, Evaluation, each, nothing, total
+from exp.exec.executor import AfterCall, Batches, Details, Program
+from exp.exec.replicas import detailed_batch
 from exp.exec.traces import Traced, TraceLog
 
 v1 = tf.compat.v1
@@ -34,7 +25,13 @@ class SessionExecutor:
     Outside of `scope` TensorFlow stays eager, so that data sets are read as in every other mode.
     """
 
+    makes_graph = True
+    one_step_a_call = False
+    calls_of_any_size = True
+    shows_gradients = True
+    sums_figures = True
     waits_visible = True
+    needs_session = True
 
     def __init__(self, *, config: Any) -> None:
         self._graph = tf.Graph()
@@ -59,29 +56,30 @@ class SessionExecutor:
         optimizer's updates nor anything else that the loss does not depend on.
         """
         self._program = program
-        self._inputs = [v1.placeholder(spec.dtype, spec.shape, spec.name) for spec in element_spec(program)]
+        self._inputs = tf.nest.map_structure(_placeholder, element_specs(program))
         self._steps = v1.placeholder(tf.int32, (), "steps")
         train = Traced(
-            lambda pictures, labels, steps: train_many(program, pictures, labels, steps),
+            lambda features, targets, steps: train_many(program, features, targets, steps),
             name="train",
             log=self.traces,
             jit_compile=program.jit_train or None,
         )
-        test = Traced(
-            lambda pictures, labels: eval_many(program, pictures, labels),
+        evaluate = Traced(
+            lambda features, targets, counts: eval_many(program, features, targets, counts),
             name="test",
             log=self.traces,
             jit_compile=program.jit_test or None,
         )
         self._losses = train(*self._inputs, self._steps)
-        self._sums = test(*self._inputs)
+        self._counts = _placeholder(counts_spec(program))
+        self._sums = evaluate(*self._inputs, self._counts)
         made_later = self._assignments()
         self._session.run(v1.global_variables_initializer())
         for assignment in made_later:
             self._session.run(assignment)
 
     def _assignments(self) -> list[Any]:
-        """What model and optimizer assigned while they were built, in order: a graph notes it, and does not do it.
+        """Operations for what model and optimizer assigned while they were built, in order: a graph only notes it.
 
         The first operation that assigns to a variable is its initialiser.
         """
@@ -94,8 +92,8 @@ class SessionExecutor:
 
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Call by call."""
-        for call, pictures, labels in batches:
-            feed = self._feed(pictures, labels)
+        for call, *element in batches:
+            feed = _feed(self._inputs, tuple(element))
             if call.detailed:
                 loss, details = self._session.run(self._detailed_step(), feed_dict=feed)
                 losses = np.reshape(loss, [1])
@@ -105,23 +103,27 @@ class SessionExecutor:
             if not after_call(call.first, losses[: call.steps], details):
                 return
 
-    def test(self, dataset: Any, *, between: Between = nothing) -> TestResult:
+    def evaluate(self, dataset: Any, *, between: Between = nothing) -> Evaluation:
         """Call by call."""
+        inputs = (*self._inputs, self._counts)
         elements = each(dataset, between)
-        return total([self._session.run(self._sums, feed_dict=self._feed(*element)) for element in elements])
+        sums = [self._session.run(self._sums, feed_dict=_feed(inputs, element)) for element in elements]
+        return total(self._program.task, sums)
 
-    def predict(self, model: Any, pictures: Any) -> npt.NDArray[Any]:
-        """Logits, by a graph that is built the first time."""
+    def predict(self, model: Any, features: Any) -> npt.NDArray[Any]:
+        """What the model gives, by a graph that is built the first time."""
         if self._predicted is None:
             with self.scope():
-                pixels = v1.placeholder(pictures.dtype, (None, *pictures.shape[1:]), "predicted_pictures")
-                logits = tf.function(lambda x: model(step.scaled(x), training=False), autograph=False)(pixels)
-            self._predicted = pixels, logits
-        pixels, logits = self._predicted
-        return np.asarray(self._session.run(logits, feed_dict={pixels: pictures.numpy()}))
+                taken = tf.nest.map_structure(
+                    lambda tensor: v1.placeholder(tensor.dtype, (None, *tensor.shape[1:]), "predicted"), features
+                )
+                outputs = tf.function(lambda x: model(step.scaled(x), training=False), autograph=False)(taken)
+            self._predicted = taken, outputs
+        taken, outputs = self._predicted
+        return np.asarray(self._session.run(outputs, feed_dict=_feed(taken, features)))
 
     def read(self, variables: Sequence[Any]) -> list[Any]:
-        """Values, fetched from the session."""
+        """Fetch the values from the session."""
         return list(self._session.run([_tensorflows(variable) for variable in variables]))
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
@@ -134,21 +136,28 @@ class SessionExecutor:
         self._session.run(initialisers, feed_dict=feed)
 
     def _detailed_step(self) -> tuple[Any, Details]:
-        """What a detailed step fetches, from a graph that is built the first time."""
+        """The tensors that a detailed step fetches, from a graph that is built the first time."""
         if self._detailed is None:
             program = self._program
-            step_of = Traced(
-                lambda pictures, labels: detailed_batch(program, pictures[0], labels[0]),
+            detailed = Traced(
+                lambda features, targets: detailed_batch(program, step_of(features, 0), step_of(targets, 0)),
                 name="detailed",
                 log=self.traces,
                 jit_compile=program.jit_train or None,
             )
             with self.scope():
-                self._detailed = step_of(*self._inputs)
+                self._detailed = detailed(*self._inputs)
         return self._detailed
 
-    def _feed(self, pictures: Any, labels: Any) -> dict[Any, Any]:
-        return dict(zip(self._inputs, (pictures.numpy(), labels.numpy()), strict=True))
+
+def _placeholder(spec: Any) -> Any:
+    return v1.placeholder(spec.dtype, spec.shape, spec.name)
+
+
+def _feed(placeholders: Any, tensors: Any) -> dict[Any, Any]:
+    """What a session is fed: an array for each placeholder of a structure."""
+    arrays = [tensor.numpy() for tensor in tf.nest.flatten(tensors)]
+    return dict(zip(tf.nest.flatten(placeholders), arrays, strict=True))
 
 
 def _tensorflows(variable: Any) -> Any:

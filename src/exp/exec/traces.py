@@ -37,7 +37,7 @@ class Trace:
 
     function: str
     seconds: float
-    """Of running the Python code; not of optimising or compiling the graph."""
+    """Seconds of running the Python code; optimising or compiling the graph is not included."""
     arguments: Mapping[str, str]
     """What each was: `int32 ()` for a tensor's dtype and shape, `Python 1` for a value."""
     cause: str | None
@@ -57,7 +57,7 @@ class TraceLog:
 
     traces: list[Trace] = field(default_factory=list)
     graphs: dict[str, Any] = field(default_factory=dict)
-    """Of each function, the graph of its first trace: kept, because TensorBoard may be shown it."""
+    """The graph of the first trace of each function: kept, because TensorBoard may be shown it."""
     _seen: "weakref.WeakSet[Any]" = field(default_factory=weakref.WeakSet)
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -68,7 +68,7 @@ class TraceLog:
         Args:
             function: its name.
             arguments: by name, symbolic tensors or Python values, or structures of them.
-            once_a_graph: further calls while the same outermost graph is made belong to the same trace, as where a
+            once_a_graph: further calls while the same outermost graph is made belong to the same trace, as when a
                 step is called once for each replica.
         """
         graph = _outermost()

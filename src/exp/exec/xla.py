@@ -53,20 +53,20 @@ QUICKER = frozenset(
         *("Sum", "Mean", "Max", "Transpose", "ExpandDims", "Squeeze", "StatefulPartitionedCall", "PartitionedCall"),
     }
 )
-"""Of these a network gains: many small operations become few loops (the mlp's step takes 0.35 ms instead of 0.6 on two
-CPU cores). Convolutions lose: XLA's own for CPUs are ten times slower than oneDNN's. What is not known counts as a
-loss."""
+"""Operations with which a network gains: many small ones become few loops (the mlp's step takes 0.35 ms instead of 0.6
+on two CPU cores). Convolutions lose: XLA's own for CPUs are ten times slower than oneDNN's. Operations that are not
+known count as a loss."""
 
 
 def decide_jit(wanted: Exec, probed: Probe | None, *, devices: Sequence[str]) -> tuple[bool, str | None]:
-    """Whether XLA compiles the training step; and, where that was to be found out, the answer in a sentence.
+    """Whether XLA compiles the training step; and, if that was to be found out, the answer in a sentence.
 
-    It depends on nothing but the configuration and the kind of device: a resumed run gets the same answer.
+    The answer depends on nothing but the configuration and the kind of device: a resumed run gets the same answer.
 
     Args:
         wanted: what the configuration says.
-        probed: the model; None where nothing will be trained.
-        devices: that train, such as CPU:0; one replica each.
+        probed: the model; None if nothing will be trained.
+        devices: the devices that train, such as CPU:0; one replica each.
 
     Raises:
         UserError: what the model logs cannot be compiled, and that is asked for.
@@ -76,7 +76,7 @@ def decide_jit(wanted: Exec, probed: Probe | None, *, devices: Sequence[str]) ->
         raise UserError(f"exec.jit_compile=true: XLA has no strings, and the model logs {', '.join(words)}")
     if wanted.jit_compile != "auto":
         return wanted.jit_compile, None
-    if wanted.name == "eager" or probed is None:
+    if probed is None or probed.operations is None:
         return False, None
     reason = _against(probed, devices, words)
     if reason:
@@ -86,6 +86,7 @@ def decide_jit(wanted: Exec, probed: Probe | None, *, devices: Sequence[str]) ->
 
 def _against(probed: Probe, devices: Sequence[str], words: Sequence[str]) -> str | None:
     """What speaks against XLA; None if nothing does."""
+    assert probed.operations is not None
     if len(devices) > 1:
         return f"XLA compiles a step for one replica, and there are {len(devices)}"
     if not devices[0].startswith("CPU"):

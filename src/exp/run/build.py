@@ -7,15 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
-from exp.config.rules import check_batch_size, replica_problems
-from exp.config.targets import OWN_PREFIXES
-from exp.data import Feed, Order, Splits, Transforms
-from exp.data.check import check_splits
-from exp.data.transforms import pixel_bytes
+from exp.config.rules import replica_problems
+from exp.data import Dataset, Feed, ImageTransforms, Order
+from exp.data.dataset import example_bytes
 from exp.distributed import Group
 from exp.errors import UserError
-from exp.run.instantiate import check_kind, instantiate
 from exp.run.limits import limits
+from exp.run.load_data import load_data, task_of
 from exp.run.network import build_network
 from exp.system.signals import leaving_long_work
 
@@ -37,7 +35,7 @@ class Parts:
 
     config: Config
     devices: "Devices"
-    splits: Splits
+    dataset: Dataset
     order: Order
     feed: Feed
     executor: "Executor"
@@ -50,28 +48,32 @@ class Parts:
 
     def notes(self) -> list[str]:
         """What the person should know about the data, a sentence each."""
-        splits, order = self.splits, self.order
-        absent = [
-            name for label, name in enumerate(splits.class_names) if label not in splits.train.labels[: order.size]
-        ]
-        shown = ", ".join(splits.class_names[:MOST_CLASSES_NAMED])
-        more = f", and {splits.classes - MOST_CLASSES_NAMED} more" if splits.classes > MOST_CLASSES_NAMED else ""
-        notes = [f"Classes: {splits.classes} ({shown}{more})", *splits.notes, *self.more_notes]
-        if absent:
-            notes.append(f"data.limit={order.size}: the first examples hold none of {', '.join(absent)}")
-        return notes
+        class_notes, absent = self._class_notes()
+        return [*class_notes, *self.dataset.notes, *self.more_notes, *absent]
+
+    def _class_notes(self) -> tuple[list[str], list[str]]:
+        """A sentence that names the classes, and one about those without examples; none if there are no classes."""
+        dataset, size = self.dataset, self.order.size
+        names, labels = dataset.class_names or (), dataset.train.targets
+        if not names:
+            return [], []
+        shown = ", ".join(names[:MOST_CLASSES_NAMED])
+        more = f", and {len(names) - MOST_CLASSES_NAMED} more" if len(names) > MOST_CLASSES_NAMED else ""
+        absent = [name for label, name in enumerate(names) if labels is not None and label not in labels[:size]]
+        missing = [f"data.limit={size}: the first examples hold none of {', '.join(absent)}"] if absent else []
+        return [f"Classes: {len(names)} ({shown}{more})"], missing
 
     def detailed_every(self) -> tuple[int, ...]:
         """Steps that are a multiple of one of these have to show their details, in a call of their own."""
-        if self.config.exec.name == "fit":
-            return ()  # Keras's calls all have one size, and it hands the figures of the last step to its callbacks
-        own = self.config.exec.name == "eager" or self.own_summaries
+        if not self.executor.calls_of_any_size:
+            return ()
+        own = self.own_summaries or not self.executor.makes_graph  # without a graph nobody knows before it runs
         histograms = self.config.summary.histograms
         return (*([self.config.summary.figures] if own else []), *([histograms] if histograms else []))
 
     def facts(self) -> dict[str, Any]:
         """The devices and the data, for the manifest."""
-        devices, splits = self.devices, self.splits
+        devices, dataset = self.devices, self.dataset
         return {
             "devices": {
                 "physical": devices.physical,
@@ -80,12 +82,12 @@ class Parts:
                 "threads": devices.threads,
             },
             "data": {
-                "name": splits.name,
-                "source": splits.source,
-                "examples": {"train": self.order.size, "test": splits.test.size},
-                "fingerprint": splits.fingerprint,
-                "class_names": list(splits.class_names),
-                "skipped": {"count": len(splits.skipped), "files": [asdict(skipped) for skipped in splits.skipped]},
+                "name": dataset.name,
+                "source": dataset.source,
+                "examples": {"train": self.order.size, "test": dataset.test.size},
+                "fingerprint": dataset.fingerprint,
+                "class_names": list(dataset.class_names or ()),
+                "skipped": {"count": len(dataset.skipped), "files": [asdict(skipped) for skipped in dataset.skipped]},
             },
             "steps_per_call": self.program.steps_per_call,
             "jit_compile": self.program.jit_train,
@@ -109,20 +111,35 @@ def assemble(config: Config, *, group: Group) -> Parts:
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
-    devices, (splits, order, transforms) = _devices_and_data(config, group)
+    devices, (dataset, order, transforms) = _devices_and_data(config, group)
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
+    task = task_of(config, dataset)
     executor = make_executor(config.exec.name, session_config=devices.session_config)
     keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
     keras.utils.set_random_seed(config.seed)
     with executor.scope():
         with devices.strategy.scope():
-            model, optimizer = build_network(config, splits, transforms.input_shape, replicas=devices.replicas)
+            model, optimizer = build_network(
+                config, dataset=dataset, task=task, features=transforms.features, replicas=devices.replicas
+            )
         training = config.mode == "train"
-        probed = probe(config.exec.name, model, optimizer, devices.strategy, transforms) if training else None
+        probed = (
+            probe(
+                model,
+                optimizer=optimizer,
+                task=task,
+                strategy=devices.strategy,
+                features=transforms.features,
+                targets=dataset.targets,
+                makes_graph=executor.makes_graph,
+            )
+            if training
+            else None
+        )
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         feed = Feed(
             batch_size=config.data.batch_size,
-            steps_per_call=_steps_per_call(config, transforms, total_steps, compiled=jit_train),
+            steps_per_call=_steps_per_call(config, executor, transforms, total_steps, compiled=jit_train),
             transforms=transforms,
             threads=devices.threads,
             prefetch=config.data.prefetch,
@@ -131,11 +148,12 @@ def assemble(config: Config, *, group: Group) -> Parts:
         program = Program(
             model=model,
             optimizer=optimizer,
+            task=task,
             strategy=devices.strategy,
             batch_size=feed.batch_size,
             steps_per_call=feed.steps_per_call,
-            input_shape=transforms.input_shape,
-            pixel_type=transforms.pixel_type,
+            features=transforms.features,
+            targets=dataset.targets,
             jit_train=jit_train,
             # A test gives the same figures in every mode, unless XLA is asked for by name.
             jit_test=config.exec.jit_compile is True,
@@ -145,11 +163,11 @@ def assemble(config: Config, *, group: Group) -> Parts:
         executor.prepare(program)
     own = probed.figures if probed else ()
     unsaved = probed.notes if probed else ()
-    notes = [*([jit_note] if jit_note else []), *unsaved, *limits(config, model, own, devices.replicas)]
+    notes = [*([jit_note] if jit_note else []), *unsaved, *limits(config, executor, model, own, devices.replicas)]
     return Parts(
         config=config,
         devices=devices,
-        splits=splits,
+        dataset=dataset,
         order=order,
         feed=feed,
         executor=executor,
@@ -160,13 +178,15 @@ def assemble(config: Config, *, group: Group) -> Parts:
     )
 
 
-def _devices_and_data(config: Config, group: Group) -> tuple["Devices", tuple[Splits, Order, Transforms]]:
+def _devices_and_data(config: Config, group: Group) -> tuple["Devices", tuple[Dataset, Order, ImageTransforms]]:
     """What comes before everything that computes; workers do it together, the chief first where there is work to do."""
     from exp.distributed.devices import abort_collectives, configure, tensorflow_version
+    from exp.exec import executor_class
 
     # All have the same TensorFlow when this returns, so that none waits long for another.
     group.same("TensorFlow", lambda: {"version": tensorflow_version()})
-    devices = configure(config.device, session=config.exec.name == "session", cluster=group.cluster)
+    needs_session = executor_class(config.exec.name).needs_session
+    devices = configure(config.device, session=needs_session, cluster=group.cluster)
     group.abort_by(abort_collectives)
     group.keep_signals()  # TensorFlow's server takes SIGTERM for itself
     _check_replicas(config, devices.replicas)
@@ -175,21 +195,6 @@ def _devices_and_data(config: Config, group: Group) -> tuple["Devices", tuple[Sp
         data = load_data(config)
     group.chief_done()
     return devices, data
-
-
-def load_data(config: Config) -> tuple[Splits, Order, Transforms]:
-    """The data set, the order of its training examples, and what is done to pictures.
-
-    Raises:
-        UserError: the data cannot be found, or cannot be used like this.
-    """
-    splits: Splits = instantiate("data", config.data.target, config.trusted_targets)
-    name = config.data.target.name
-    check_kind(f"data={name}", splits, Splits, called="an exp.data.Splits")
-    if not name.startswith(OWN_PREFIXES):
-        check_splits(splits, what=f"data={name}")
-    transforms = Transforms(config.data.transforms, input_shape=splits.input_shape, pixel_type=splits.pixel_type)
-    return splits, _order(config, splits), transforms
 
 
 def _check_replicas(config: Config, replicas: int) -> None:
@@ -201,7 +206,7 @@ def _check_replicas(config: Config, replicas: int) -> None:
 
 def _rows(config: Config, devices: "Devices") -> slice:
     """Of each batch, the rows that the replicas of this process take."""
-    from exp.exec.base import replica_rows
+    from exp.exec.replicas import replica_rows
 
     first, last = (
         replica_rows(config.data.batch_size, devices.replicas, replica)
@@ -210,18 +215,13 @@ def _rows(config: Config, devices: "Devices") -> slice:
     return slice(first.start, last.stop)
 
 
-def _order(config: Config, splits: Splits) -> Order:
-    data = config.data
-    size = splits.train.size if data.limit is None else min(data.limit, splits.train.size)
-    check_batch_size(data.batch_size, size)
-    return Order(seed=config.seed, size=size, buffer_size=data.buffer_size, batch_size=data.batch_size)
-
-
-def _steps_per_call(config: Config, transforms: Transforms, total_steps: int, *, compiled: bool) -> int:
+def _steps_per_call(
+    config: Config, executor: "Executor", transforms: ImageTransforms, total_steps: int, *, compiled: bool
+) -> int:
     if config.exec.steps_per_call is not None:
         return config.exec.steps_per_call
-    if config.exec.name in ("eager", "fit"):
+    if executor.one_step_a_call:
         return 1
-    batch_bytes = config.data.batch_size * pixel_bytes(transforms)
+    batch_bytes = config.data.batch_size * example_bytes(transforms.features)
     most = MOST_COMPILED_STEPS_PER_CALL if compiled else MOST_STEPS_PER_CALL
     return max(1, min(most, MOST_BYTES_PER_CALL // batch_bytes, config.checkpoint.every, total_steps))

@@ -101,7 +101,7 @@ def begin_resumed(config: Config, parts: Parts, folder: Path, display: Display) 
     prefix = prefix_of(directory, config.checkpoint.name, step)
     if record.seed != config.seed:
         raise CheckpointError(f"seed={config.seed}: {prefix} was saved with seed={record.seed}")
-    if record.data != parts.splits.fingerprint:
+    if record.data != parts.dataset.fingerprint:
         raise CheckpointError(f"data: is not the data set that {prefix} was trained on (its fingerprint differs)")
     _restore(parts, prefix, Wanted(), display)
     return Beginning(record.run, record.step, record.examples, prefix, record, found.verified, found.problems)
@@ -150,7 +150,7 @@ def open_checkpoints(config: Config, parts: Parts, directory: Path, *, run: str)
             roots=_roots(parts),
             access=parts.executor,
             origin=Origin(
-                run=run, seed=config.seed, data=parts.splits.fingerprint, class_names=parts.splits.class_names
+                run=run, seed=config.seed, data=parts.dataset.fingerprint, class_names=parts.dataset.class_names
             ),
         )
 
@@ -218,14 +218,12 @@ def _own_run(config: Config, folder: Path) -> str | None:
 
 def _same_classes(record: Record, parts: Parts) -> bool:
     """Whether the labels mean what they meant; a record of an earlier version does not name them."""
-    return record.class_names is None or tuple(record.class_names) == parts.splits.class_names
+    return record.class_names is None or tuple(record.class_names) == parts.dataset.class_names
 
 
 def _classes(record: Record, parts: Parts) -> str:
-    return (
-        f"the classes here are {', '.join(parts.splits.class_names)}, and those that the run was trained on were "
-        f"{', '.join(record.class_names or ())}"
-    )
+    here, there = (", ".join(names or ()) for names in (parts.dataset.class_names, record.class_names))
+    return f"the classes here are {here}, and those that the run was trained on were {there}"
 
 
 def _without_best(wanted: str | None, found: Survey) -> str:

@@ -1,42 +1,44 @@
-"""What a mode or several replicas do not do of what is asked for, in a sentence each: the run goes on, and says so."""
+"""A warning for each requested feature that the mode, or training on several replicas, lacks."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
 
+if TYPE_CHECKING:
+    from exp.exec import Executor
 
-def limits(config: Config, model: Any, own: Sequence[str], replicas: int) -> list[str]:
-    """The sentences for a run.
+
+def limits(config: Config, executor: "Executor", model: Any, own: Sequence[str], replicas: int) -> list[str]:
+    """The warnings for a run, a sentence each.
 
     Args:
-        config: of the run.
-        model: built.
+        config: the configuration of the run.
+        executor: what runs its steps.
+        model: the built model.
         own: keys of what the model logs by `exp.loggers.collect`.
-        replicas: on which it trains.
+        replicas: the number of replicas that train.
     """
-    notes = [*_of_the_mode(config, own, replicas), _of_normalization(model, replicas)]
+    notes = [*_lacks_of_mode(config, executor, own, replicas), _lack_of_normalization(model, replicas)]
     return [note for note in notes if note]
 
 
-def _of_the_mode(config: Config, own: Sequence[str], replicas: int) -> list[str]:
-    name, notes = config.exec.name, []
-    if name == "fit" and config.summary.histograms:
-        notes.append("summary.histograms: exec=fit shows weights only; Keras keeps its gradients to itself")
-    if name == "fit" and (config.exec.steps_per_call or 1) > 1 and own:
-        notes.append("summary.figures: exec=fit shows those of the last step of a call only")
-    if name == "fit" and replicas > 1 and any(not key.startswith("scalar/") for key in own):
+def _lacks_of_mode(config: Config, executor: "Executor", own: Sequence[str], replicas: int) -> list[str]:
+    mode, notes = f"exec={config.exec.name}", []
+    if config.summary.histograms and not executor.shows_gradients:
+        notes.append(f"summary.histograms: {mode} shows weights only; Keras keeps its gradients to itself")
+    if own and (config.exec.steps_per_call or 1) > 1 and not executor.calls_of_any_size:
+        notes.append(f"summary.figures: {mode} shows those of the last step of a call only")
+    if replicas > 1 and not executor.sums_figures and any(not key.startswith("scalar/") for key in own):
         notes.append(
-            "summary.figures: exec=fit with several replicas shows scalars only; Keras takes means over replicas"
+            f"summary.figures: {mode} with several replicas shows scalars only; Keras takes means over replicas"
         )
-    if name == "eager" and config.exec.show_autograph:
-        notes.append(
-            "exec.show_autograph: exec=eager makes no graph to show; autograph.py has what AutoGraph would make"
-        )
+    if config.exec.show_autograph and not executor.makes_graph:
+        notes.append(f"exec.show_autograph: {mode} makes no graph to show; autograph.py has what AutoGraph would make")
     return notes
 
 
-def _of_normalization(model: Any, replicas: int) -> str | None:
+def _lack_of_normalization(model: Any, replicas: int) -> str | None:
     import keras
 
     from exp.checkpoint.variables import walk

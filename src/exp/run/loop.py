@@ -11,8 +11,8 @@ from typing import Any
 
 from exp.checkpoint import Checkpoints, NotFiniteError
 from exp.distributed import Stop
-from exp.exec import Batches, Executor
-from exp.exec.base import Details, Losses, TestResult
+from exp.exec import Batches, Evaluation, Executor
+from exp.exec.executor import Details, Losses
 from exp.loggers.console import Display
 from exp.loggers.logger import Logger
 from exp.loggers.profiler import Profiler
@@ -43,9 +43,9 @@ class Training:
     weights: Sequence[Any] = ()
     """The model's variables, for histograms."""
     profiler: Profiler | None = None
-    test: Callable[[], TestResult] | None = None
+    test: Callable[[], Evaluation] | None = None
     """Tests the model as it is, where every checkpoint is to be tested; leaves it by `Stopped` where a signal asks."""
-    tested: tuple[int, TestResult] | None = None
+    tested: tuple[int, Evaluation] | None = None
     """The last test, and the step after which it was made."""
     status: str = "completed"
     loss: float | None = None
@@ -158,7 +158,7 @@ class Training:
         except Stopped:
             return {}
         self.tested = self.step, result
-        metrics = {"test/loss": result.loss, "test/accuracy": result.accuracy}
+        metrics = result.figures("test")
         self.logger.metrics(self.step, metrics)
         return metrics
 

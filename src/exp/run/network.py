@@ -3,20 +3,23 @@
 from typing import Any
 
 from exp.config import Config
-from exp.data import Splits
+from exp.data import Dataset
+from exp.data.dataset import Spec, Specs
 from exp.errors import UserError
 from exp.optimizer.by_name import check_made
 from exp.run.instantiate import check_kind, fault, instantiate
 from exp.system.own_code import place_of
+from exp.task import Task
 
 
-def build_network(config: Config, splits: Splits, shape: tuple[int, ...], *, replicas: int) -> tuple[Any, Any]:
+def build_network(config: Config, *, dataset: Dataset, task: Task, features: Specs, replicas: int) -> tuple[Any, Any]:
     """A built Keras model, and a built Keras optimizer of its weights.
 
     Args:
         config: of the run.
-        splits: the data set, for its classes.
-        shape: of a picture that the network gets.
+        dataset: the data set, for its name and classes.
+        task: what the network will be trained for.
+        features: what the network gets of an example.
         replicas: on which it will train.
 
     Raises:
@@ -26,7 +29,7 @@ def build_network(config: Config, splits: Splits, shape: tuple[int, ...], *, rep
 
     from exp.exec.penalties import keep_penalties_apart
 
-    model = _model(config, splits, shape)
+    model = _model(config, dataset, task, features)
     if config.mode == "train" and not model.trainable_variables:
         raise UserError(f"model={config.model.name}: has nothing to train; every variable is frozen, or there is none")
     optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
@@ -39,31 +42,28 @@ def build_network(config: Config, splits: Splits, shape: tuple[int, ...], *, rep
     return model, optimizer
 
 
-def _model(config: Config, splits: Splits, shape: tuple[int, ...]) -> Any:
+def _model(config: Config, dataset: Dataset, task: Task, features: Specs) -> Any:
     import keras
 
-    model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=splits.classes)
+    assert isinstance(features, Spec)  # a model's factory gets the shape of one array so far
+    shape = features.shape
+    model = instantiate("model", config.model, config.trusted_targets, input_shape=shape, classes=dataset.classes)
     check_kind(f"model={config.model.name}", model, keras.Model, called="a keras.Model")
     try:
         if type(model).build is not keras.Model.build:
             model.build((None, *shape))
         # A class without a `build` of its own makes its variables when it is called.
-        output = model(keras.KerasTensor((None, *shape)))
+        output = model(keras.KerasTensor((None, *shape), dtype=_type_for_model(features)))
     except Exception as error:
         if not isinstance(error, ValueError) and place_of(error) is None:
             raise
         raise fault(f"model={config.model.name}: cannot take pictures of shape {shape}", error) from error
-    _check_network(f"model={config.model.name}", model, output, splits)
+    problem = task.output_problem(output, data=dataset.name)
+    if problem:
+        raise UserError(f"model={config.model.name}: {problem}")
     return model
 
 
-def _check_network(name: str, model: Any, output: Any, splits: Splits) -> None:
-    """Refuse a network that cannot be trained here on this data."""
-    import keras
-
-    if not isinstance(output, keras.KerasTensor):
-        raise UserError(f"{name}: must give one tensor, of shape (batch, classes), and gives a {type(output).__name__}")
-    if tuple(output.shape) != (None, splits.classes):
-        raise UserError(f"{name}: gives {tuple(output.shape)}, and data={splits.name} has {splits.classes} classes")
-    if output.dtype != "float32":
-        raise UserError(f"{name}: gives {output.dtype}; its last layer must have dtype='float32'")
+def _type_for_model(features: Spec) -> str:
+    """The type that features have after `exp.exec.step.scaled`."""
+    return "float32" if features.dtype == "uint8" else features.dtype

@@ -7,10 +7,9 @@ from typing import Any
 
 from exp.checkpoint import Checkpoints, NoCheckpoints, amend_record, set_aside
 from exp.config import Config
-from exp.data import Call, plan_calls, test_dataset, training_dataset
+from exp.data import Call, evaluation_dataset, plan_calls, training_dataset
 from exp.distributed import Folder, Group, Stop
-from exp.exec import Batches
-from exp.exec.base import TestResult
+from exp.exec import Batches, Evaluation
 from exp.loggers.console import Display
 from exp.loggers.logger import Logger
 from exp.loggers.profiler import Profiler
@@ -36,7 +35,7 @@ class Stages:
     stop: Stop
     group: Group
     """The processes that train together."""
-    _tested: TestResult | None = None
+    _tested: Evaluation | None = None
     """Of the last step, where it was tested on the way."""
 
     @property
@@ -55,7 +54,7 @@ class Stages:
             detailed=parts.detailed_every(),
             ends=self._profile_ends(),
         )
-        tests = test_dataset(parts.splits.test, parts.feed)
+        tests = evaluation_dataset(parts.dataset.test, parts.feed)
         batches = self._batches(calls, tests)
         checkpoints = self._checkpoints()
         training = Training(
@@ -75,7 +74,7 @@ class Stages:
             weights=parts.program.model.trainable_variables,
             profiler=self._profiler(),
             loss=self._known_metrics().get("train/loss"),
-            test=(lambda: parts.executor.test(tests, between=self.stop.check)) if self._tests_checkpoints else None,
+            test=(lambda: parts.executor.evaluate(tests, between=self.stop.check)) if self._tests_checkpoints else None,
         )
         try:
             training.run(batches)
@@ -98,16 +97,16 @@ class Stages:
             return "interrupted"
 
     def _test(self) -> str:
-        part = self.parts.splits.test
-        dataset = test_dataset(part, self.parts.feed)
-        test = self._tested or self.parts.executor.test(dataset, between=self.stop.check)
-        assert test.examples == part.size, f"tested {test.examples} examples of {part.size}"
+        split = self.parts.dataset.test
+        dataset = evaluation_dataset(split, self.parts.feed)
+        test = self._tested or self.parts.executor.evaluate(dataset, between=self.stop.check)
+        assert test.examples == split.size, f"tested {test.examples} examples of {split.size}"
         if self._tested is None:
-            self.logger.metrics(self.results["step"], {"test/loss": test.loss, "test/accuracy": test.accuracy})
-        self.results["test"] = test._asdict()
-        if self.config.summary.images and self.writes:
+            self.logger.metrics(self.results["step"], test.figures("test"))
+        self.results["test"] = test.facts()
+        if self.config.summary.images and self.writes and self.parts.dataset.is_pictures_of_classes:
             with leaving_long_work(True):  # no other worker waits for this
-                self._show_predictions(test_dataset(part, replace(self.parts.feed, rows=None)))
+                self._show_predictions(evaluation_dataset(split, replace(self.parts.feed, rows=None)))
         if math.isfinite(test.loss):
             return "completed"
         self.results["test"]["loss"] = None
@@ -124,7 +123,7 @@ class Stages:
         try:
             self._log_beginning(anything_left=bool(calls))
             self._make_up_for_test(tests)
-            return Batches(calls, training_dataset(parts.splits.train, parts.order, calls, parts.feed))
+            return Batches(calls, training_dataset(parts.dataset.train, parts.order, calls, parts.feed))
         except Stopped:
             return Batches([], None)
 
@@ -134,8 +133,8 @@ class Stages:
         due = first > 0 and (first % self.config.checkpoint.every == 0 or first == self.parts.total_steps)
         if not (due and self._tests_checkpoints) or "test/accuracy" in self._known_metrics():
             return
-        result = self.parts.executor.test(tests, between=self.stop.check)
-        metrics = {"test/loss": result.loss, "test/accuracy": result.accuracy}
+        result = self.parts.executor.evaluate(tests, between=self.stop.check)
+        metrics = result.figures("test")
         self.logger.metrics(first, metrics)
         if first == self.parts.total_steps:
             self._tested = result
@@ -152,10 +151,10 @@ class Stages:
         tested = {name: value for name, value in self._known_metrics().items() if name.startswith("test/")}
         if tested:
             self.logger.metrics(first, tested)
-        if self.config.summary.images and self.writes:
-            from exp.visualize.batches import batches_grid
+        if self.config.summary.images and self.writes and self.parts.dataset.is_pictures_of_classes:
+            from exp.visualize.image_batches import image_batches_grid
 
-            grid = batches_grid(parts.splits, parts.order, parts.feed, first=first)
+            grid = image_batches_grid(parts.dataset, order=parts.order, feed=parts.feed, first=first)
             self.logger.image(first, "train/batches", grid)
 
     def _known_metrics(self) -> Mapping[str, float]:
@@ -188,9 +187,9 @@ class Stages:
         return Profiler(self.folder.path, first=wanted[0], last=wanted[1]) if wanted else None
 
     def _profile_ends(self) -> Sequence[int]:
-        """Calls end where profiling begins and ends; Keras's calls all have one size."""
+        """Steps at which a call must end because profiling begins or ends there; none if calls all have one size."""
         wanted = self.config.exec.profile
-        return (wanted[0] - 1, wanted[1]) if wanted and self.config.exec.name != "fit" else ()
+        return (wanted[0] - 1, wanted[1]) if wanted and self.parts.executor.calls_of_any_size else ()
 
     def _note(self, training: Training, checkpoints: Checkpoints) -> None:
         self.results |= {
@@ -210,9 +209,10 @@ class Stages:
 
     def _show_predictions(self, dataset: Any) -> None:
         from exp.visualize.charts import confusion_chart
-        from exp.visualize.predictions import predict, predictions_grid
+        from exp.visualize.class_predictions import predict_classes, worst_images_grid
 
         parts, step = self.parts, self.results["step"]
-        predictions = predict(dataset, lambda pictures: parts.executor.predict(parts.program.model, pictures))
-        self.logger.image(step, "test/worst", predictions_grid(parts.splits, predictions))
-        self.logger.image(step, "test/confusion", confusion_chart(predictions.confusion(), parts.splits.class_names))
+        predictions = predict_classes(dataset, lambda pictures: parts.executor.predict(parts.program.model, pictures))
+        self.logger.image(step, "test/worst", worst_images_grid(parts.dataset, predictions))
+        chart = confusion_chart(predictions.confusion(), parts.dataset.class_names or ())
+        self.logger.image(step, "test/confusion", chart)

@@ -51,7 +51,7 @@ def _export(arguments: argparse.Namespace) -> None:
     config = parse({**tree, **_PLAIN, **restore}, trusted=arguments.trust)
     import_tensorflow()
 
-    from exp.data import test_dataset
+    from exp.data import evaluation_dataset
     from exp.run.build import assemble
     from exp.run.initial_state import begin_test
 
@@ -59,20 +59,21 @@ def _export(arguments: argparse.Namespace) -> None:
     beginning = begin_test(config, parts, run, Display())
     folder = new_folder(target.with_name(f".{target.name}.tmp"), key=None)
     try:
-        pictures = next(iter(test_dataset(parts.splits.test, parts.feed)))[0]
+        pictures = next(iter(evaluation_dataset(parts.dataset.test, parts.feed)))[0]
         wanted = parts.executor.predict(parts.program.model, _rows(pictures))
         raw = _raw_pictures(parts)
         _write_saved_model(parts, folder / "saved_model")
         worst = _check_saved_model(folder / "saved_model", raw, wanted)
         reason = _write_keras(parts.program.model, folder / "model.keras", _rows(pictures), wanted)
         assert beginning.record is not None
+        features = parts.dataset.features
         facts = {
             "run": str(run),
             "checkpoint": str(beginning.checkpoint),
             "weights_sha256": beginning.record.weights_sha256,
-            "class_names": list(parts.splits.class_names),
-            "input": {"dtype": parts.splits.pixel_type, "shape": [None, *parts.splits.input_shape]},
-            "output": {"logits": [None, parts.splits.classes], "probabilities": [None, parts.splits.classes]},
+            "class_names": list(parts.dataset.class_names or ()),
+            "input": {"dtype": features.dtype, "shape": [None, *features.shape]},
+            "output": {"logits": [None, parts.dataset.classes], "probabilities": [None, parts.dataset.classes]},
         }
         (folder / "export.json").write_text(json.dumps(facts, indent=2) + "\n")
         folder.rename(target)
@@ -103,9 +104,9 @@ def _raw_pictures(parts: Any) -> Any:
     """The same pictures as they are before transforms."""
     import tensorflow as tf
 
-    count = min(parts.splits.test.size, parts.program.batch_size, CHECKED)
+    count = min(parts.dataset.test.size, parts.program.batch_size, CHECKED)
     requests = tf.data.Dataset.from_tensors(np.arange(count, dtype=np.int64))
-    return next(iter(parts.splits.test.read(requests, parts.feed.threads)))[0]
+    return next(iter(parts.dataset.test.read(requests, parts.feed.threads)))[0]
 
 
 def _write_saved_model(parts: Any, folder: Path) -> None:
@@ -121,7 +122,8 @@ def _write_saved_model(parts: Any, folder: Path) -> None:
         logits = model(step.scaled(changed), training=False)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
-    taken = tf.TensorSpec((None, *parts.splits.input_shape), tf.as_dtype(parts.splits.pixel_type), name="pictures")
+    features = parts.dataset.features
+    taken = tf.TensorSpec((None, *features.shape), tf.as_dtype(features.dtype), name="pictures")
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint("serve", serve, input_signature=[taken])

@@ -6,13 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from exp.data import Feed
-from exp.run.build import load_data
+from exp.errors import UserError
+from exp.run.load_data import load_data
 from exp.run_folder.new import new_folder
 from exp.system.tensorflow import import_tensorflow
 from exp.terminal.tables import Table, line_width, plain_table, whole
 from exp.tools.program import composed, run_script, say
-from exp.visualize.grid import Image
-from exp.visualize.shuffle import Mixing, mixings
+from exp.visualize.class_mixing import ClassMixing, class_mixings
+from exp.visualize.image_grid import Image
 
 DESCRIPTION = """Show the data as training would see it: pictures before and after transforms, or what the shuffle does.
 
@@ -31,16 +32,19 @@ def main(*, conf: Path) -> int:
 def _show(arguments: argparse.Namespace, conf: Path) -> None:
     config = composed(arguments.overrides, conf=conf)
     import_tensorflow()
-    splits, order, transforms = load_data(config)
-    for note in splits.notes:
+    dataset, order, transforms = load_data(config)
+    for note in dataset.notes:
         say(note)
-    folder = new_folder(Path("outputs") / "show_data" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{splits.name}", key=None)
+    folder = new_folder(Path("outputs") / "show_data" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{dataset.name}", key=None)
     if arguments.shuffle:
-        from exp.visualize.charts import shuffle_chart
+        from exp.visualize.charts import class_mixing_chart
 
-        found = mixings(
-            splits.train.labels[: order.size],
-            classes=splits.classes,
+        labels, class_names = dataset.train.targets, dataset.class_names
+        if labels is None or class_names is None:
+            raise UserError(f"data={dataset.name}: has no classes, and --shuffle shows how classes are mixed")
+        found = class_mixings(
+            labels[: order.size],
+            classes=dataset.classes,
             seed=config.seed,
             batch_size=order.batch_size,
             buffer_sizes=arguments.shuffle,
@@ -48,10 +52,10 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
         examples, batches = len(found[0].order), len(found[0].shares)
         shares = f"the first {batches} batches of {order.batch_size} have these shares of classes"
         say(f"one epoch of {examples} examples; {shares}\n")
-        say("\n".join(whole(_table(found, splits.class_names), line_width())))
-        _save(folder / "shuffle.png", shuffle_chart(found, splits.class_names))
+        say("\n".join(whole(_table(found, class_names), line_width())))
+        _save(folder / "shuffle.png", class_mixing_chart(found, class_names))
     else:
-        from exp.visualize.batches import batches_grid
+        from exp.visualize.image_batches import image_batches_grid
 
         feed = Feed(
             batch_size=order.batch_size,
@@ -60,10 +64,10 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
             threads=config.device.threads or os.cpu_count() or 1,
             prefetch=1,
         )
-        _save(folder / "batches.png", batches_grid(splits, order, feed))
+        _save(folder / "batches.png", image_batches_grid(dataset, order=order, feed=feed))
 
 
-def _table(found: list[Mixing], class_names: tuple[str, ...]) -> Table:
+def _table(found: list[ClassMixing], class_names: tuple[str, ...]) -> Table:
     """A row for each size of the buffer, and one for the whole set."""
     shown = class_names[:MOST_CLASSES]
     headings = ["buffer_size", *shown, "unevenness of a batch", "examples move on average", "at most"]

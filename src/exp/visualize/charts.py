@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.visualize.grid import Image
+from exp.visualize.image_grid import Image
 
 DOTS_PER_INCH = 100
 
 
 def _drawn(width: float, height: float, draw: Callable[[Any], None]) -> Image:
-    """A figure of so many inches as pixels."""
+    """The pixels of a figure of this width and height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -43,8 +43,8 @@ def confusion_chart(matrix: npt.NDArray[np.int64], class_names: Sequence[str]) -
     return _drawn(side, side, draw)
 
 
-def shuffle_chart(mixings: Sequence[Any], class_names: Sequence[str]) -> Image:
-    """For each buffer size (a `Mixing`) the classes of the first batches, and where each example comes from."""
+def class_mixing_chart(mixings: Sequence[Any], class_names: Sequence[str]) -> Image:
+    """For each buffer size (a `ClassMixing`) the classes of the first batches, and where each example comes from."""
 
     def draw(figure: Any) -> None:
         table = figure.subplots(len(mixings), 2, squeeze=False)

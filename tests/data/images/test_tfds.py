@@ -11,7 +11,7 @@ from exp.data import cats_vs_dogs
 from exp.data.images import tfds
 from exp.errors import UserError
 from tests.support.odd import encoded
-from tests.support.parts import read
+from tests.support.splits import read
 
 EACH = 24
 CORRUPT = 1738
@@ -52,8 +52,8 @@ def test_the_split_is_a_tenth_of_each_class_and_reproducible(tf, data_dir, tmp_p
     splits = load(data_dir, tmp_path / "one")
     assert splits.class_names == ("cat", "dog")
     assert splits.source == "tfds"
-    assert np.bincount(splits.train.labels).tolist() == [22, 22]
-    assert np.bincount(splits.test.labels).tolist() == [2, 2]
+    assert np.bincount(splits.train.targets).tolist() == [22, 22]
+    assert np.bincount(splits.test.targets).tolist() == [2, 2]
     assert read(splits.test, [0, 3])[0].shape == (2, 16, 16, 3)
     assert load(data_dir, tmp_path / "two").fingerprint == splits.fingerprint
     names = sorted(path.relative_to(tmp_path / "one").parts[1:] for path in (tmp_path / "one").rglob("valid/*/*"))

@@ -3,12 +3,14 @@
 import functools
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Part, array_part
+from exp.data.dataset import Split, array_split
 from exp.data.images.cache_dir import made_once
 from exp.errors import UserError
 from exp.terminal.progress import track
@@ -20,64 +22,69 @@ CHUNK = 64
 """Pictures decoded between two signs of progress."""
 
 
-def in_memory(part: Part, *, shape: tuple[int, ...]) -> Part:
-    """The part with its pictures in memory, decoded when they are first asked for: a test alone needs none of them.
+def in_memory(split: Split, *, shape: tuple[int, ...]) -> Split:
+    """The split with its pictures in memory, decoded when they are first asked for: a test alone needs none of them.
 
     Raises:
         UserError: they need more memory than is free.
     """
-    needed, free = part.size * int(np.prod(shape)), _free_memory()
+    needed, free = split.size * int(np.prod(shape)), _free_memory()
     if free is not None and needed > free:
         raise UserError(
-            f"data.cache=memory: {counted(part.size, 'picture needs', 'pictures need')} {needed / 1e9:.1f} GB, and "
+            f"data.cache=memory: {counted(split.size, 'picture needs', 'pictures need')} {needed / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB are free; "
             "take data.cache=disk, data.cache=none, or a smaller data.image_size"
         )
 
     @functools.cache
-    def filled() -> Part:
-        pictures = np.empty((part.size, *shape), np.uint8)
-        _fill(pictures, part)
-        return array_part(pictures, part.labels, copied=False)
+    def filled() -> Split:
+        pictures = np.empty((split.size, *shape), np.uint8)
+        _fill(pictures, split)
+        return array_split(pictures, _targets(split), copied=False)
 
-    return Part(labels=part.labels, read=lambda requests, threads: filled().read(requests, threads))
+    return replace(split, read=lambda requests, threads: filled().read(requests, threads))
 
 
-def on_disk(part: Part, *, path: Path, shape: tuple[int, ...]) -> Part:
-    """The part with its pictures in a NumPy file, which is made if it is not there, and read through a memory map.
+def on_disk(split: Split, *, path: Path, shape: tuple[int, ...]) -> Split:
+    """The split with its pictures in a NumPy file, which is made if it is not there, and read through a memory map.
 
     Args:
-        part: what to keep.
+        split: whose pictures are kept; its targets are known.
         path: the file; its name must tell all that its content depends on.
-        shape: of a picture.
+        shape: the shape of a picture.
     """
 
     def make(place: Path) -> None:
-        pictures = np.lib.format.open_memmap(place, "w+", np.uint8, (part.size, *shape))
-        _fill(pictures, part)
+        pictures = np.lib.format.open_memmap(place, "w+", np.uint8, (split.size, *shape))
+        _fill(pictures, split)
         pictures.flush()
 
     pictures = np.load(made_once(path, make), mmap_mode="r")
-    assert pictures.shape == (part.size, *shape), f"{path}: holds {pictures.shape}"
+    assert pictures.shape == (split.size, *shape), f"{path}: holds {pictures.shape}"
     log.info("decoded pictures are read from %s", path)
-    return array_part(pictures, part.labels, copied=False)
+    return array_split(pictures, _targets(split), copied=False)
 
 
-def _fill(pictures: npt.NDArray[np.uint8], part: Part) -> None:
+def _targets(split: Split) -> npt.NDArray[Any]:
+    assert split.targets is not None, "the labels of files are known from their folders"
+    return split.targets
+
+
+def _fill(pictures: npt.NDArray[np.uint8], split: Split) -> None:
     import tensorflow as tf
 
-    starts = range(0, part.size, CHUNK)
+    starts = range(0, split.size, CHUNK)
     padded = np.full(len(starts) * CHUNK, -1, np.int64)
-    padded[: part.size] = np.arange(part.size)
+    padded[: split.size] = np.arange(split.size)
     requests = tf.data.Dataset.from_tensor_slices(padded.reshape(-1, CHUNK))
-    chunks = part.read(requests, tf.data.AUTOTUNE).prefetch(1)
+    chunks = split.read(requests, tf.data.AUTOTUNE).prefetch(1)
     for start, (decoded, _) in track(zip(starts, chunks, strict=True), total=len(starts), what="decoding pictures"):
         rows = pictures[start : start + CHUNK]
         rows[:] = decoded.numpy()[: len(rows)]
 
 
 def _free_memory() -> int | None:
-    """Bytes that can be used without swapping; None where the system does not tell."""
+    """Bytes that can be used without swapping; None if the system does not tell."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):

@@ -1,4 +1,4 @@
-"""The folder for what is made once and used by many runs: verdicts on files, decoded pictures, drawn and unpacked ones.
+"""The folder for what is made once and used by many runs: checks of files, decoded pictures, drawn and unpacked ones.
 
 Everything in it can be deleted at any time, and is made again when it is needed.
 """
@@ -32,7 +32,7 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
     """A file or folder that is either there as a whole or not at all; one process makes it, and others wait for that.
 
     Args:
-        path: where it belongs.
+        path: the place of the file or folder.
         make: writes it to the path that it is given, which does not exist yet.
 
     Raises:
@@ -73,7 +73,7 @@ def _made(path: Path, make: Callable[[Path], None]) -> Path:
 
 
 def _alone(path: Path) -> Lock | None:
-    """The right to make what belongs at a path, once no other process makes it; None where nothing can be locked."""
+    """The right to make what belongs at a path, once no other process makes it; None if nothing can be locked."""
     place = path.with_name(f".{path.name}.lock")
     told = False
     while True:

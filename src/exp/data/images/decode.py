@@ -1,4 +1,4 @@
-"""From files to a part: read, decode, resize, one picture a time on all threads, in the order asked for."""
+"""From files to a split: read, decode, resize, one picture a time on all threads, in the order asked for."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Labels, Part, as_written, labels_of
+from exp.data.dataset import Labels, Split, as_written
 
 
-def file_part(paths: Sequence[Path], labels: Labels, *, odd: Sequence[bool], image_size: int) -> Part:
-    """A part whose pictures are decoded whenever they are asked for: (image_size, image_size, 3) uint8.
+def file_split(paths: Sequence[Path], labels: Labels, *, odd: Sequence[bool], image_size: int) -> Split:
+    """A split whose pictures are decoded whenever they are asked for: (image_size, image_size, 3) uint8.
 
     Args:
-        paths: of the files.
+        paths: the files.
         labels: (n,) int32.
         odd: for each file whether Pillow has to decode it.
-        image_size: in pixels.
+        image_size: the width and height of a picture, in pixels.
     """
     names = [str(path) for path in paths]
     strange = np.array(odd, bool)
@@ -37,7 +37,8 @@ def file_part(paths: Sequence[Path], labels: Labels, *, odd: Sequence[bool], ima
 
         def example(index: Any) -> tuple[Any, Any]:
             nothing = tf.zeros((image_size, image_size, 3), tf.uint8)
-            return tf.cond(index < 0, lambda: nothing, lambda: picture(index)), labels_of(known_labels, index)
+            shown = tf.cond(index < 0, lambda: nothing, lambda: picture(index))
+            return shown, tf.gather(known_labels, tf.maximum(index, 0))
 
         shape = requests.element_spec.shape
         dataset = requests
@@ -48,7 +49,7 @@ def file_part(paths: Sequence[Path], labels: Labels, *, odd: Sequence[bool], ima
             dataset = dataset.batch(size, drop_remainder=True)
         return dataset
 
-    return Part(labels=labels, read=read)
+    return Split(size=len(labels), read=read, targets=labels)
 
 
 def _decoded(name: Any) -> Any:

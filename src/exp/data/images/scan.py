@@ -19,7 +19,7 @@ class Found:
     classes: tuple[str, ...]
     files: dict[tuple[str, str], list[Path]]
     stray: tuple[Skipped, ...]
-    """What lies where no picture is expected."""
+    """Files that lie beside the class folders."""
     hidden: int
     """How many files with a dot before their name were passed over."""
 

@@ -17,7 +17,7 @@ CLASSES = ("cats", "dogs")
 SIZES = {"train": 400, "valid": 100}
 """Pictures of each class."""
 VERSION = 1
-"""Of the drawings; raised when they change."""
+"""The version of the drawings; raised when they change."""
 
 
 def draw_all(folder: Path) -> None:

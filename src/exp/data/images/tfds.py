@@ -18,18 +18,18 @@ from exp.terminal.progress import track
 
 NAME = "cats_vs_dogs"
 VALID_SHARE = 10
-"""One in so many is for validation."""
+"""One example in ten is for validation."""
 HOST = "download.microsoft.com"
-"""Where TensorFlow Datasets 4.9 loads the pictures from. It retries for minutes where there is no network."""
+"""Where TensorFlow Datasets 4.9 loads the pictures from. It retries for minutes if there is no network."""
 WAYS_OUT = "give a folder of pictures with data.dir=FOLDER, or have some drawn with data.source=synthetic"
 
 
 def unpack(data_dir: str | None, cache: Path) -> Path:
-    """The folder of the unpacked pictures, with TFDS's download and preparation before, where that is needed.
+    """The folder of the unpacked pictures; if need be, TFDS downloads and prepares them first.
 
     Args:
         data_dir: TFDS's data folder; None is its own default.
-        cache: where to unpack.
+        cache: the folder to unpack them in.
 
     Raises:
         UserError: TFDS cannot give the set.

@@ -2,8 +2,8 @@
 
 A header alone does not tell: of JPEGs with three wrong bytes in front, a third has a good header and cannot be decoded.
 
-A verdict is kept with the size and modification time of its file, and looked up there the next time, also after a check
-that was cut off.
+What a check found is kept with the size and modification time of its file, and looked up there the next time, also
+after a check that was cut off.
 """
 
 import hashlib
@@ -29,17 +29,17 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 MOST_BYTES = 2**29
 """A file larger than this is no picture that anyone trains with."""
 SECONDS_BETWEEN_WRITES = 10.0
-"""Of verdicts while they are made: a check that is killed goes on from there."""
+"""Seconds between two writes of what was found so far: a check that is killed continues from there."""
 KEPT_VERSION = 1
-"""Of the kept verdicts; raised when what is checked changes."""
+"""The version of the file in which checks are kept; raised when what is checked changes."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FileCheck:
     """What was found out about a file."""
 
     problem: str | None
-    """Why it cannot be used; None where it can."""
+    """Why it cannot be used; None if it can."""
     sha256: str = ""
     width: int = 0
     height: int = 0
@@ -47,43 +47,43 @@ class Verdict:
     """Whether TensorFlow would decode it wrongly, or not at all: Pillow decodes it then."""
 
 
-def check(paths: Sequence[Path], *, kept_in: Path, max_pixels: int) -> list[Verdict]:
-    """The verdict on each file, in order.
+def check_files(paths: Sequence[Path], *, kept_in: Path, max_pixels: int) -> list[FileCheck]:
+    """What was found out about each file, in order.
 
     Args:
         paths: the files.
-        kept_in: the file where verdicts are kept; one that cannot be read or written is done without.
-        max_pixels: more than this is a problem.
+        kept_in: the file where checks are kept; if it cannot be read or written, nothing is kept.
+        max_pixels: a picture with more pixels than this has a problem.
     """
     kept = _read_kept(kept_in)
     keys = [_key(path) for path in paths]
-    known: list[Verdict | None] = [_as_verdict(kept.get(str(path)), key) for path, key in zip(paths, keys, strict=True)]
-    missing = [number for number, verdict in enumerate(known) if verdict is None]
+    known: list[FileCheck | None] = [_as_check(kept.get(str(path)), key) for path, key in zip(paths, keys, strict=True)]
+    missing = [number for number, found in enumerate(known) if found is None]
 
     def keep() -> None:
         # What could not be read may be readable next time, without any change to the file.
         lasting = [(p, k, v) for p, k, v in zip(paths, keys, known, strict=True) if k and v and v.sha256]
-        _write_kept(kept_in, kept | {str(path): [*key, asdict(verdict)] for path, key, verdict in lasting})
+        _write_kept(kept_in, kept | {str(path): [*key, asdict(found)] for path, key, found in lasting})
 
     last_kept = time.monotonic()
     try:
-        for number, verdict in zip(missing, _examined_all([paths[number] for number in missing]), strict=True):
-            known[number] = verdict
+        for number, found in zip(missing, _examined_all([paths[number] for number in missing]), strict=True):
+            known[number] = found
             if time.monotonic() - last_kept >= SECONDS_BETWEEN_WRITES:
                 keep()
                 last_kept = time.monotonic()
     finally:
         if missing:
             keep()
-    return [_capped(verdict, max_pixels) for verdict in known if verdict is not None]
+    return [_capped(found, max_pixels) for found in known if found is not None]
 
 
-def _examined_all(paths: Sequence[Path]) -> Iterator[Verdict]:
-    """The verdict on each file, in order; those on the way are given up where they are not wanted any more."""
+def _examined_all(paths: Sequence[Path]) -> Iterator[FileCheck]:
+    """What was found out about each file, in order; files that wait are not examined any more if nobody listens."""
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's warnings about odd headers; the verdict says what counts
+            warnings.simplefilter("ignore")  # Pillow's warnings about odd headers; the check says what counts
             yield from track(pool.map(examine, paths), total=len(paths), what="checking pictures")
     finally:
         pool.shutdown(cancel_futures=True)
@@ -93,7 +93,7 @@ class _UnusableError(Exception):
     """Why a file cannot be used."""
 
 
-def examine(path: Path) -> Verdict:
+def examine(path: Path) -> FileCheck:
     """Read a file, and say what is wrong with it.
 
     What Pillow calls dangerously large, after a look at its header, is not decoded.
@@ -104,8 +104,8 @@ def examine(path: Path) -> Verdict:
         digest = hashlib.sha256(content).hexdigest()
         width, height, odd = _examined(content)
     except _UnusableError as reason:
-        return Verdict(str(reason), digest)
-    return Verdict(None, digest, width, height, odd)
+        return FileCheck(str(reason), digest)
+    return FileCheck(None, digest, width, height, odd)
 
 
 def _content(path: Path) -> bytes:
@@ -164,12 +164,10 @@ def _require_whole(picture: Any, content: bytes, *, odd: bool) -> None:
             raise _UnusableError("is cut off or damaged") from error
 
 
-def _capped(verdict: Verdict, max_pixels: int) -> Verdict:
-    if verdict.width * verdict.height <= max_pixels:
-        return verdict
-    return Verdict(
-        f"has {verdict.width}x{verdict.height} pixels, more than data.max_pixels={max_pixels}", verdict.sha256
-    )
+def _capped(found: FileCheck, max_pixels: int) -> FileCheck:
+    if found.width * found.height <= max_pixels:
+        return found
+    return FileCheck(f"has {found.width}x{found.height} pixels, more than data.max_pixels={max_pixels}", found.sha256)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -177,7 +175,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _key(path: Path) -> tuple[int, int] | None:
-    """Size in bytes and modification time in nanoseconds; None where even that cannot be read."""
+    """Size in bytes and modification time in nanoseconds; None if even that cannot be read."""
     try:
         status = path.stat()
     except OSError:
@@ -185,10 +183,10 @@ def _key(path: Path) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _as_verdict(kept: Any, key: tuple[int, int] | None) -> Verdict | None:
+def _as_check(kept: Any, key: tuple[int, int] | None) -> FileCheck | None:
     try:
         size, changed, fields = kept
-        return Verdict(**fields) if (size, changed) == key else None
+        return FileCheck(**fields) if (size, changed) == key else None
     except (TypeError, ValueError):
         return None
 

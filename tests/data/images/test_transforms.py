@@ -5,20 +5,21 @@ import pytest
 from pydantic import TypeAdapter
 
 from exp.config.transform_schema import AnyTransform
-from exp.data import Transforms
-from exp.data.transforms import pixel_bytes, uniform
+from exp.data import ImageTransforms, Spec
+from exp.data.dataset import example_bytes
+from exp.data.draws import uniform
 from exp.errors import UserError
 
 SHAPE = (6, 4, 3)
 PICTURES = np.random.default_rng(0).integers(0, 256, (2, 5, *SHAPE), np.uint8)
 
 
-def transforms(*wanted, shape=SHAPE) -> Transforms:
+def transforms(*wanted, shape=SHAPE) -> ImageTransforms:
     parsed = TypeAdapter(list[AnyTransform]).validate_python(list(wanted))
-    return Transforms(parsed, input_shape=shape, pixel_type="uint8")
+    return ImageTransforms(parsed, features=Spec(shape, "uint8"))
 
 
-def draws(made: Transforms, seed: int = 0):
+def draws(made: ImageTransforms, seed: int = 0):
     return np.random.default_rng(seed).random((2, 5, made.draws))
 
 
@@ -39,8 +40,8 @@ def test_what_is_not_random_is_the_same_in_training_and_test(tf, wanted, expecte
     train, test = made.train(PICTURES, draws(made)), made.test(PICTURES)
     np.testing.assert_array_equal(train, test)
     np.testing.assert_allclose(test, expected, atol=1e-6)
-    assert tuple(train.shape[2:]) == made.input_shape
-    assert train.dtype == made.pixel_type
+    assert tuple(train.shape[2:]) == made.features.shape
+    assert train.dtype == made.features.dtype
 
 
 @pytest.mark.parametrize("direction", ["left_right", "up_down"])
@@ -77,10 +78,10 @@ def test_every_place_of_a_crop_can_be_drawn(tf):
 
 def test_transforms_follow_each_other(tf):
     made = transforms("rot90", {"name": "random_crop", "size": 2}, "random_flip", "normalize")
-    assert (made.input_shape, made.pixel_type, made.draws) == ((2, 2, 3), "float32", 3)
-    assert pixel_bytes(made) == 48
+    assert (made.features, made.draws) == (Spec((2, 2, 3), "float32"), 3)
+    assert example_bytes(made.features) == 48
     assert made.train(PICTURES, draws(made)).shape == (2, 5, 2, 2, 3)
-    assert transforms("rot90").input_shape == (4, 6, 3)
+    assert transforms("rot90").features.shape == (4, 6, 3)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ INK, RIGHT, WRONG = (30, 30, 30), (0, 110, 40), (190, 20, 30)
 
 @dataclass(frozen=True)
 class Row:
-    """Some pictures under a title; more than fit beside each other go on below.
+    """Some pictures under a title; those that do not fit beside each other continue below.
 
     `pictures` is (n, height, width, 1 or 3), uint8 or floats in any range, which is stretched to black and white.
     """
@@ -31,8 +31,8 @@ class Row:
     colours: Sequence[tuple[int, int, int]] = field(default=())
 
 
-def draw_grid(rows: Sequence[Row], *, columns: int = COLUMNS, side: int = SIDE) -> Image:
-    """One picture of all rows, each example `side` pixels wide and high."""
+def draw_image_grid(rows: Sequence[Row], *, columns: int = COLUMNS, side: int = SIDE) -> Image:
+    """One picture that shows all rows, each example `side` pixels wide and high."""
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 

@@ -5,11 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from exp.data import cats_vs_dogs
+from exp.data import Spec, cats_vs_dogs, image_folder
 from exp.errors import UserError
 from tests.support import odd
-from tests.support.parts import read
 from tests.support.pictures import picture_folder
+from tests.support.splits import read
 
 pytestmark = pytest.mark.usefixtures("tf")
 
@@ -33,14 +33,14 @@ def load(folder, tmp_path, **changes):
     return cats_vs_dogs.load(**(given | changes))
 
 
-def test_a_folder_becomes_two_parts(tf, folder, tmp_path):
-    splits = load(folder, tmp_path)
-    assert (splits.name, splits.source, splits.class_names) == ("cats_vs_dogs", "directory", ("cats", "dogs"))
-    assert (splits.input_shape, splits.pixel_type, splits.classes) == ((32, 32, 3), "uint8", 2)
-    assert splits.train.labels.tolist() == [0] * 6 + [1] * 6
-    assert splits.test.labels.tolist() == [0] * 3 + [1] * 3
-    assert (splits.skipped, splits.notes) == ((), ())
-    pictures, labels = read(splits.train, [0, 7])
+def test_a_folder_becomes_two_splits(tf, folder, tmp_path):
+    dataset = load(folder, tmp_path)
+    assert (dataset.name, dataset.source, dataset.class_names) == ("cats_vs_dogs", "directory", ("cats", "dogs"))
+    assert (dataset.features, dataset.classes) == (Spec((32, 32, 3), "uint8"), 2)
+    assert dataset.train.targets.tolist() == [0] * 6 + [1] * 6
+    assert dataset.test.targets.tolist() == [0] * 3 + [1] * 3
+    assert (dataset.skipped, dataset.notes) == ((), ())
+    pictures, labels = read(dataset.train, [0, 7])
     assert pictures.shape == (2, 32, 32, 3)
     assert labels.tolist() == [0, 1]
 
@@ -64,9 +64,9 @@ def test_the_fingerprint_is_that_of_the_content(tf, folder, own, tmp_path):
 
 
 def test_chosen_classes_get_labels_in_their_order(tf, folder, tmp_path):
-    splits = load(folder, tmp_path, classes=["dogs", "cats"])
-    assert splits.class_names == ("dogs", "cats")
-    np.testing.assert_array_equal(read(splits.train, [0])[0], read(load(folder, tmp_path).train, [6])[0])
+    dataset = load(folder, tmp_path, classes=["dogs", "cats"])
+    assert dataset.class_names == ("dogs", "cats")
+    np.testing.assert_array_equal(read(dataset.train, [0])[0], read(load(folder, tmp_path).train, [6])[0])
 
 
 @pytest.mark.parametrize("name", odd.BAD)
@@ -79,11 +79,11 @@ def test_each_kind_of_bad_file_stops_and_can_be_skipped(tf, own, tmp_path, name)
     first, last = str(error.value).splitlines()
     assert first.startswith(f"{path}: {reason}")
     assert last.endswith("1 of 19 files cannot be used; mend or remove them, or go on without them by data.on_bad=skip")
-    splits = load(own, tmp_path, on_bad="skip")
-    assert [skipped.file for skipped in splits.skipped] == [str(path)]
-    assert splits.skipped[0].reason.startswith(reason)
-    assert splits.notes == ("skipped 1 file that cannot be used; manifest.json names each",)
-    assert (splits.train.size, splits.test.size) == (12, 6)
+    dataset = load(own, tmp_path, on_bad="skip")
+    assert [skipped.file for skipped in dataset.skipped] == [str(path)]
+    assert dataset.skipped[0].reason.startswith(reason)
+    assert dataset.notes == ("skipped 1 file that cannot be used; manifest.json names each",)
+    assert (dataset.train.size, dataset.test.size) == (12, 6)
 
 
 def test_all_bad_files_are_listed_at_once(own, tmp_path):
@@ -127,11 +127,11 @@ def test_drawn_pictures_are_drawn_once(tf, tmp_path, monkeypatch):
     from exp.data.images import synthetic
 
     monkeypatch.setattr(synthetic, "SIZES", {"train": 5, "valid": 2})
-    splits = load(None, tmp_path, source="synthetic", dir=None)
-    assert splits.source == "synthetic"
-    assert (splits.train.size, splits.test.size) == (10, 4)
+    dataset = load(None, tmp_path, source="synthetic", dir=None)
+    assert dataset.source == "synthetic"
+    assert (dataset.train.size, dataset.test.size) == (10, 4)
     monkeypatch.setattr(synthetic, "draw_all", None)
-    assert load(None, tmp_path, source="synthetic", dir=None).fingerprint == splits.fingerprint
+    assert load(None, tmp_path, source="synthetic", dir=None).fingerprint == dataset.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -152,3 +152,14 @@ def test_the_size_is_told_without_reading(folder):
     assert cats_vs_dogs.count(source="auto", dir=str(folder), **given) == 12
     assert cats_vs_dogs.count(source="tfds", dir=None, **given) is None
     assert cats_vs_dogs.count(source="synthetic", dir=None, **given) == 800
+
+
+def test_the_generic_loader_reads_the_same(tf, folder, tmp_path):
+    theirs = load(folder, tmp_path)
+    ours = image_folder.load(
+        dir=str(folder),
+        **{"classes": None, "image_size": 32, "on_bad": "stop", "max_pixels": 10**6},
+        **{"cache": "none", "cache_dir": str(tmp_path / "cache")},
+    )
+    assert (ours.name, ours.source, ours.fingerprint) == ("image_folder", "directory", theirs.fingerprint)
+    assert ours.class_names == theirs.class_names

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data import Splits
+from exp.data import Dataset
 from exp.system.signals import check_current
 from exp.terminal.words import counted
-from exp.visualize.grid import RIGHT, WRONG, Image, Row, draw_grid
+from exp.visualize.image_grid import RIGHT, WRONG, Image, Row, draw_image_grid
 
 SHOWN = 32
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """Of all test examples, in order."""
+class ClassPredictions:
+    """The classes that a network predicts for all test examples, in order."""
 
     labels: npt.NDArray[np.int32]
     """(n,): the classes."""
@@ -41,42 +41,42 @@ class Predictions:
         return flat.reshape(classes, classes)
 
 
-def predict(dataset: Any, logits_of: Callable[[Any], npt.NDArray[Any]]) -> Predictions:
-    """Predict every example of a test data set.
+def predict_classes(dataset: Any, logits_of: Callable[[Any], npt.NDArray[Any]]) -> ClassPredictions:
+    """Predict the class of every example of a split.
 
     Args:
-        dataset: as `exp.data.test_dataset` makes it.
+        dataset: as `exp.data.evaluation_dataset` makes it.
         logits_of: maps (n, height, width, channels) pictures to (n, classes) logits.
 
     Raises:
         Stopped: the run that is under way was asked to stop.
     """
     labels, logits = [], []
-    for pictures, batch_labels in dataset:
+    for pictures, batch_labels, counts in dataset:
         check_current()
         for step in range(batch_labels.shape[0]):
-            meant = batch_labels[step].numpy() >= 0
-            labels.append(batch_labels[step].numpy()[meant])
-            logits.append(logits_of(pictures[step])[meant].astype(np.float64))
+            counted_rows = counts[step].numpy()
+            labels.append(batch_labels[step].numpy()[counted_rows])
+            logits.append(logits_of(pictures[step])[counted_rows].astype(np.float64))
     rows = np.concatenate(logits)
     exponentials = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return Predictions(np.concatenate(labels), exponentials / exponentials.sum(axis=1, keepdims=True))
+    return ClassPredictions(np.concatenate(labels), exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
-def predictions_grid(splits: Splits, predictions: Predictions) -> Image:
+def worst_images_grid(data: Dataset, predictions: ClassPredictions) -> Image:
     """The pictures, as they are before transforms, whose class surprised the network most."""
     import tensorflow as tf
 
     chosen = predictions.worst_first()[:SHOWN]
     requests = tf.data.Dataset.from_tensors(chosen.astype(np.int64))
-    pictures, labels = next(iter(splits.test.read(requests, tf.data.AUTOTUNE)))
+    pictures, labels = next(iter(data.test.read(requests, tf.data.AUTOTUNE)))
     captions, colours = [], []
+    names = data.class_names or ()
     for index, label in zip(chosen, labels.numpy(), strict=True):
         guess = int(predictions.predicted[index])
         share = f"{predictions.probabilities[index, guess]:.0%}"
-        names = splits.class_names
         captions.append(f"{names[label]} {share}" if guess == label else f"{names[label]} as {names[guess]} {share}")
         colours.append(RIGHT if guess == label else WRONG)
     wrong = int((predictions.predicted != predictions.labels).sum())
     title = f"{counted(wrong, 'mistake')} in {counted(len(predictions.labels), 'test picture')}, the worst first"
-    return draw_grid([Row(title, pictures.numpy(), captions, colours)], columns=8, side=128)
+    return draw_image_grid([Row(title, pictures.numpy(), captions, colours)], columns=8, side=128)

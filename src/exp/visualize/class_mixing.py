@@ -13,7 +13,7 @@ FIRST_BATCHES = 100
 
 
 @dataclass(frozen=True)
-class Mixing:
+class ClassMixing:
     """One epoch, shuffled with a buffer of one size."""
 
     buffer_size: int
@@ -25,14 +25,14 @@ class Mixing:
 
     @property
     def first_shares(self) -> npt.NDArray[np.float64]:
-        """(classes,): over the first batches together."""
+        """(classes,): the share of each class in the first batches together."""
         return np.asarray(self.shares.mean(axis=0))
 
     @property
     def unevenness(self) -> float:
         """How far a batch's shares are from the whole set's: half the sum of the differences, averaged over batches.
 
-        0 where each batch is like the whole set; with two equal classes, 0.5 where each batch holds one class.
+        0 means that each batch is like the whole set; with two equal classes, 0.5 means that a batch holds one class.
         """
         return float(np.abs(self.shares - self.overall).sum(axis=1).mean() / 2)
 
@@ -42,8 +42,10 @@ class Mixing:
         return np.asarray(np.abs(self.order - np.arange(len(self.order))))
 
 
-def mixings(labels: Labels, *, classes: int, seed: int, batch_size: int, buffer_sizes: Sequence[int]) -> list[Mixing]:
-    """The first epoch of a set with these labels, for each buffer size."""
+def class_mixings(
+    labels: Labels, *, classes: int, seed: int, batch_size: int, buffer_sizes: Sequence[int]
+) -> list[ClassMixing]:
+    """How the first epoch of a set with these labels is mixed, for each buffer size."""
     found = []
     for buffer_size in buffer_sizes:
         order = epoch_order(seed=seed, epoch=0, size=len(labels), buffer_size=buffer_size)
@@ -51,5 +53,5 @@ def mixings(labels: Labels, *, classes: int, seed: int, batch_size: int, buffer_
         first = labels[order[: batches * batch_size]].reshape(batches, batch_size)
         shares = (first[..., np.newaxis] == np.arange(classes)).mean(axis=1)
         overall = np.bincount(labels, minlength=classes) / len(labels)
-        found.append(Mixing(buffer_size, order, shares, overall))
+        found.append(ClassMixing(buffer_size, order, shares, overall))
     return found

@@ -1,7 +1,7 @@
-"""`data.transforms`: pictures changed batch by batch, between reading and training.
+"""`data.transforms`: pictures are changed batch by batch, between reading and training.
 
-Nothing here holds a random state: the random numbers of an example are a pure function of (seed, epoch, index), so that
-a resumed run sees the same pictures, whatever the order and the number of threads.
+Nothing here holds a random state: the random numbers of an example come from `exp.data.draws`, so that a resumed run
+sees the same pictures, whatever the order and the number of threads.
 """
 
 import math
@@ -9,46 +9,48 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from exp.config.transform_schema import Flip, Normalize, RandomCrop, RandomFlip, Rot90, Transform
+from exp.data.dataset import Spec, Specs
 from exp.errors import UserError
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Step:
-    """A transform that knows the pictures it gets.
+class ImageStep:
+    """One transform, made for the pictures that it gets.
 
     `train` takes (n, height, width, channels) pictures and (n, draws) float64 numbers in 0..1; `test` takes pictures.
     """
 
     shape: Shape
-    """Of a picture afterwards."""
+    """The shape of a picture afterwards."""
     train: Callable[[Any, Any], Any]
     test: Callable[[Any], Any]
     draws: int = 0
-    pixel_type: str | None = None
-    """Where it changes."""
+    """How many random numbers it needs for each picture."""
+    dtype: str | None = None
+    """The type of pixels afterwards; None if it stays the same."""
 
 
-class Transforms:
-    """The transforms of a run, one after the other."""
+class ImageTransforms:
+    """The transforms of a run, one after the other; if there are none, features of any kind stay as they are."""
 
-    def __init__(self, wanted: Sequence[Transform], *, input_shape: Shape, pixel_type: str) -> None:
-        """Make them for pictures of this shape and type ("uint8", or "float32" in 0..1).
+    def __init__(self, wanted: Sequence[Transform], *, features: Specs) -> None:
+        """Make the transforms for pictures of this shape and type ("uint8", or "float32" in 0..1).
 
         Raises:
-            UserError: a transform cannot be applied to such pictures.
+            UserError: a transform cannot be applied to such features.
         """
-        self.input_shape, self.pixel_type = input_shape, pixel_type
-        self._steps: list[Step] = []
+        self.features = features
+        """What a model gets of an example: the specs after all transforms."""
+        self._steps: list[ImageStep] = []
         for number, transform in enumerate(wanted):
-            step = _step(f"data.transforms[{number}]", transform, self.input_shape)
+            if not isinstance(self.features, Spec) or len(self.features.shape) != 3:
+                raise UserError("data.transforms: are for pictures of shape (height, width, channels) only")
+            step = _step(f"data.transforms[{number}]", transform, self.features.shape)
             self._steps.append(step)
-            self.input_shape, self.pixel_type = step.shape, step.pixel_type or self.pixel_type
+            self.features = Spec(step.shape, step.dtype or self.features.dtype)
         self.draws = sum(step.draws for step in self._steps)
 
     def __bool__(self) -> bool:
@@ -80,27 +82,6 @@ class Transforms:
         return _flat(apply, pictures)
 
 
-def uniform(*, seed: int, epoch: npt.NDArray[np.int64], index: npt.NDArray[np.int64], draws: int) -> Any:
-    """Random numbers for examples: (*index.shape, draws) float64 in 0..1, without 1.
-
-    A hash of (seed, epoch, index, number of the draw), mixed by the finaliser of SplitMix64 (Steele, Lea and Flood,
-    OOPSLA 2014): the upper 53 bits of each word.
-    """
-    words = _mix(np.full_like(index, seed, dtype=np.uint64))
-    for part in (epoch, index):
-        words = _mix(words + part.astype(np.uint64))
-    numbers: npt.NDArray[np.uint64] = np.arange(draws).astype(np.uint64)
-    words = _mix(words[..., np.newaxis] + numbers)
-    return (words >> np.uint64(11)) * 2.0**-53
-
-
-def _mix(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    words = words + np.uint64(0x9E3779B97F4A7C15)
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
-
-
 def _flat(apply: Callable[[Any], Any], pictures: Any) -> Any:
     """Apply to the pictures as one row of them; one of the sizes before a picture's own may be unknown."""
     import tensorflow as tf
@@ -110,7 +91,7 @@ def _flat(apply: Callable[[Any], Any], pictures: Any) -> Any:
     return tf.reshape(done, (*leading, *done.shape[1:]))
 
 
-def _step(path: str, transform: Transform, shape: Shape) -> Step:
+def _step(path: str, transform: Transform, shape: Shape) -> ImageStep:
     if isinstance(transform, Rot90):
         return _rot90(transform, shape)
     if isinstance(transform, Flip):
@@ -123,7 +104,7 @@ def _step(path: str, transform: Transform, shape: Shape) -> Step:
     return _normalize(path, transform, shape)
 
 
-def _rot90(transform: Rot90, shape: Shape) -> Step:
+def _rot90(transform: Rot90, shape: Shape) -> ImageStep:
     height, width, channels = shape
 
     def apply(pictures: Any) -> Any:
@@ -132,7 +113,7 @@ def _rot90(transform: Rot90, shape: Shape) -> Step:
         return tf.image.rot90(pictures, transform.turns)
 
     turned = shape if transform.turns == 2 else (width, height, channels)
-    return Step(turned, lambda pictures, _: apply(pictures), apply)
+    return ImageStep(turned, lambda pictures, _: apply(pictures), apply)
 
 
 def _mirrored(pictures: Any, direction: str) -> Any:
@@ -141,24 +122,24 @@ def _mirrored(pictures: Any, direction: str) -> Any:
     return tf.reverse(pictures, axis=[2 if direction == "left_right" else 1])
 
 
-def _flip(transform: Flip, shape: Shape) -> Step:
+def _flip(transform: Flip, shape: Shape) -> ImageStep:
     def apply(pictures: Any) -> Any:
         return _mirrored(pictures, transform.direction)
 
-    return Step(shape, lambda pictures, _: apply(pictures), apply)
+    return ImageStep(shape, lambda pictures, _: apply(pictures), apply)
 
 
-def _random_flip(transform: RandomFlip, shape: Shape) -> Step:
+def _random_flip(transform: RandomFlip, shape: Shape) -> ImageStep:
     def train(pictures: Any, draws: Any) -> Any:
         import tensorflow as tf
 
         chosen = tf.reshape(draws < 0.5, (-1, 1, 1, 1))
         return tf.where(chosen, _mirrored(pictures, transform.direction), pictures)
 
-    return Step(shape, train, lambda pictures: pictures, draws=1)
+    return ImageStep(shape, train, lambda pictures: pictures, draws=1)
 
 
-def _random_crop(path: str, transform: RandomCrop, shape: Shape) -> Step:
+def _random_crop(path: str, transform: RandomCrop, shape: Shape) -> ImageStep:
     height, width, channels = shape
     size = transform.size
     if size > min(height, width):
@@ -176,10 +157,10 @@ def _random_crop(path: str, transform: RandomCrop, shape: Shape) -> Step:
         top, left = (height - size) // 2, (width - size) // 2
         return pictures[:, top : top + size, left : left + size]
 
-    return Step((size, size, channels), train, test, draws=2)
+    return ImageStep((size, size, channels), train, test, draws=2)
 
 
-def _normalize(path: str, transform: Normalize, shape: Shape) -> Step:
+def _normalize(path: str, transform: Normalize, shape: Shape) -> ImageStep:
     channels = shape[-1]
     for name, value in (("mean", transform.mean), ("std", transform.std)):
         if isinstance(value, list) and len(value) != channels:
@@ -190,9 +171,4 @@ def _normalize(path: str, transform: Normalize, shape: Shape) -> Step:
 
         return (tf.image.convert_image_dtype(pictures, tf.float32) - transform.mean) / transform.std
 
-    return Step(shape, lambda pictures, _: apply(pictures), apply, pixel_type="float32")
-
-
-def pixel_bytes(transforms: Transforms) -> int:
-    """The size of a picture that training gets, in bytes."""
-    return math.prod(transforms.input_shape) * (1 if transforms.pixel_type == "uint8" else 4)
+    return ImageStep(shape, lambda pictures, _: apply(pictures), apply, dtype="float32")
