@@ -3,16 +3,28 @@
 import numpy as np
 import pytest
 
-from exp.checkpoint import Keep, NotFiniteError, Origin, SaveError, newest_to_resume, newest_to_test, set_aside, survey
+from exp.checkpoint import (
+    AnyOf,
+    Best,
+    EveryNSteps,
+    NewestN,
+    NotFiniteError,
+    Origin,
+    SaveError,
+    newest_to_resume,
+    newest_to_test,
+    set_aside,
+    take_inventory,
+)
 from tests.support.networks import sequential, subclassed
 from tests.support.saving import assert_same, batch, step, store, values_of
 
 STEPS_KEPT = [
-    (Keep(max_to_keep=2), [4, 5]),
-    (Keep(max_to_keep=1, every=2), [2, 4, 5]),
-    (Keep(max_to_keep=1, best="test/accuracy"), [2, 5]),
-    (Keep(max_to_keep=1, best="test/loss"), [3, 5]),
-    (Keep(max_to_keep=1, best="train/loss"), [5]),
+    (NewestN(2), [4, 5]),
+    (AnyOf(NewestN(1), EveryNSteps(2)), [2, 4, 5]),
+    (AnyOf(NewestN(1), Best("test/accuracy", "max")), [2, 5]),
+    (AnyOf(NewestN(1), Best("test/loss", "min")), [3, 5]),
+    (AnyOf(NewestN(1), Best("train/loss", "min")), [5]),
 ]
 METRICS = {
     1: {"test/accuracy": 0.5, "test/loss": 4.0},
@@ -23,13 +35,13 @@ METRICS = {
 }
 
 
-@pytest.mark.parametrize(("keep", "kept"), STEPS_KEPT)
-def test_what_stays(model, tmp_path, keep, kept):
-    checkpoints = store(tmp_path, model, keep=keep)
+@pytest.mark.parametrize(("policy", "kept"), STEPS_KEPT)
+def test_what_stays(model, tmp_path, policy, kept):
+    checkpoints = store(tmp_path, model, policy=policy)
     for number, metrics in METRICS.items():
         checkpoints.save(number, examples=number, metrics=metrics)
     checkpoints.wait()
-    assert sorted(survey(tmp_path, "ckpt").verified) == kept
+    assert sorted(take_inventory(tmp_path, "ckpt").verified) == kept
     assert checkpoints.newest == newest_to_test(tmp_path, "ckpt") == tmp_path / "ckpt-5"
     files = {"index", "data-00000-of-00001", "json"}
     expected = {"checkpoint", *(f"ckpt-{number}.{ending}" for number in kept for ending in files)}
@@ -45,7 +57,7 @@ def test_the_values_of_the_moment_are_saved(tf, model, tmp_path):
         variable.assign(variable + 1)
     checkpoints.wait()
     reader = tf.train.load_checkpoint(str(tmp_path / "ckpt-1"))
-    for entry in survey(tmp_path, "ckpt").verified[1].variables:
+    for entry in take_inventory(tmp_path, "ckpt").verified[1].variables:
         np.testing.assert_array_equal(reader.get_tensor(entry.key), then[entry.path])
 
 
@@ -85,15 +97,15 @@ def test_a_number_is_never_written_twice(model, tmp_path):
 
 
 def test_what_another_run_wrote_stays(model, tmp_path):
-    other = store(tmp_path, model, keep=Keep(max_to_keep=1))
+    other = store(tmp_path, model, policy=NewestN(1))
     other.save(1, examples=1)
     other.wait()
-    ours = store(tmp_path, model, keep=Keep(max_to_keep=1), origin=Origin(run="ours"))
-    ours.adopt(survey(tmp_path, "ckpt").verified)
+    ours = store(tmp_path, model, policy=NewestN(1), origin=Origin(run="ours"))
+    ours.adopt(take_inventory(tmp_path, "ckpt").verified)
     for number in (2, 3):
         ours.save(number, examples=number)
     ours.wait()
-    assert sorted(survey(tmp_path, "ckpt").verified) == [1, 3]
+    assert sorted(take_inventory(tmp_path, "ckpt").verified) == [1, 3]
 
 
 def test_a_failed_save_is_told_at_the_next_step(model, tmp_path):
@@ -151,4 +163,4 @@ def test_leftovers_of_a_killed_save_do_not_count_and_are_not_lost(tf, tmp_path):
     again = store(tmp_path, model)
     again.save(2, examples=2)
     again.wait()
-    assert list(survey(tmp_path, "ckpt").verified) == [2, 1]
+    assert list(take_inventory(tmp_path, "ckpt").verified) == [2, 1]

@@ -6,7 +6,15 @@ import shutil
 
 import pytest
 
-from exp.checkpoint import CheckpointError, EagerAccess, Wanted, newest_to_resume, newest_to_test, restore, survey
+from exp.checkpoint import (
+    CheckpointError,
+    EagerAccess,
+    Wanted,
+    newest_to_resume,
+    newest_to_test,
+    restore,
+    take_inventory,
+)
 from tests.support.networks import KINDS, functional, sequential, subclassed
 from tests.support.saving import assert_same, batch, step, store, values_of
 
@@ -179,7 +187,7 @@ def test_the_state_file_is_not_believed(two_checkpoints, tmp_path):
         if content is not None:
             (own / "checkpoint").write_bytes(content)
         assert newest_to_test(own, "ckpt").name == "ckpt-9"
-        assert list(survey(own, "ckpt").verified) == [9, 7]
+        assert list(take_inventory(own, "ckpt").verified) == [9, 7]
 
 
 def test_a_record_of_before_is_refused(two_checkpoints, tmp_path):

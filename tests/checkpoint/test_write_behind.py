@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exp.checkpoint import Keep, NotFiniteError, survey
+from exp.checkpoint import AnyOf, Best, EveryNSteps, NewestN, NotFiniteError, take_inventory
 from tests.support.saving import store, values_of
 from tests.support.sweeping import wait_for
 
@@ -30,7 +30,7 @@ def soon(folder, steps):
 @pytest.mark.parametrize("end", ["wait", "close"])
 def test_those_that_would_go_again_are_not_written(model, written, tmp_path, monkeypatch, end):
     monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
-    checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=3))
+    checkpoints = store(tmp_path, model, policy=NewestN(3))
     checkpoints.save(1, examples=1)
     soon(tmp_path, [1])
     then = {}
@@ -45,7 +45,7 @@ def test_those_that_would_go_again_are_not_written(model, written, tmp_path, mon
     assert checkpoints.newest == tmp_path / "ckpt-6"
     import tensorflow as tf
 
-    for number, record in survey(tmp_path, "ckpt").verified.items():
+    for number, record in take_inventory(tmp_path, "ckpt").verified.items():
         reader = tf.train.load_checkpoint(str(tmp_path / f"ckpt-{number}"))
         for entry in record.variables:
             np.testing.assert_array_equal(reader.get_tensor(entry.key), then[number][entry.path])
@@ -53,7 +53,7 @@ def test_those_that_would_go_again_are_not_written(model, written, tmp_path, mon
 
 def test_what_is_held_back_comes_by_itself(model, tmp_path, monkeypatch):
     monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 0.2)
-    checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=1))
+    checkpoints = store(tmp_path, model, policy=NewestN(1))
     for number in (1, 2, 3):
         checkpoints.save(number, examples=number)
     soon(tmp_path, [3])
@@ -61,7 +61,7 @@ def test_what_is_held_back_comes_by_itself(model, tmp_path, monkeypatch):
 
 def test_nothing_goes_before_its_successor_is_there(model, tmp_path, monkeypatch):
     monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
-    checkpoints = store(tmp_path, model, keep=Keep(max_to_keep=1))
+    checkpoints = store(tmp_path, model, policy=NewestN(1))
     checkpoints.save(1, examples=1)
     soon(tmp_path, [1])
     checkpoints.save(2, examples=2)
@@ -71,19 +71,19 @@ def test_nothing_goes_before_its_successor_is_there(model, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("keep", "room"),
+    ("policy", "room"),
     [
-        (Keep(max_to_keep=9, every=2), None),
-        (Keep(max_to_keep=9, best="train/loss"), None),
-        (Keep(max_to_keep=9), 0),
+        (AnyOf(NewestN(9), EveryNSteps(2)), None),
+        (AnyOf(NewestN(9), Best("train/loss", "min")), None),
+        (NewestN(9), 0),
     ],
     ids=["keep_every", "best", "large"],
 )
-def test_some_are_always_written(model, tmp_path, monkeypatch, keep, room):
+def test_some_are_always_written(model, tmp_path, monkeypatch, policy, room):
     monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
     if room is not None:
         monkeypatch.setattr("exp.checkpoint.manager.HELD_BYTES", room)
-    checkpoints = store(tmp_path, model, keep=keep)
+    checkpoints = store(tmp_path, model, policy=policy)
     for number in (1, 2, 3):
         checkpoints.save(number, examples=number)
         soon(tmp_path, list(range(1, number + 1)))
@@ -98,4 +98,4 @@ def test_the_last_finite_one_is_not_lost(model, tmp_path, monkeypatch):
     with pytest.raises(NotFiniteError, match="after step 3"):
         checkpoints.save(3, examples=3)
     checkpoints.close()
-    assert sorted(survey(tmp_path, "ckpt").verified) == [1, 2]
+    assert sorted(take_inventory(tmp_path, "ckpt").verified) == [1, 2]

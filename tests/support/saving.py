@@ -29,10 +29,10 @@ def step(model: Any, optimizer: Any, values: Any) -> Any:
 
 def store(directory: Path, model: Any, optimizer: Any = None, **more: Any) -> Any:
     """The checkpoints of a model in a folder."""
-    from exp.checkpoint import CheckpointManager, Keep, Origin
+    from exp.checkpoint import CheckpointManager, NewestN, Origin
 
     roots = {"model": model} | ({"optimizer": optimizer} if optimizer is not None else {})
-    options = {"name": "ckpt", "keep": Keep(max_to_keep=3), "origin": Origin(run="this")}
+    options = {"name": "ckpt", "policy": NewestN(3), "origin": Origin(run="this")}
     return CheckpointManager(directory, roots=roots, **{**options, **more})
 
 

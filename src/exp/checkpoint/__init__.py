@@ -8,25 +8,39 @@ from exp.checkpoint.access import EagerAccess, VariableAccess
 from exp.checkpoint.checkpoints import Checkpoints, NoCheckpoints
 from exp.checkpoint.copies import Copies, copies_of_weights
 from exp.checkpoint.deferred import Deferred, restore_deferred
-from exp.checkpoint.inventory import newest_to_resume, newest_to_test, prefix_of, runs_in, set_aside, survey
-from exp.checkpoint.manager import CheckpointManager, NotFiniteError, Origin, SaveError
+from exp.checkpoint.inventory import (
+    Inventory,
+    newest_to_resume,
+    newest_to_test,
+    prefix_of,
+    runs_in,
+    set_aside,
+    take_inventory,
+)
+from exp.checkpoint.manager import CheckpointManager, SaveError
 from exp.checkpoint.record import CheckpointError, Record, amend_record, differing_versions, read_record, weights_digest
 from exp.checkpoint.restore import Restored, Wanted, restore
-from exp.checkpoint.retention import Keep
+from exp.checkpoint.retention import AnyOf, Best, EveryNSteps, NewestN, RetentionPolicy
+from exp.checkpoint.writer import NotFiniteError, Origin
 
 __all__ = [
+    "AnyOf",
+    "Best",
     "CheckpointError",
     "CheckpointManager",
     "Checkpoints",
     "Copies",
     "Deferred",
     "EagerAccess",
-    "Keep",
+    "EveryNSteps",
+    "Inventory",
+    "NewestN",
     "NoCheckpoints",
     "NotFiniteError",
     "Origin",
     "Record",
     "Restored",
+    "RetentionPolicy",
     "SaveError",
     "VariableAccess",
     "Wanted",
@@ -41,6 +55,6 @@ __all__ = [
     "restore_deferred",
     "runs_in",
     "set_aside",
-    "survey",
+    "take_inventory",
     "weights_digest",
 ]

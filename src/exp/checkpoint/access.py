@@ -1,4 +1,4 @@
-"""How variables are read and written where they live."""
+"""Reading and writing variables, eagerly or in a session."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -8,25 +8,25 @@ import tensorflow as tf
 
 
 class VariableAccess(Protocol):
-    """Access to variables; in a session, that takes the session."""
+    """Reads and writes variables; for those of a session it needs the session."""
 
     def read(self, variables: Sequence[Any]) -> list[Any]:
-        """The values of variables now, as arrays or tensors: they stay when the variables change."""
+        """The present values of variables, as arrays or tensors, which stay as they are when the variables change."""
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
         """Assign values to variables, on all replicas."""
 
 
 class EagerAccess:
-    """Variables of Keras or TensorFlow that live in the eager world."""
+    """Access to variables of Keras or TensorFlow that are eager."""
 
     def read(self, variables: Sequence[Any]) -> list[Any]:
-        """Values as tensors: nothing is copied, until a variable changes that is still being looked at."""
+        """The values as tensors; TensorFlow copies one only if its variable changes while the tensor is in use."""
         # A Keras variable has the TensorFlow variable as its `value`.
         return [_read(v if isinstance(v, tf.Variable) else v.value) for v in variables]
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
-        """Assign, on all replicas."""
+        """Assign values to variables, on all replicas."""
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
@@ -34,5 +34,5 @@ class EagerAccess:
 def _read(variable: Any) -> Any:
     if isinstance(variable, tf.distribute.DistributedValues) or not hasattr(variable, "handle"):
         return variable.read_value()
-    # A fifth of the time of `read_value`, which the training waits for.
+    # This takes a fifth of the time of `read_value`, and training waits for it.
     return tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)

@@ -21,7 +21,7 @@ GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
 def object_graph(roots: Mapping[str, Any]) -> bytes:
-    """What `tf.train.Checkpoint(**roots).restore` needs to find the values: the objects and their names."""
+    """The objects and their names, by which `tf.train.Checkpoint(**roots).restore` finds the values."""
     objects = list(tracked_objects(tf.train.Checkpoint(**roots)))
     numbers = {id(owner): number for number, (_, owner) in enumerate(objects)}
     graph = TrackableObjectGraph()
@@ -51,17 +51,17 @@ def write(prefix: Path, values: Mapping[str, Any], graph: bytes) -> list[Path]:
 
 
 def read(prefix: Path, keys: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
-    """Some of the values, by their names in the file."""
+    """The values that have these names in the file."""
     with opened(prefix) as reader:
         return {key: reader.get_tensor(key) for key in keys}
 
 
 @contextlib.contextmanager
 def opened(prefix: Path) -> Iterator[Any]:
-    """TensorFlow's reader of a prefix.
+    """TensorFlow's reader of the files of a prefix.
 
-    TensorFlow writes to the name it is given, but takes it for a pattern where it reads (2.21): what lies in a folder
-    such as `run [1]` is reached by links with a plain name.
+    TensorFlow writes to the name it is given, but reads it as a pattern (2.21): files in a folder such as `run [1]` are
+    reached by links with a plain name.
     """
     if not _PATTERN.search(str(prefix)):
         yield tf.train.load_checkpoint(str(prefix))
@@ -73,7 +73,7 @@ def opened(prefix: Path) -> Iterator[Any]:
 
 
 def files_of(prefix: Path) -> list[Path]:
-    """The files with values that belong to a prefix and are there: data first, then the index."""
+    """The files with the values of a prefix that exist: first the data, then the index."""
     folder = prefix.parent
     found = [p for p in folder.iterdir() if p.name.startswith(f"{prefix.name}.")] if folder.is_dir() else []
     data = sorted(path for path in found if path.name.startswith(f"{prefix.name}.data-"))

@@ -1,4 +1,4 @@
-"""Variables of an optimizer that begin as copies of weights, and have to be copied once more if the weights change."""
+"""Variables of an optimizer that begin as copies of weights, and must be copied again if the weights are replaced."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from exp.checkpoint.variables import named_variables
 
 @dataclass(frozen=True)
 class Copies:
-    """Each copy with its weight."""
+    """The pairs of a copy and the weight it was copied from."""
 
     pairs: Sequence[tuple[Any, Any]]
     access: VariableAccess
@@ -25,10 +25,10 @@ class Copies:
 
 
 def copies_of_weights(roots: Mapping[str, Any], access: VariableAccess) -> Copies:
-    """What an optimizer copied from the weights when it was built, as Keras's ScheduleFreeAdamW does: found by value.
+    """Find by value what an optimizer copied from the weights when it was built, as Keras's ScheduleFreeAdamW does.
 
-    Most variables of optimizers begin with zeros, as biases do, so that a constant alone does not tell; but a list of
-    variables, one for each weight, of which one is a copy, holds copies.
+    Most variables of optimizers begin with zeros, as biases do, so that equal constants prove nothing. But if one of a
+    list of variables, one for each weight, is a copy of its weight that is not constant, the list holds copies.
 
     Args:
         roots: {"model": a built model, "optimizer": a built optimizer}, before the weights change.

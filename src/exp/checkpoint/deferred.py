@@ -1,4 +1,4 @@
-"""A restore that can be asked for before there are variables: the values arrive when the variables are made.
+"""A restore that may begin before the variables exist: they get their values when they are made.
 
 A model is given a class of its own that differs in `__call__` alone: before the first call computes anything, the call
 is traced for the variables that it makes; they get their values; and the call begins anew. An optimizer's variables
@@ -27,10 +27,10 @@ from exp.checkpoint.variables import named_variables
 
 
 def restore_deferred(prefix: Path, roots: Mapping[str, Any], *, wanted: Wanted | None = None) -> "Deferred":
-    """Begin to restore objects whose variables may not exist yet: give what can be given now, and the rest later.
+    """Begin to restore objects whose variables may not exist yet: assign what exists now, and the rest when it is made.
 
     Args:
-        prefix: of the checkpoint.
+        prefix: the prefix of the checkpoint.
         roots: {"model": ..., "optimizer": ...}, built or not; the optimizer may be left out.
             Their variables are made eagerly, or while a `tf.function` is traced.
         wanted: what to take; everything, if this is None.
@@ -57,7 +57,7 @@ class Deferred:
 
     @property
     def waiting(self) -> list[str]:
-        """Variables of the checkpoint that have not been made yet."""
+        """Titles of the checkpoint's variables that have not been made yet."""
         return [entry.title for entry in self._waiting.values()]
 
     def finish(self) -> Restored:
@@ -86,7 +86,7 @@ class Deferred:
         return Restored(self._record, taken=[str(n) for n in here.values()], left_in_checkpoint=left)
 
     def _arrive(self) -> None:
-        """Give values to the variables that are there now and had not been before."""
+        """Assign the variables that exist now and did not exist before."""
         with tf.init_scope():
             pairs = []
             for path, named in named_variables(self._roots).items():
@@ -112,7 +112,7 @@ class Deferred:
             self._undo.pop()()
 
     def _call_made(self, call: Callable[[], Any]) -> None:
-        """Make the variables of a call, without leaving a trace of it, and give them their values."""
+        """Make the variables of a call without computing it, and assign them."""
         # Traced into a function that nobody calls: it computes nothing, and changes neither moving averages nor seeds.
         tf.function(call, autograph=False).get_concrete_function()
         self._arrive()

@@ -1,4 +1,4 @@
-"""What a folder of checkpoints holds: which of them can be believed, and why the others cannot."""
+"""The inventory of a folder of checkpoints: which of them can be believed, and why the others cannot."""
 
 import re
 import shutil
@@ -14,6 +14,7 @@ from exp.system.files import NOT_FOLLOWED
 SAVING = ".saving"
 """The folder that a save writes into, before its files move to their places."""
 PASSED_OVER = "passed-over"
+"""The folder that checkpoints which do not count are moved to."""
 
 
 def prefix_of(directory: Path, name: str, step: int) -> Path:
@@ -22,7 +23,7 @@ def prefix_of(directory: Path, name: str, step: int) -> Path:
 
 
 def steps_in(directory: Path, name: str) -> list[int]:
-    """The steps that any file in a folder of checkpoints names, newest first.
+    """The steps that the names of files in a folder of checkpoints hold, newest first.
 
     Raises:
         CheckpointError: the folder is a link.
@@ -35,16 +36,16 @@ def steps_in(directory: Path, name: str) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Survey:
+class Inventory:
     """What a folder of checkpoints holds."""
 
     verified: dict[int, Record]
-    """By step, newest first."""
+    """The records of the checkpoints that can be believed, by step, newest first."""
     problems: dict[int, str]
-    """Why the others do not count."""
+    """Why each of the other checkpoints does not count, by step."""
 
 
-def survey(directory: Path, name: str, *, run: str | None = None) -> Survey:
+def take_inventory(directory: Path, name: str, *, run: str | None = None) -> Inventory:
     """Verify every checkpoint in a folder; with `run`, those that another run wrote do not count."""
     verified, problems = {}, {}
     for step in steps_in(directory, name):
@@ -57,7 +58,7 @@ def survey(directory: Path, name: str, *, run: str | None = None) -> Survey:
         except CheckpointError as error:
             cut_off = is_unfinished(prefix_of(directory, name, step))
             problems[step] = f"{name}-{step}: was being saved when the run ended" if cut_off else str(error)
-    return Survey(verified, problems)
+    return Inventory(verified, problems)
 
 
 def set_aside(directory: Path, name: str, steps: Mapping[int, str]) -> None:
@@ -73,13 +74,13 @@ def set_aside(directory: Path, name: str, steps: Mapping[int, str]) -> None:
                 path.rename(aside / path.name)
 
 
-def newest_to_resume(directory: Path, name: str, *, run: str | None = None) -> Survey:
-    """A survey that holds a checkpoint to go on from; with `run`, one that this run wrote.
+def newest_to_resume(directory: Path, name: str, *, run: str | None = None) -> Inventory:
+    """The inventory of a folder that holds a checkpoint to resume from; with `run`, one that this run wrote.
 
     Raises:
         CheckpointError: there is none; why each does not count is in the message.
     """
-    found = survey(directory, name, run=run)
+    found = take_inventory(directory, name, run=run)
     if not found.verified:
         reasons = "".join(f"\n  {problem}" for problem in found.problems.values())
         raise CheckpointError(
@@ -91,7 +92,7 @@ def newest_to_resume(directory: Path, name: str, *, run: str | None = None) -> S
 def newest_to_test(directory: Path, name: str, *, run: str | None = None) -> Path:
     """The prefix of the newest checkpoint; one that was being saved when the run ended does not count.
 
-    With `run`, those that another run wrote do not count. One that cannot be read does: whoever restores it is told.
+    With `run`, checkpoints of other runs do not count. One that cannot be read counts: restoring it says what is wrong.
 
     Raises:
         CheckpointError: there is none.
@@ -105,9 +106,9 @@ def newest_to_test(directory: Path, name: str, *, run: str | None = None) -> Pat
 
 
 def runs_in(directory: Path, name: str) -> dict[str, list[int]]:
-    """Which runs wrote the checkpoints in a folder that can be read: their steps, newest first."""
+    """The steps of the readable checkpoints in a folder, newest first, by the run that wrote them."""
     runs: dict[str, list[int]] = {}
-    for step, record in survey(directory, name).verified.items():
+    for step, record in take_inventory(directory, name).verified.items():
         runs.setdefault(record.run, []).append(step)
     return runs
 

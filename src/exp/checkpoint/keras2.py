@@ -23,7 +23,7 @@ _NOT_WEIGHTS = re.compile(
     r"/\.OPTIMIZER_SLOT/|^save_counter$|^[^/]+/(iter|beta_1|beta_2|decay|learning_rate|momentum|rho)$"
     r"|^[^/]+/(_variables/\d+|_iterations|_learning_rate)$"
 )
-"""Of optimizers: first as up to TensorFlow 2.10 and in its `optimizers.legacy`, then as since 2.11."""
+"""Variables of optimizers: first those up to TensorFlow 2.10 and of `optimizers.legacy`, then those since 2.11."""
 
 Shapes = dict[str, tuple[int, ...]]
 """The shapes of a layer's weights by their last names, such as {"kernel": (784, 100), "bias": (100,)}."""
@@ -38,7 +38,7 @@ class Foreign:
     layers: dict[str, Shapes]
     """By the path from the root, such as `dense1`."""
     left: list[str]
-    """What else the file holds: slots and settings of optimizers, counters, other models."""
+    """Names of everything else in the file: slots and settings of optimizers, counters, other models."""
 
     def key(self, layer: str, weight: str) -> str:
         """The name of a weight in the file."""

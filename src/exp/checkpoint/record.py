@@ -19,10 +19,10 @@ from exp.system.safe_files import MissingError, UnreadableError, read_object
 from exp.terminal.words import counted
 
 WORTH_THREADS = 8 * 2**20
-"""Bytes."""
+"""Bytes from which on values are hashed by several threads."""
 
 FORMAT = 2
-"""Of the record; 1 was before the first release."""
+"""Version of the record's format; 1 was used before the first release."""
 
 
 class CheckpointError(UserError):
@@ -34,20 +34,20 @@ class _Entry(BaseModel):
 
 
 class VariableEntry(_Entry):
-    """What a variable was when it was saved."""
+    """A variable as it was saved."""
 
     path: str
     title: str
     key: str
-    """Its name in the file."""
+    """The name of the value in the file."""
     shape: list[int]
     dtype: str
     sha256: str
-    """Over the bytes of the value, in row-major order."""
+    """The SHA-256 of the bytes of the value, in row-major order."""
 
 
 class FileEntry(_Entry):
-    """What a file was when it was saved."""
+    """A file as it was saved."""
 
     size: int
     sha256: str
@@ -60,12 +60,12 @@ class Record(_Entry):
     step: int
     examples: int
     run: str
-    """Whose checkpoint it is: only the run that wrote it removes it."""
+    """The run that wrote the checkpoint; no other one removes it."""
     seed: int | None
     data: str | None
     """The data set's fingerprint."""
     class_names: list[str] | None = None
-    """In the order of the labels; None in records of earlier versions."""
+    """The names of the classes in the order of the labels; None in records of earlier versions."""
     metrics: dict[str, float]
     versions: dict[str, str]
     structure: dict[str, str]
@@ -75,18 +75,18 @@ class Record(_Entry):
     files: dict[str, FileEntry]
 
     def paths(self) -> set[str]:
-        """Of all variables."""
+        """The paths of all variables."""
         return {entry.path for entry in self.variables}
 
     def text(self) -> str:
-        """As it stands in the file, with a SHA-256 of itself."""
+        """The text of the file, with a SHA-256 of the record itself."""
         body = self.model_dump()
         # A separator with a line break reads nearly as well as an indent, and costs a tenth of it.
         return json.dumps({**body, "record_sha256": _body_digest(body)}, separators=(",\n", ": ")) + "\n"
 
 
 def record_path(prefix: Path) -> Path:
-    """Where the record of a checkpoint lies."""
+    """The path of a checkpoint's record."""
     return prefix.with_name(f"{prefix.name}.json")
 
 
@@ -125,7 +125,7 @@ def read_record_alone(prefix: Path) -> Record:
 
 
 def amend_record(prefix: Path, metrics: Mapping[str, float]) -> Record:
-    """Add figures to the record of a checkpoint; returns the new one.
+    """Add metrics to the record of a checkpoint; returns the new one.
 
     Raises:
         CheckpointError: the checkpoint cannot be believed.
@@ -170,7 +170,7 @@ def file_digest(path: Path) -> str:
 
 
 def value_digests(values: Sequence[npt.NDArray[Any]]) -> list[str]:
-    """SHA-256 of the bytes of each array, on all cores where that is worth it."""
+    """SHA-256 of the bytes of each array, computed on all cores if the arrays are large."""
     if sum(value.nbytes for value in values) < WORTH_THREADS:
         return [_value_digest(value) for value in values]
     with ThreadPoolExecutor() as pool:
@@ -194,7 +194,7 @@ def _bytes(value: npt.NDArray[Any]) -> memoryview:
 
 
 def versions() -> dict[str, str]:
-    """Of what computes; a difference is no error, but can change last bits."""
+    """The versions of the packages that compute; another version is no error, but can change last bits."""
     import keras
     import tensorflow as tf
 
@@ -202,7 +202,7 @@ def versions() -> dict[str, str]:
 
 
 def differing_versions(record: Record) -> str:
-    """A sentence on versions that are other than those that saved, or nothing."""
+    """A sentence on the packages that have other versions than those that saved; empty if none has."""
     here: Mapping[str, str] = versions()
     other = [f"{k} {v} (here {here.get(k)})" for k, v in record.versions.items() if here.get(k) != v]
     return f"saved with {', '.join(other)}: results may differ in their last bits" if other else ""

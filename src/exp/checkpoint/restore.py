@@ -17,7 +17,7 @@ from exp.checkpoint.structure import structure_of
 from exp.checkpoint.variables import Named, named_variables
 
 MOST_NAMED = 20
-"""Differences that a message lists; of more it says how many."""
+"""Number of differences that a message lists; it counts the others."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Wanted:
     """What is to be taken from a checkpoint."""
 
     roots: Collection[str] = ("model", "optimizer")
-    """Of the variables, such as ("model",) for a test."""
+    """The root objects whose variables are taken, such as ("model",) for a test."""
     exclude: Sequence[str] = ()
     """Shell patterns for paths or titles, such as `*/dense2/*`: these variables stay as they are."""
 
@@ -38,13 +38,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Restored:
-    """What was taken, and what was not."""
+    """The outcome of a restore: what was taken, and what was not."""
 
     record: Record
     taken: list[str] = field(default_factory=list)
     """Titles of variables that have their saved values now."""
     left_in_checkpoint: list[str] = field(default_factory=list)
+    """Titles of the checkpoint's variables that were not taken."""
     left_as_they_were: list[str] = field(default_factory=list)
+    """Titles of variables that kept their values."""
 
 
 def restore(
@@ -57,7 +59,7 @@ def restore(
     """Give variables that exist the values of a checkpoint, bit for bit.
 
     Args:
-        prefix: of the checkpoint, such as `checkpoints/ckpt-100`.
+        prefix: the prefix of the checkpoint, such as `checkpoints/ckpt-100`.
         roots: {"model": a built model, "optimizer": a built optimizer}; the optimizer may be left out.
         access: how the variables are read and written; None: eagerly.
         wanted: what to take; everything, if this is None.
@@ -86,7 +88,7 @@ def restore(
 
 
 def compare_variables(here: Mapping[str, Named], there: Mapping[str, VariableEntry]) -> list[str]:
-    """A sentence for each variable that only one side has, or that is not the same kind of thing on both."""
+    """A sentence for each variable that only one side has, or whose shape or data type differs."""
     differences = [f"only the checkpoint has {there[path].title} ({path})" for path in there.keys() - here.keys()]
     differences += [f"the checkpoint lacks {named} ({path})" for path, named in here.items() if path not in there]
     for path in here.keys() & there.keys():
@@ -103,7 +105,7 @@ def compare_variables(here: Mapping[str, Named], there: Mapping[str, VariableEnt
 def compare_structure(
     here: Mapping[str, str], there: Mapping[str, str], wanted: Wanted, left: Collection[str]
 ) -> list[str]:
-    """A sentence for each layer that is not the same on both sides; layers of variables that are left may differ."""
+    """A sentence for each layer that differs; the layers of variables that are left out may differ."""
     parts_left = {path.rpartition("/")[0] for path in left}
     if wanted.exclude or "model" not in wanted.roots:
         # A part is taken on purpose into another model: layers on one side only, or connected otherwise, are no error.
@@ -120,10 +122,10 @@ def compare_structure(
 
 
 def refuse(prefix: Path, differences: Sequence[str]) -> None:
-    """Raise what makes a restore impossible, if anything does.
+    """Refuse a restore if there are differences.
 
     Raises:
-        CheckpointError: naming all differences.
+        CheckpointError: there are; the message names them.
     """
     if differences:
         more = [f"and {len(differences) - MOST_NAMED} more"] if len(differences) > MOST_NAMED else []
@@ -135,7 +137,7 @@ def assign(prefix: Path, pairs: Sequence[tuple[Named, VariableEntry]], access: V
     """Write values to variables, and prove that these are the saved ones: in the file, and in the variables.
 
     Raises:
-        CheckpointError: they are not; naming all that are not.
+        CheckpointError: they are not; the message names all that are not.
     """
     try:
         values = read(prefix, [entry.key for _, entry in pairs])
@@ -149,7 +151,7 @@ def assign(prefix: Path, pairs: Sequence[tuple[Named, VariableEntry]], access: V
 
 
 def dtype_name(variable: Any) -> str:
-    """Such as `float32`."""
+    """The name of a variable's data type, such as `float32`."""
     return str(getattr(variable.dtype, "name", variable.dtype))
 
 
@@ -164,7 +166,7 @@ def _prove(
 
 
 def _short(text: str | None, other: str | None) -> str:
-    """The class, and of the settings those that differ."""
+    """The class of a layer, and those settings that the other one does not have."""
     if text is None:
         return "not there"
     kind, *words = text.split() or ["nothing"]

@@ -1,7 +1,7 @@
-"""What a model is apart from its weights: its layers, their settings, and how they are connected.
+"""The structure of a model: its layers, their settings, and how they are connected.
 
-Two models with variables of the same shapes can compute different things; this tells them apart. What a class's Python
-code does is beyond it: the class's name stands for that.
+Two models with variables of the same shapes can compute different things; their structures tell them apart. The Python
+code of a class is not compared, only its name.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ def _settings(owner: Any) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A setting without what does not count, also in the layers that a wrapper such as `Bidirectional` describes."""
+    """A setting without the parts that do not count, also those of layers inside a wrapper such as `Bidirectional`."""
     if isinstance(value, Mapping):
         if value.get("class_name") == "DTypePolicy":
             return value["config"]["name"]
@@ -59,7 +59,7 @@ def _counts(key: str) -> bool:
 
 
 def _connections(config: Mapping[str, Any]) -> Any:
-    """Which layer takes what from which, by number: names of layers may count on from earlier models."""
+    """Which layer takes its inputs from which, by number: names of layers may count on from earlier models."""
     layers = config["layers"]
     numbers = {layer.get("config", {}).get("name"): number for number, layer in enumerate(layers)}
 

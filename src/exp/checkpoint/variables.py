@@ -1,8 +1,7 @@
 """Every variable of a model and its optimizer, under a name that does not depend on the process that made it.
 
 TensorFlow's own walk over objects misses layers that lie in lists and dicts, and the state of Keras's random seeds. The
-walk here goes through the attributes of the objects themselves, and then makes sure that it met all that the model
-knows of.
+walk here goes through the attributes of the objects themselves, and adds those that only the model knows of.
 """
 
 from collections import deque
@@ -14,45 +13,45 @@ import keras
 import tensorflow as tf
 
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
-"""With which TensorFlow ends the name of a variable's value in a file."""
+"""The end that TensorFlow gives to the name of a variable's value in a file."""
 _NOT_CHILDREN = frozenset(
     {"_tracker", "_inbound_nodes", "_outbound_nodes", "_distribute_strategy", "_functional", "_parent", "optimizer"}
 )
 """Attributes that lead to other objects without owning them, or to the same layers once more."""
 _LAST = frozenset({"_variables", "_trainable_variables", "_non_trainable_variables"})
-"""Attributes that hold what mostly has a better name elsewhere."""
+"""Aggregate lists, visited last so that a variable is named after its owner."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """A variable and what it is called."""
+    """A variable and its names."""
 
     path: str
-    """From the root by attributes, such as `model/layers/1/kernel`: what identifies it."""
+    """The attributes that lead to it from a root, such as `model/layers/1/kernel`. It identifies the variable."""
     key: str
-    """Its name in the file, the one that `tf.train.Checkpoint` looks for where that finds the variable at all."""
+    """Its name in the file, which is the one that `tf.train.Checkpoint` looks for, if it finds the variable at all."""
     title: str
-    """What its owner calls it, such as `mlp/dense1/kernel`; other layers may use the same."""
+    """The name that its owner gives it, such as `mlp/dense1/kernel`; other layers may use the same."""
     variable: Any
 
     @property
     def nbytes(self) -> int:
-        """Of the value; 0 where the shape is not known."""
+        """Bytes of the value; 0 if the shape is not known."""
         elements, kind = tf.TensorShape(self.variable.shape).num_elements(), tf.as_dtype(self.variable.dtype)
         return int(elements or 0) * int(kind.size)
 
     def __str__(self) -> str:
-        """For messages."""
+        """The name in messages."""
         return self.title if self.title.count("/") > 1 else self.path
 
 
 def is_variable(value: Any) -> bool:
-    """Whether this holds a value of its own."""
+    """Whether an object is a variable of Keras or TensorFlow."""
     return isinstance(value, keras.Variable | tf.Variable)
 
 
 def weights_of(model: Any) -> list[Any]:
-    """A model's weights in its own order: of a Keras model, all but random seeds and metrics."""
+    """A model's weights in its own order; those of a Keras model do not include random seeds and metrics."""
     return list(model.weights if isinstance(model, keras.Layer) else model.variables)
 
 
@@ -81,9 +80,9 @@ def walk(name: str, root: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
     """An object and all that it owns, nearest first: layers, modules, optimizers, variables; each once.
 
     Args:
-        name: of the root; paths begin with it.
+        name: the name of the root, which paths begin with.
         root: a Keras or TensorFlow object.
-        seen: the `id` of what was met before and is left out; grows.
+        seen: the `id` of each object to leave out; those that are met are added.
     """
     waiting: deque[tuple[str, Any]] = deque([(name, root)])
     seen.add(id(root))
@@ -99,7 +98,7 @@ def walk(name: str, root: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
 
 
 def _children(owner: Any) -> Iterator[tuple[str, Any]]:
-    """What the attributes of an object hold, also inside of lists and dicts; public attributes first."""
+    """The objects that an object's attributes hold, also inside of lists and dicts; public attributes come first."""
     attributes = vars(owner) if hasattr(owner, "__dict__") else {}
     usable = [name for name in attributes if name not in _NOT_CHILDREN and not name.startswith("_self_")]
     taken: set[str] = set()
@@ -140,7 +139,7 @@ def _tracked(root: Any) -> dict[str, Any]:
 
 
 def tracked_objects(root: Any) -> Iterator[tuple[str, Any]]:
-    """What TensorFlow tracks, nearest first, with its path; the root's is empty."""
+    """The objects that TensorFlow tracks, nearest first, with their paths; that of the root is empty."""
     seen, waiting = {id(root)}, deque([("", root)])
     while waiting:
         path, owner = waiting.popleft()

@@ -1,4 +1,4 @@
-"""Writing in the background: one thread, and for things that follow each other quickly, one turn for all of them."""
+"""Writing in the background: one thread, which writes saves that follow each other quickly in one turn."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -8,7 +8,7 @@ from threading import Event, Lock
 from typing import Any
 
 GAP = 1.0
-"""Seconds from one turn of writing to the next, where saves may be held back: what a killed process can lose."""
+"""Seconds from one turn of writing to the next if saves may be held back: what a killed process can lose."""
 
 
 @dataclass(frozen=True)
@@ -19,19 +19,19 @@ class Save:
     examples: int
     metrics: Mapping[str, float]
     values: list[Any]
-    """Of all variables, arrays or tensors."""
+    """The values of all variables, as arrays or tensors."""
 
 
 class WriteBehind:
-    """Hands saves to a thread, in order. Its methods are for one thread, that of the training."""
+    """Hands saves to a thread, in order. Only one thread, the one that trains, may call its methods."""
 
     def __init__(self, write: Callable[[list[Save]], None]) -> None:
-        """Writing, when it is time, is `write(saves)`."""
+        """Make the thread; it calls `write(saves)` when it is time to write."""
         self._write = write
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._lock = Lock()
         self._held: list[Save] = []
-        """What the next turn writes."""
+        """The saves that the next turn writes."""
         self._at_once = Event()
         self._turn: Future[None] | None = None
         self._turn_ended = float("-inf")
@@ -51,7 +51,7 @@ class WriteBehind:
         """Have a save written.
 
         Args:
-            save: what.
+            save: the checkpoint.
             hold: whether it may wait until the last turn is `GAP` seconds ago.
             wanted: the steps whose checkpoints are to stay; held saves of others are dropped, unwritten.
 
@@ -59,7 +59,7 @@ class WriteBehind:
             Exception: what writing raised.
         """
         with self._lock:
-            # A turn that has not begun has something to begin with.
+            # A turn that has not begun still holds saves, and this one joins them.
             joined = bool(self._held)
             if joined:
                 self._held = [*(held for held in self._held if held.step in wanted), save]

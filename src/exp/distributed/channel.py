@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 MOST_BYTES = 2**24
-"""Of a message. Whoever sends more is not one of us."""
+"""The longest message, in bytes. Whoever sends more is no worker."""
 
 
 class Channel:
@@ -34,10 +34,10 @@ class Channel:
             self.send(kind, **content)
 
     def receive(self, timeout: float) -> dict[str, Any] | None:
-        """The next message; None where the other end is gone.
+        """The next message; None if the other end is gone.
 
         Raises:
-            TimeoutError: nothing came in so many seconds.
+            TimeoutError: nothing came within `timeout` seconds.
             OSError: the connection broke.
             ValueError: what came is no message.
         """
@@ -57,7 +57,7 @@ class Channel:
         return message
 
     def fileno(self) -> int:
-        """For `select`."""
+        """The file descriptor, for `select`."""
         return self._connection.fileno()
 
     def close(self) -> None:

@@ -16,21 +16,21 @@ class Cluster:
     """The workers that train together; number 0 is the chief, which writes the run folder."""
 
     addresses: tuple[str, ...]
-    """HOST:PORT of each, where TensorFlow's server of that worker listens."""
+    """HOST:PORT of each worker, where its TensorFlow server listens."""
     index: int
     """The number of this process."""
     source: str
-    """Where this is known from, for messages."""
+    """The name of what described the cluster, for messages."""
     secret: str = ""
-    """Something that all workers know: who does not is not let in."""
+    """A text that all workers know; a process that does not know it is not let in."""
     timeout: float = 60.0
-    """Seconds to wait for a worker, and to believe in one that is silent."""
+    """Seconds to wait for a worker to come; one that is silent for half of that is lost."""
     local: bool = False
     """Whether the chief started the others, on its own machine."""
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """Number of workers."""
         return len(self.addresses)
 
     @property
@@ -39,7 +39,7 @@ class Cluster:
         return self.index == 0
 
     def name(self, index: int) -> str:
-        """A worker as messages name it."""
+        """The name of a worker in messages."""
         return f"worker {index} ({self.addresses[index]})"
 
 
@@ -48,7 +48,7 @@ def find_cluster(device: Device, environment: Mapping[str, str] | None = None) -
 
     Args:
         device: the layout.
-        environment: of this process, if None.
+        environment: the variables to look at; None: those of this process.
 
     Raises:
         UserError: there is none, or it cannot be understood.
@@ -97,10 +97,10 @@ def _from_tf_config(text: str, device: WorkersDevices) -> Cluster:
 
 
 def _from_slurm(environment: Mapping[str, str], device: WorkersDevices) -> Cluster:
-    """From what `srun` tells each task.
+    """The cluster that `srun` describes to each task.
 
     TensorFlow's own `SlurmClusterResolver` cannot be asked before TensorFlow is imported, fails on nodes without a GPU,
-    and sorts the nodes' names as text, so that the ranks are not on their nodes where a node9 meets a node10
+    and sorts the nodes' names as text, so that ranks and nodes do not agree if there is a node9 and a node10
     (TensorFlow 2.21).
     """
     try:
@@ -128,7 +128,7 @@ def expand_hosts(names: str) -> list[str]:
     """Slurm's short form of hosts, in its order: `node[9-11],gpu1` is node9, node10, node11, gpu1.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not such a form.
     """
     hosts = []
     for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", names):
@@ -146,7 +146,7 @@ def expand_hosts(names: str) -> list[str]:
 
 
 def _expand_counts(text: str) -> list[int]:
-    """`2(x3),1` is 2, 2, 2, 1."""
+    """Slurm's short form of counts: `2(x3),1` is 2, 2, 2, 1."""
     counts = []
     for part in text.split(","):
         found = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
@@ -157,7 +157,7 @@ def _expand_counts(text: str) -> list[int]:
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Host and port.
+    """The host and the port of an address.
 
     Raises:
         ValueError: it is not HOST:PORT.
@@ -180,10 +180,10 @@ def _checked(addresses: Sequence[str], index: int, source: str, *, secret: str, 
 
 
 def as_dict(cluster: Cluster) -> dict[str, Any]:
-    """As plain data, for a process that is started."""
+    """A cluster as plain data, for a process that is started."""
     return {**vars(cluster), "addresses": list(cluster.addresses)}
 
 
 def from_dict(plain: Mapping[str, Any]) -> Cluster:
-    """The same back again."""
+    """The cluster that `as_dict` made plain data of."""
     return Cluster(**{**plain, "addresses": tuple(plain["addresses"])})

@@ -14,19 +14,19 @@ from exp.errors import UserError
 from exp.system.machine import available_cores
 
 DEFAULT_VIRTUAL_GPU_MB = 2048
-"""A virtual GPU needs a limit; this one lets two of them fit on any GPU of today."""
+"""Memory of a virtual GPU, which needs a limit; with this one two of them fit on any GPU of today."""
 
 
 @dataclass(frozen=True)
 class Devices:
-    """What `configure` set up."""
+    """The devices that `configure` set up."""
 
     strategy: Any
     """The `tf.distribute.Strategy` to build and train under; TensorFlow's default one for a single replica."""
     names: tuple[str, ...]
-    """The logical devices that train, such as CPU:0: one replica each. Those of all workers, worker by worker."""
+    """The logical devices of all workers, worker by worker, such as CPU:0; each trains one replica."""
     here: range
-    """Which of them are in this process."""
+    """The positions in `names` of the devices of this process."""
     physical: tuple[str, ...]
     """All physical devices that TensorFlow sees, used or not."""
     threads: int
@@ -35,12 +35,12 @@ class Devices:
 
     @property
     def replicas(self) -> int:
-        """How many copies of the model train side by side."""
+        """Number of copies of the model that train side by side."""
         return len(self.names)
 
 
 def configure(device: Device, *, session: bool, cluster: Cluster | None = None) -> Devices:
-    """Set up TensorFlow's devices and threads as asked for. To be called once in a process, before anything computes.
+    """Set up TensorFlow's devices and threads. Call this once in a process, before anything computes.
 
     Args:
         device: the layout.
@@ -86,7 +86,7 @@ def configure(device: Device, *, session: bool, cluster: Cluster | None = None) 
 
 
 def tensorflow_version() -> str:
-    """Of the library that is loaded here, which may have been built in another way than its package says."""
+    """The version of the loaded TensorFlow library, which may have been built otherwise than its package says."""
     return str(tf.version.GIT_VERSION)
 
 
@@ -211,7 +211,7 @@ def _strategy(names: tuple[str, ...], *, session: bool) -> Any:
 
 
 def _short(device: Any) -> str:
-    """GPU:0 for a physical or logical device."""
+    """The short name of a physical or logical device, such as GPU:0."""
     return ":".join(str(device.name).split(":")[-2:])
 
 

@@ -1,8 +1,8 @@
-"""How the workers of a run meet before TensorFlow is imported: at the chief's address, all there or none.
+"""How the workers of a run meet at the chief's address before TensorFlow is imported; no run begins without all.
 
-Each follower calls the chief at the very address where TensorFlow's server will listen, and the chief calls back at
-the follower's: so an address that is wrong, unreachable or taken is found out here, in a sentence, and so are workers
-that would not train the same. The connections stay open; the addresses are free again for TensorFlow afterwards.
+Each follower calls the chief at the very address where TensorFlow's server will listen, and the chief calls the
+follower back at its own. So a sentence names an address that is wrong, unreachable or taken, or a worker that would not
+train the same. The connections stay open; the addresses are free again for TensorFlow afterwards.
 """
 
 import contextlib
@@ -33,11 +33,11 @@ _MOST_DIFFERENCES = 5
 
 
 def facts_of(tree: Mapping[str, Any], *, what: str) -> dict[str, Any]:
-    """What must be the same in all workers, as plain data.
+    """The facts that must be the same in all workers, as plain data.
 
     Args:
         tree: the configuration.
-        what: is to be done, such as a test of which run.
+        what: names what is to be done, such as the test of a certain run.
     """
     code = code_facts(target_names(tree))
     states = {"exp": code["git"], **code["code"]}
@@ -57,9 +57,9 @@ def meet(
     """Wait for all workers, and make sure that they can train together.
 
     Args:
-        cluster: with this process's number in it.
-        facts: see `facts_of`.
-        folder: the run's; the chief's counts.
+        cluster: all workers, and the number of this one.
+        facts: made by `facts_of`.
+        folder: the run folder; all use that of the chief.
         check: called now and then while the chief waits; may raise.
 
     Raises:
@@ -76,7 +76,7 @@ def meet(
 
 
 def _listen(cluster: Cluster) -> socket.socket:
-    """Take this worker's own address, as TensorFlow's server will."""
+    """Listen at this worker's own address, as TensorFlow's server will."""
     address = cluster.addresses[cluster.index]
     host, port = split_address(address)
     try:
@@ -119,7 +119,7 @@ def _receive_all(
 def _receive_one(
     cluster: Cluster, facts: Mapping[str, Any], connection: socket.socket, channels: dict[int, Channel]
 ) -> None:
-    """Let a worker in; whoever is none is sent away without a word."""
+    """Let a worker in; hang up on anyone who is none."""
     channel = Channel(connection)
     try:
         hello = channel.receive(_SECONDS_FOR_A_CALL) or {}
@@ -154,7 +154,7 @@ def _difference(cluster: Cluster, index: int, hello: Mapping[str, Any], facts: M
 
 
 def _unreachable(cluster: Cluster, index: int, nonce: str) -> str | None:
-    """Call a worker that came, at the address that the cluster has for it."""
+    """Call a worker back at its address in the cluster; returns what is wrong, if anything is."""
     try:
         connection = _call(cluster.addresses[index], _SECONDS_FOR_A_CALL)
     except OSError as error:
@@ -211,7 +211,7 @@ def _arrive(cluster: Cluster, facts: Mapping[str, Any], listener: socket.socket)
 
 
 def _stranger(cluster: Cluster) -> UserError:
-    """For what is at the chief's address, and speaks another language."""
+    """The error for an answer at the chief's address that is not the chief's."""
     return UserError(
         f"{cluster.source}: something else than {cluster.name(0)}, the chief, answers at its address: another program "
         f"has that port{_another_port(cluster)}"
@@ -242,7 +242,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _source_digest() -> str:
-    """A part of the SHA-256 over the Python files of this package."""
+    """The first 16 digits of the SHA-256 over the Python files of this package."""
     digest = hashlib.sha256()
     root = Path(str(resources.files("exp")))
     for path in sorted(root.rglob("*.py")):

@@ -1,4 +1,4 @@
-"""Workers on this machine, as processes that the chief starts (`device.local`), and that never outlive it."""
+"""Workers on this machine: processes that the chief starts (`device.local`), and that never outlive it."""
 
 import contextlib
 import json
@@ -20,17 +20,17 @@ from exp.system.safe_files import read_tail
 from exp.terminal.words import counted
 
 MODULE = "exp.run.workers"
-"""What a worker's process runs; it gets its orders from stdin, which it holds open for as long as the chief lives."""
+"""The module that a worker runs. It reads its order from stdin, which the chief keeps open for as long as it lives."""
 
 
 class Processes:
-    """The other workers' processes."""
+    """The processes of the other workers."""
 
     def __init__(self, cluster: Cluster, processes: Mapping[int, "subprocess.Popen[bytes]"], folder: Path) -> None:
         self._cluster, self._processes, self._folder = cluster, processes, folder
 
     def check(self) -> None:
-        """Raise where one of them has ended before it came.
+        """Make sure that none has ended before it came.
 
         Raises:
             UserError: one has.
@@ -42,7 +42,7 @@ class Processes:
                 raise UserError(f"{last or f'{self._cluster.name(index)} {self.how_ended(index)}'} (see {log})")
 
     def how_ended(self, index: int) -> str:
-        """In words."""
+        """How a worker's process ended, in words."""
         process = self._processes.get(index)
         if process is None:
             return "is gone"
@@ -57,7 +57,7 @@ class Processes:
         return f"ended with status {status}"
 
     def end(self, *, within: float) -> None:
-        """Wait until none is left, and kill those that do not end by themselves in so many seconds."""
+        """Wait until none is left, and kill those that do not end by themselves within that many seconds."""
         for process in self._processes.values():
             try:
                 process.wait(within)
@@ -74,7 +74,7 @@ def plan_local(count: int, *, timeout: float) -> Cluster:
     """A cluster on this machine's loopback interface, with ports that are free now; this process is its chief.
 
     Raises:
-        UserError: there are GPUs, and not one for each.
+        UserError: there are GPUs, but fewer than workers.
     """
     gpus = visible_gpus()
     if gpus and len(gpus) < count:
@@ -92,7 +92,7 @@ def plan_local(count: int, *, timeout: float) -> Cluster:
 
 
 def gpus_of(index: int, count: int) -> str | None:
-    """`CUDA_VISIBLE_DEVICES` for one of so many workers that share out this machine's; None where there are none."""
+    """`CUDA_VISIBLE_DEVICES` of one of `count` workers that share this machine's GPUs; None if there are no GPUs."""
     gpus = visible_gpus()
     each = len(gpus) // count
     return ",".join(gpus[index * each : (index + 1) * each]) if gpus else None
@@ -102,9 +102,9 @@ def start_workers(cluster: Cluster, order: Mapping[str, Any], *, folder: Path) -
     """Start all workers but the chief.
 
     Args:
-        cluster: of this machine.
-        order: what each is to do, as plain data.
-        folder: the run's.
+        cluster: the workers, all on this machine.
+        order: what each worker has to do, as plain data.
+        folder: the run folder.
     """
     processes = {}
     for index in range(1, cluster.size):
@@ -123,7 +123,7 @@ def start_workers(cluster: Cluster, order: Mapping[str, Any], *, folder: Path) -
             )
         whole = {**order, "cluster": {**as_dict(cluster), "index": index}}
         assert process.stdin is not None
-        with contextlib.suppress(OSError):  # of one that has ended already: it is missed soon
+        with contextlib.suppress(OSError):  # if it has ended already, `check` finds out soon
             process.stdin.write(json.dumps(whole).encode() + b"\n")
             process.stdin.flush()
         processes[index] = process

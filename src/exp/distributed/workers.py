@@ -1,4 +1,4 @@
-"""The workers of a run once they have met: who is still there, when all stop, and what each has to say."""
+"""The workers of a run once they have met: they notice a loss, stop together, and send their log to the chief."""
 
 import contextlib
 import logging
@@ -21,7 +21,7 @@ from exp.terminal.words import counted
 log = logging.getLogger("exp")
 
 _SECONDS_TO_NOTICE = 3.0
-"""An error of TensorFlow's can arrive before the news of the worker that caused it."""
+"""Seconds to wait for the news of a lost worker, because the error that it causes in TensorFlow can come first."""
 
 
 class Workers:
@@ -34,11 +34,11 @@ class Workers:
     def __init__(self, cluster: Cluster, channels: Mapping[int, Channel], folder: Path) -> None:
         self.cluster = cluster
         self.folder = folder
-        """The run's, chosen by the chief."""
+        """The run folder, which the chief chose."""
         self.how_ended: Callable[[int], str] = lambda index: "is gone"
-        """What is known of the end of a worker's process."""
+        """Tells how a worker's process ended, as far as that is known."""
         self.say: Callable[[str], None] = log.warning
-        """Shows a line of another worker's to the person."""
+        """Shows the person a line that another worker logged."""
         self._channels = dict(channels)
         self._silence = cluster.timeout / 2
         self._lost: str | None = None
@@ -67,11 +67,11 @@ class Workers:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nobody was lost."""
+        """Whether no worker was lost."""
         return self._lost is None
 
     def watch(self) -> None:
-        """Begin to listen to the others, and to be heard by them."""
+        """Begin to listen to the others, and to send them signs of life."""
         self._threads = [
             threading.Thread(target=self._listen, args=pair, daemon=True) for pair in self._channels.items()
         ]
@@ -79,14 +79,14 @@ class Workers:
             thread.start()
 
     def abort_by(self, abort: Callable[[str], None]) -> None:
-        """From now on, where a worker is lost, this makes TensorFlow give up waiting for it."""
+        """Name what makes TensorFlow stop waiting for a worker that is lost; it gets the reason."""
         with self._lock:
             self._abort = abort
         if self._lost:
             abort(self._lost)
 
     def keep_signals(self) -> None:
-        """Install the handlers of the run once more, where TensorFlow has put its own in their place."""
+        """Install the handlers of the run once more: TensorFlow has put its own in their place."""
         insist_on_handlers()
 
     def agree(self, signal: int | None) -> int | None:
@@ -95,7 +95,7 @@ class Workers:
         The chief answers at once; it cannot be a step ahead of the others, nor they of it.
 
         Args:
-            signal: that this worker was sent, if any.
+            signal: the signal that this worker was sent, if any.
 
         Raises:
             WorkerLost: another worker is gone.
@@ -145,7 +145,7 @@ class Workers:
             self._expect("go")
 
     def chief_done(self) -> None:
-        """The others may go on."""
+        """Let the others continue after `wait_for_chief`."""
         if self.is_chief:
             self._tell_all("go")
 
@@ -161,11 +161,11 @@ class Workers:
         return self._asked
 
     def report(self, level: int, text: str) -> None:
-        """Have the chief write and show a line of this follower's."""
+        """Have the chief log and show a line of this follower."""
         self._tell_all("log", level=level, text=text)
 
     def loss_behind(self, error: BaseException) -> str | None:
-        """The loss of a worker that an error comes from, if it does."""
+        """The loss of a worker that caused an error; None if none did."""
         if isinstance(error, WorkerLost):
             return str(error)
         if any(kind.__module__.startswith("tensorflow") for kind in type(error).__mro__):
@@ -173,7 +173,7 @@ class Workers:
         return self._lost
 
     def close(self, error: str | None = None) -> None:
-        """Leave: tell the others why, if it is because of an error; else wait until they leave too.
+        """Leave the group: tell the others the error, if there was one; else wait until they leave too.
 
         The chief goes last: TensorFlow's servers need its own for as long as they run.
         """
@@ -256,7 +256,7 @@ class Workers:
             abort(what)
 
     def _end_in_time(self) -> None:
-        """Where this process waits in native code for what will not come, it ends as if it were killed."""
+        """End this process, as a kill would, if it still waits in native code for what will not come."""
         if not self._over.wait(self.cluster.timeout / 4):
             log.error("the run failed: %s", self._lost)
             with contextlib.suppress(OSError, ValueError):

@@ -22,9 +22,9 @@ Found = dict[str, Any]
 """Tensors by `kind/name`, or `audio/RATE/name`."""
 
 SHOWN = 3
-"""Of a batch of pictures or sounds, so many are kept."""
+"""Number of pictures or sounds of a batch that are kept."""
 TAKEN = frozenset({"step", "loss", "epoch", "train/loss", "test/loss", "test/accuracy", "train/batches"})
-"""Names that a run's own figures have."""
+"""Names of what every run logs, and a model cannot take."""
 
 _collecting = threading.local()  # each replica of a strategy runs in a thread of its own
 
@@ -43,7 +43,10 @@ def scalar(name: str, value: Any) -> None:
 
 
 def image(name: str, pictures: Any) -> None:
-    """The first three of (n, height, width, 1 or 3) pictures: uint8, or floats from 0 to 1. Of the first replica."""
+    """The first three of (n, height, width, 1 or 3) pictures: uint8, or floats from 0 to 1.
+
+    With several replicas, those of the first one.
+    """
     if _wanted():
         import tensorflow as tf
 
@@ -54,7 +57,10 @@ def image(name: str, pictures: Any) -> None:
 
 
 def audio(name: str, waves: Any, *, sample_rate: int) -> None:
-    """The first three of (n, samples, channels) sounds: floats from -1 to 1, `sample_rate` samples a second."""
+    """The first three of (n, samples, channels) sounds: floats from -1 to 1, `sample_rate` samples a second.
+
+    With several replicas, those of the first one.
+    """
     if _wanted():
         import tensorflow as tf
 
@@ -63,7 +69,7 @@ def audio(name: str, waves: Any, *, sample_rate: int) -> None:
 
 
 def histogram(name: str, values: Any) -> None:
-    """The distribution of real values of any shape. Of the first replica."""
+    """The distribution of real values of any shape; with several replicas, that of the first one."""
     if _wanted():
         import tensorflow as tf
 
@@ -71,7 +77,10 @@ def histogram(name: str, values: Any) -> None:
 
 
 def text(name: str, words: Any) -> None:
-    """A string, or a scalar string tensor; TensorBoard reads it as Markdown. Of the first replica."""
+    """A string, or a scalar string tensor, which TensorBoard reads as Markdown.
+
+    With several replicas, that of the first one.
+    """
     if _wanted():
         import tensorflow as tf
 
@@ -83,7 +92,7 @@ def collected() -> Iterator[Found]:
     """Collect what is logged inside, in this thread.
 
     Raises:
-        UserError: on leaving, where a tensor cannot be taken out of the place where it was made.
+        UserError: on leaving, if a tensor cannot be used outside of the graph where it was made.
     """
     before = getattr(_collecting, "found", None)
     found: Found = {}
@@ -97,7 +106,7 @@ def collected() -> Iterator[Found]:
 
 
 def kind_of(key: str) -> str:
-    """`scalar`, `image`, `audio`, `histogram` or `text`."""
+    """The kind that a key of `Found` begins with: `scalar`, `image`, `audio`, `histogram` or `text`."""
     return key.partition("/")[0]
 
 

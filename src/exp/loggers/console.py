@@ -27,21 +27,21 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Tell(Protocol):
-    """Wants to know how far a training is."""
+    """A listener to the progress of training."""
 
     def __call__(self, *, done: int, total: int, loss: float | None) -> None:
-        """So many steps are done."""
+        """Take note that `done` of `total` steps are done, the last one with this loss."""
 
 
 class Display:
-    """Writes to stdout; errors are not its business."""
+    """Shows a run to a person, on stdout; errors go elsewhere."""
 
     def __init__(self, console: PlainConsole | None = None, *, tell: Tell | None = None) -> None:
-        """A display.
+        """Make a display.
 
         Args:
-            console: where to write; stdout if there is none.
-            tell: also told of all progress.
+            console: where to write; stdout if this is None.
+            tell: listens to the progress too.
         """
         self._console = console or stdout()
         self._progress: Progress | None = None
@@ -50,12 +50,12 @@ class Display:
         self._tell = tell
 
     def say(self, text: str) -> None:
-        """A line for the person and the log."""
+        """Show a line, and log it."""
         log.info(text)
         self._console.print(text)
 
     def config(self, tree: Mapping[str, Any]) -> None:
-        """The configuration, a row for each group, each value as it would be written on a command line."""
+        """Show the configuration: a row for each group, each value as it would be written on a command line."""
         rows = [(name, _written(node)) for name, node in tree.items() if isinstance(node, Mapping)]
         rows.append(("", _written({k: v for k, v in tree.items() if not isinstance(v, Mapping)})))
         self._print(facts(rows, self._width()))
@@ -81,7 +81,7 @@ class Display:
             self._task = self._progress.add_task("train", total=total, completed=done, loss="-", rate="-")
 
     def advance(self, *, done: int, loss: float) -> None:
-        """So many steps are done, the last with this loss."""
+        """Show that `done` steps are done, the last one with this loss."""
         now = time.monotonic()
         rate = (done - self._first) / max(now - self._started, 1e-9)
         if self._tell:
@@ -94,7 +94,7 @@ class Display:
             self.say(f"step {done}/{self._total}  loss {loss:.4f}  {rate:.0f} steps/s  {left:.0f} s left")
 
     def end(self) -> None:
-        """Training ended, in whatever way."""
+        """Remove the bar: training ended, in whatever way."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -102,16 +102,16 @@ class Display:
     def closing(
         self, results: Mapping[str, Any], folder: Path, *, trusted: Sequence[str] = (), begun: bool = True
     ) -> None:
-        """The closing table, if the run had begun, and what to do next.
+        """Show the closing table, if the run had begun, and the commands that a person may want next.
 
         Args:
             results: as in `results.json`.
-            folder: of the run.
+            folder: the run folder.
             trusted: the prefixes of the user's own code that the run needs.
-            begun: whether there is anything to show.
+            begun: whether the results hold anything to show.
         """
         if begun:
-            self._print([f"{results['mode']}: {results['status']}", *facts(_figures(results), self._width())])
+            self._print([f"{results['mode']}: {results['status']}", *facts(_result_rows(results), self._width())])
         for line in _next_commands(results, folder, trusted):
             self.say(line)
 
@@ -130,10 +130,10 @@ def _written(node: Mapping[str, Any]) -> str:
     )
 
 
-def _figures(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _result_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     replicas = (
         f", {counted(results['replicas'], 'replica')}" if results["replicas"] else ""
-    )  # not known of all failures
+    )  # a run that failed early does not know them
     rows = [("steps", f"{results['step']} ({counted(results['examples'], 'example')}{replicas})")]
     if results["error"] is not None:
         rows.append(("error", results["error"]))

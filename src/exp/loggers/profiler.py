@@ -9,14 +9,14 @@ class Profiler:
     """Writes `plugins/profile/TIME/` in a run's folder."""
 
     def __init__(self, folder: Path, *, first: int, last: int) -> None:
-        """To trace the steps from `first` to `last`, both included."""
+        """Trace the steps from `first` to `last`, both included."""
         self._folder, self.first, self.last = folder, first, last
         self._running = False
         self.note: str | None = None
-        """What became of it, once it has ended."""
+        """A sentence on what was traced, once that is over; None before."""
 
     def after(self, step: int) -> None:
-        """So many steps are done: begin, or end, if it is time."""
+        """Begin or end the trace if that is due after `step` steps."""
         if self.note is None and not self._running and self.first - 1 <= step < self.last:
             self._begun = step + 1
             tf.profiler.experimental.start(str(self._folder))
@@ -25,7 +25,7 @@ class Profiler:
             self.end(step)
 
     def end(self, step: int) -> None:
-        """The training is over: write what there is."""
+        """Write what was traced; training ended after `step` steps."""
         if self._running:
             self._running = False
             tf.profiler.experimental.stop()

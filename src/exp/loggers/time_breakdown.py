@@ -1,4 +1,4 @@
-"""Where the time of a training went: shares that add up to one, and a sentence of advice where one dominates."""
+"""Where the time of training went: shares that add up to one, and a sentence of advice if one of them is large."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from exp.config import Config
 
 LARGE = 0.1
-"""A share that is worth advice."""
+"""The smallest share that is worth advice."""
 SMALL = 0.05
-"""What the advice aims at."""
+"""The share that the advice aims at."""
 WHAT = {
     "data_wait": "waiting for data",
     "computing": "computing",
@@ -21,26 +21,26 @@ WHAT = {
 
 @dataclass
 class Seconds:
-    """Where the time of a training went, in seconds."""
+    """Where the time of training went, in seconds."""
 
     first_step: float | None = None
-    """To the end of the first call, which builds graphs."""
+    """From the beginning to the end of the first call, which builds graphs."""
     train: float = 0.0
-    """All of it."""
+    """The whole training."""
     data_wait: float | None = None
-    """Waiting for batches; None where that cannot be seen."""
+    """Waiting for batches; None if that cannot be seen."""
     checkpoint: float = 0.0
-    """Saving, as far as training waited for it."""
+    """Waiting for checkpoints to be saved."""
     summary: float = 0.0
-    """Logging, as far as training waited for it."""
+    """Waiting for logs to be written."""
     tests: float = 0.0
-    """Testing at checkpoints."""
+    """Testing the model at checkpoints."""
     first_wait: float = field(default=0.0)
     """The part of `data_wait` before the first call."""
 
 
 def shares(seconds: Seconds) -> dict[str, float | None]:
-    """The parts of a training's time, by the names of `WHAT`: they add up to 1. Empty if there was no training.
+    """The shares of the training time, by the names of `WHAT`, which add up to 1; empty if there was no training.
 
     What is not seen counts as computing: `data_wait` is None where Keras fetches the batches inside its graph.
     """
@@ -58,7 +58,7 @@ def shares(seconds: Seconds) -> dict[str, float | None]:
 
 
 def advice(parts: Mapping[str, float | None], config: Config) -> str | None:
-    """One plain sentence about the largest part of the time that is not computing; None where none is large."""
+    """One plain sentence about the largest share that is not computing; None if none is large."""
     cost = {name: value for name, value in parts.items() if name not in ("computing", "first_call") and value}
     if not cost:
         return None

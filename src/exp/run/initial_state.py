@@ -10,7 +10,7 @@ from typing import Any
 from exp.checkpoint import (
     CheckpointError,
     CheckpointManager,
-    Keep,
+    Inventory,
     Origin,
     Record,
     Restored,
@@ -22,12 +22,12 @@ from exp.checkpoint import (
     prefix_of,
     restore,
     runs_in,
-    survey,
+    take_inventory,
 )
-from exp.checkpoint.inventory import Survey
 from exp.config import Config
 from exp.loggers.console import Display
 from exp.run.build import Parts
+from exp.run.retention import best_rule, retention_policy
 from exp.run_folder.files import read_manifest
 from exp.run_folder.names import CHECKPOINTS
 from exp.system.files import is_folder
@@ -146,7 +146,7 @@ def open_checkpoints(config: Config, parts: Parts, directory: Path, *, run: str)
         return CheckpointManager(
             directory,
             name=config.checkpoint.name,
-            keep=_keep_rule(config),
+            policy=retention_policy(config),
             roots=_roots(parts),
             access=parts.executor,
             origin=Origin(
@@ -157,11 +157,6 @@ def open_checkpoints(config: Config, parts: Parts, directory: Path, *, run: str)
 
 def _roots(parts: Parts) -> dict[str, Any]:
     return {"model": parts.program.model, "optimizer": parts.program.optimizer}
-
-
-def _keep_rule(config: Config) -> Keep:
-    keep = config.checkpoint
-    return Keep(max_to_keep=keep.max_to_keep, every=keep.keep_every, best=keep.best)
 
 
 def _restore(parts: Parts, prefix: Path, wanted: Wanted, display: Display) -> Restored:
@@ -180,8 +175,10 @@ def _to_test(config: Config, run: Path, display: Display) -> Path:
         return _newest(config, run, display)
     if keep.restore != BEST:
         return Path(keep.restore)
-    found = survey(directory, keep.name, run=_own_run(config, run))
-    best = _keep_rule(config).best_of({step: record.metrics for step, record in found.verified.items()})
+    found = take_inventory(directory, keep.name, run=_own_run(config, run))
+    metrics = {step: record.metrics for step, record in found.verified.items()}
+    rule = best_rule(config)
+    best = rule.step(metrics) if rule else None
     if best is None:
         raise CheckpointError(f"checkpoint.restore=best: {run} {_without_best(keep.best, found)}")
     return prefix_of(directory, keep.name, best)
@@ -226,7 +223,7 @@ def _classes(record: Record, parts: Parts) -> str:
     return f"the classes here are {here}, and those that the run was trained on were {there}"
 
 
-def _without_best(wanted: str | None, found: Survey) -> str:
+def _without_best(wanted: str | None, found: Inventory) -> str:
     """Why a run has no best checkpoint."""
     if wanted is None:
         return "was not asked to keep a best one (checkpoint.best); without checkpoint.restore its newest one is tested"
@@ -239,7 +236,7 @@ def _without_best(wanted: str | None, found: Survey) -> str:
 
 def _other(config: Config, prefix: Path) -> str:
     """What to do about a checkpoint that cannot be tested."""
-    found = survey(prefix.parent, config.checkpoint.name)
+    found = take_inventory(prefix.parent, config.checkpoint.name)
     if not found.verified:
         return ""
     other = prefix_of(prefix.parent, config.checkpoint.name, next(iter(found.verified)))
