@@ -5,7 +5,7 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 
 DOCS = ROOT / "docs"
 ROOMS = [*sorted(path.parent.name for path in (ROOT / "src" / "exp").glob("*/__init__.py")), "errors"]
