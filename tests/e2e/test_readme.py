@@ -17,6 +17,7 @@ from tests.support.saving import assert_same, batch, step, store, values_of
 
 README = ROOT / "README.md"
 HOW_TOS = {path.stem: path for path in sorted((ROOT / "docs" / "how-to").glob("*.md"))}
+PAGES = {"README": README, **HOW_TOS}
 
 
 def code_with(part: str, *, page: str) -> str:
@@ -25,27 +26,22 @@ def code_with(part: str, *, page: str) -> str:
     return code
 
 
-def test_the_readme_can_be_followed(tmp_path):
-    wrong = follow(README, tmp_path)
-    assert not wrong, "\n\n".join(wrong)
-
-
 def test_the_readme_is_short_and_its_links_lead_somewhere():
     assert len(README.read_text().splitlines()) <= 120
     assert not [link for link in links(README) if not (ROOT / link.split("#")[0]).exists()]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # minutes: dozens of runs, one after the other
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", HOW_TOS)
-def test_a_how_to_can_be_followed(name, tmp_path):
-    wrong = follow(HOW_TOS[name], tmp_path)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_followed(name, tmp_path):
+    wrong = follow(PAGES[name], tmp_path)
     assert not wrong, "\n\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", HOW_TOS)
-def test_the_commands_of_a_how_to_have_the_right_keys(name):
-    wrong = checked(HOW_TOS[name])
+@pytest.mark.parametrize("name", PAGES)
+def test_the_commands_of_a_page_have_the_right_keys_and_programs(name):
+    wrong = checked(PAGES[name])
     assert not wrong, "\n\n".join(wrong)
 
 
