@@ -1,4 +1,4 @@
-"""What the README promises about adding a model, done as it says, in a copy of the project."""
+"""What the README and the how-tos say, done as they say it."""
 
 import os
 import re
@@ -6,18 +6,43 @@ import shutil
 import subprocess
 import sys
 
-from tests.conftest import ROOT
+import pytest
+
+from tests.support.following import checked, follow
 from tests.support.jobs import results
 from tests.support.networks import sequential
+from tests.support.pages import links
+from tests.support.root import ROOT
 from tests.support.saving import assert_same, batch, step, store, values_of
 
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
+HOW_TOS = {path.stem: path for path in sorted((ROOT / "docs" / "how-to").glob("*.md"))}
+PAGES = {"README": README, **HOW_TOS}
 
 
-def code_with(part: str) -> str:
-    """The only program in the README that has this in it."""
-    (code,) = [code for code in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL) if part in code]
+def code_with(part: str, *, page: str) -> str:
+    """The only program on a page that has this in it."""
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if part in code]
     return code
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    assert len(README.read_text().splitlines()) <= 120
+    assert not [link for link in links(README) if not (ROOT / link.split("#")[0]).exists()]
+
+
+@pytest.mark.slow  # minutes: dozens of runs, one after the other
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_followed(name, tmp_path):
+    wrong = follow(PAGES[name], tmp_path)
+    assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_commands_of_a_page_have_the_right_keys_and_programs(name):
+    wrong = checked(PAGES[name])
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_a_deferred_restore_is_three_lines(tf, tmp_path):
@@ -34,7 +59,7 @@ def test_a_deferred_restore_is_three_lines(tf, tmp_path):
         "optimizer": keras.optimizers.Adam(),
         "train_one_step": lambda model, optimizer: step(model, optimizer, batch(2)),
     }
-    exec(code_with("restore_deferred"), there)
+    exec(code_with("restore_deferred", page=HOW_TOS["checkpoints"].read_text()), there)
     step(model, optimizer, batch(2))
     assert_same(values_of(model, optimizer), values_of(there["model"], there["optimizer"]))
 
@@ -43,8 +68,8 @@ def test_a_model_is_two_files(tmp_path):
     for name in ("conf", "src"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "run.py", tmp_path)
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
-    code = code_with("def create")
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    code = code_with("def create", page=README.read_text())
     (tmp_path / "src" / "exp" / "model" / "deep.py").write_text(code)
     (tmp_path / "conf" / "model" / "deep.yaml").write_text(yaml)
 
@@ -61,8 +86,7 @@ def test_a_model_is_two_files(tmp_path):
 
 
 def test_the_mistake_it_shows_is_what_is_said(tmp_path):
-    text = (ROOT / "README.md").read_text()
-    arguments, said = re.search(r"\$ python run\.py (\S+)\n    (.+)\n", text).groups()
+    arguments, said = re.search(r"\$ python run\.py (\S+)\n    (.+)\n", README.read_text()).groups()
     command = [sys.executable, str(ROOT / "run.py"), arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, f"{said}\n")

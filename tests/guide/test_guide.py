@@ -3,11 +3,7 @@
 Each page is followed from top to bottom, as a reader would, in a folder of its own; two pages at a time.
 """
 
-import doctest
 import os
-import re
-import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,14 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.support.pages import Block, blocks, links, names, page
-
-NOT_TO_BE_WAITED_FOR = ("tensorboard ", "make ")
-"""Commands that serve until they are stopped, or that install packages: they must exist."""
-
-KEEP = 'if [ "${RUN-}" ]; then declare -p RUN > .shell; fi'
-"""A reader's shell remembers the variable from one block of a page to the next."""
+from tests.support.following import follow
+from tests.support.pages import blocks, links, names, page
+from tests.support.root import ROOT
 
 EXAMPLES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "examples").rglob("*.*") if path.suffix != ".pyc")
 
@@ -32,7 +23,7 @@ EXAMPLES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "examples").rg
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "Future[list[str]]"]]:
     """The pages being followed: what is wrong with each, when it is known."""
     with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(follow, name, tmp_path_factory.mktemp(name)) for name in names()}
+        yield {name: pool.submit(follow, page(name), tmp_path_factory.mktemp(name)) for name in names()}
         pool.shutdown(cancel_futures=True)
 
 
@@ -84,78 +75,3 @@ def test_the_site_builds(tmp_path):
     for name in names():
         for folder, language in ((tmp_path, "en"), (tmp_path / "zh", "zh")):
             assert f'<html lang="{language}"' in (folder / "guide" / f"{name}.html").read_text()
-
-
-def follow(name: str, folder: Path) -> list[str]:
-    """Do what an (English) page says, in a folder that looks like the project; return what went wrong."""
-    for part in ("run.py", "scripts", "examples", "conf"):
-        (folder / part).symlink_to(ROOT / part)
-    found = blocks(page(name))
-    run_by_commands = " ".join(block.text for block in found if block.language == "sh")
-    wrong = []
-    for block in found:
-        if block.language == "sh":
-            wrong += commands(block, folder)
-        elif block.output is not None:
-            wrong += program(["python", block.title], block, folder)
-        elif Path(block.title).stem not in run_by_commands:
-            wrong.append(f"{block.title}: nothing on the page runs it")
-    return wrong
-
-
-def commands(block: Block, folder: Path) -> list[str]:
-    """What is wrong with a block of commands."""
-    if block.title:
-        return [problem for command in block.commands for problem in configuration(command)]
-    if any(command.startswith(NOT_TO_BE_WAITED_FOR) for command in block.commands):
-        return [problem for command in block.commands for problem in existence(command)]
-    script = f"[ ! -e .shell ] || . ./.shell\n{block.text}\n{KEEP}"
-    return program(["bash", "-euo", "pipefail", "-c", script], block, folder)
-
-
-def program(command: list[str], block: Block, folder: Path) -> list[str]:
-    """Run something as a user would, who has no GPU; say what differs from the page."""
-    hidden = ("TF_CPP_MIN_LOG_LEVEL", "COLUMNS")  # the tests' own
-    environment = {key: value for key, value in os.environ.items() if key not in hidden}
-    environment |= {
-        "PATH": path_with_environment(),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200, check=False
-    )
-    if done.returncode:
-        return [f"exit status {done.returncode}:\n{block.text}\n{done.stdout}\n{done.stderr}"]
-    if block.output is not None and not doctest.OutputChecker().check_output(
-        block.output, done.stdout, doctest.ELLIPSIS
-    ):
-        return [f"{block.title or block.text}: the page has\n{block.output}\nand it printed\n{done.stdout}"]
-    return []
-
-
-def configuration(command: str) -> list[str]:
-    """What is wrong with the keys of a `python run.py ...` that cannot run here."""
-    from exp.errors import UserError
-    from exp.tools.program import composed
-
-    python, script, *overrides = shlex.split(command.removeprefix("srun -N 2 "))
-    assert (python, script) == ("python", "run.py")
-    try:
-        composed(overrides, conf=ROOT / "conf")
-    except UserError as error:
-        return [f"{command}: {error}"]
-    return []
-
-
-def existence(command: str) -> list[str]:
-    """What is wrong with a command that is not run."""
-    words = shlex.split(command)
-    if words[0] == "make":
-        return [] if re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE) else [command]
-    return [] if shutil.which(words[0], path=path_with_environment()) else [command]
-
-
-def path_with_environment() -> str:
-    """PATH as after `source .venv/bin/activate`."""
-    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 
 GUIDE = ROOT / "docs" / "guide"
 _FENCE = re.compile(r"^```(\S*)(?: title=\"([^\"]+)\")?\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
@@ -28,7 +28,7 @@ class Block:
     title: str
     text: str
     output: str | None = None
-    """Of a program or commands: what stands on the page as printed, if anything does."""
+    """What the page shows as printed by a program or by commands, if it shows anything."""
 
     @property
     def commands(self) -> list[str]:
@@ -39,8 +39,13 @@ class Block:
 
 def names() -> list[str]:
     """The pages in the order of the site: checkpoint for docs/guide/checkpoint.md and checkpoint.zh.md."""
+    return [entry.removeprefix("guide/").removesuffix(".md") for entry in navigation() if entry.startswith("guide/")]
+
+
+def navigation() -> list[str]:
+    """Every page in the site's navigation, as a path below docs/."""
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    return [entry.removeprefix("guide/").removesuffix(".md") for entry in nav if entry.startswith("guide/")]
+    return [page for entry in nav for page in (next(iter(entry.values())) if isinstance(entry, dict) else [entry])]
 
 
 def page(name: str, *, chinese: bool = False) -> Path:
