@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import broken
+from tests.support import broken
 from tests.support.jobs import results
 
 QUICK = ["trusted_targets=[tests.support.broken.]", "train.steps=2", "data.limit=100", "hydra.run.dir=run"]
