@@ -6,9 +6,9 @@ import shutil
 import subprocess
 import sys
 
-from tests.conftest import ROOT
 from tests.support.jobs import results
 from tests.support.networks import sequential
+from tests.support.root import ROOT
 from tests.support.saving import assert_same, batch, step, store, values_of
 
 README = (ROOT / "README.md").read_text()

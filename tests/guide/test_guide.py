@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.pages import Block, blocks, links, names, page
+from tests.support.root import ROOT
 
 NOT_TO_BE_WAITED_FOR = ("tensorboard ", "make ")
 """Commands that serve until they are stopped, or that install packages: they must exist."""
