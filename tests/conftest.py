@@ -4,21 +4,39 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import gzip
 import signal
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from tests.support.jobs import Jobs
+from tests.support.mnist_files import cut_mnist
+from tests.support.programs import LIGHT, PROGRAMS
+from tests.support.root import ROOT
 from tests.support.tried import Tried
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; programs would begin with it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ROOT = Path(__file__).resolve().parents[1]
+WHOLE_PROGRAMS = ("conformance", "e2e", "guide")
+"""The folders whose tests take longest; they come first, so that the short ones fill the gaps at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With pytest-xdist, the tests of a file stay together, because they share runs, unless they name another group."""
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in WHOLE_PROGRAMS)
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT / "tests"))))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_servers() -> Iterator[None]:
+    """The servers that programs are forked from end with the tests."""
+    with PROGRAMS, LIGHT:
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +51,8 @@ def tf():
 
 @pytest.fixture(scope="session")
 def jobs() -> Iterator[Jobs]:
-    """Runs whole command lines, each in a fresh process with TensorFlow already imported."""
-    with Jobs(ROOT) as pool:
+    """Runs whole command lines, each in a process of its own with TensorFlow already imported."""
+    with Jobs(PROGRAMS) as pool:
         yield pool
 
 
@@ -56,15 +74,3 @@ def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of IDX files: all training pictures of MNIST, and the first 1,003 test pictures."""
     return cut_mnist(tmp_path_factory.mktemp("quick_mnist"), train=60_000, test=1003)
-
-
-def cut_mnist(folder: Path, *, train: int, test: int) -> Path:
-    """The first pictures of MNIST as IDX files in a folder; returns the folder."""
-    bundled = resources.files("exp.data") / "mnist_idx"
-    for part, size in (("train", train), ("t10k", test)):
-        for kind, header, item in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):
-            name = f"{part}-{kind}-ubyte"
-            content = gzip.decompress((bundled / f"{name}.gz").read_bytes())
-            cut = content[:4] + size.to_bytes(4, "big") + content[8:header] + content[header : header + size * item]
-            (folder / name).write_bytes(cut)
-    return folder

@@ -7,7 +7,7 @@ import pytest
 
 from exp.cli.main import raised_by_hydra
 from exp.errors import UserError
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 from tests.support.tried import problem
 
 LONG = "a" * 5000

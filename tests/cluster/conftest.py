@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 from tests.support.slurm import ENVIRONMENT, missing, slurm
 
 PLUGINS = Path(sys.prefix) / "plugins"

@@ -4,12 +4,12 @@ import csv
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.programs import LIGHT
+from tests.support.root import ROOT
 
 NO_TENSORFLOW = """
 import runpy, sys
@@ -51,8 +51,8 @@ def write_run(folder: Path, *, accuracy: float | None, model="mlp", batch_size=5
 
 def compare(*arguments: object) -> subprocess.CompletedProcess[str]:
     """`python scripts/compare.py ARGUMENTS`; importing TensorFlow would be an error."""
-    command = [sys.executable, "-c", NO_TENSORFLOW, str(ROOT / "scripts" / "compare.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    program = str(ROOT / "scripts" / "compare.py")
+    return LIGHT.run("-c", NO_TENSORFLOW, program, *map(str, arguments), cwd=Path.cwd())
 
 
 def read_csv(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:

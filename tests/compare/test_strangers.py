@@ -10,7 +10,7 @@ import pytest
 
 from exp.compare.runs import read_run
 from tests.compare.test_compare import compare, write_run
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 from tests.support.strangers import BAD_FILES, BAD_JSON, BAD_YAML, DEEP
 
 FILES = ("manifest.json", "results.json", ".hydra/config.yaml")

@@ -52,8 +52,7 @@ def test_a_compiled_run_that_is_killed_goes_on_exactly(jobs, tmp_path, mode):
     options = [f"exec={mode}", "train.steps=150", "checkpoint.every=40", "summary.every=1"]
     whole = jobs.start([*options, "hydra.run.dir=whole"], tmp_path)
     killed = jobs.start_alone([*options, "hydra.run.dir=killed"], tmp_path, die_at=100)
-    killed.join()
-    assert killed.exitcode == -signal.SIGKILL
+    assert killed.wait() == -signal.SIGKILL
     whole.result().check()
     resumed = jobs.run("resume=killed", cwd=tmp_path).check()
     assert "restored killed/checkpoints/ckpt-80" in resumed.output

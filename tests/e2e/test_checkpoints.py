@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.jobs import losses, results
+from tests.support.programs import PROGRAMS
+from tests.support.root import ROOT
 
 
 def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
-    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=environment)
+    return PROGRAMS.run(f"scripts/{name}.py", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -230,9 +229,7 @@ def test_an_old_checkpoint_of_another_model_is_refused(old, tmp_path):
 
 def test_bench_checkpoints_measures_both(tmp_path):
     options = ["data.limit=2000", "--steps", "120", "--every", "50", "--rounds", "1"]
-    command = [sys.executable, "-m", "benchmarks.checkpoints", *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = PROGRAMS.run("-m", "benchmarks.checkpoints", *options, cwd=tmp_path, environment={"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
     assert "with checkpoint.every=50: " in done.stdout
     assert "a checkpoint of 39.3 MB is verified in 0." in done.stdout

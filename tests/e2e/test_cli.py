@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.conf import choices
 from tests.support.jobs import losses, results
+from tests.support.programs import LIGHT, PROGRAMS
+from tests.support.root import ROOT
 
 NO_TENSORFLOW = """
 import runpy, sys
@@ -25,13 +27,21 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run(*arguments: str, cwd: Path, without_tensorflow: bool = False, **more) -> subprocess.CompletedProcess[str]:
-    """`python run.py ARGUMENTS` in a folder; importing TensorFlow can be made an error."""
-    start = ["-c", NO_TENSORFLOW] if without_tensorflow else []
-    command = [sys.executable, *start, str(ROOT / "run.py"), *arguments]
-    clean = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
-    environment = {**clean, **more.pop("env", {})}
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, check=False, **more)
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python run.py ARGUMENTS` in a folder, in a process that need not import TensorFlow again."""
+    return PROGRAMS.run("run.py", *arguments, cwd=cwd, environment=environment)
+
+
+def run_without_tensorflow(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same in a process in which TensorFlow is not imported, and importing it is an error."""
+    return LIGHT.run("-c", NO_TENSORFLOW, str(ROOT / "run.py"), *arguments, cwd=cwd)
+
+
+def start_python(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python COMMAND` in a folder, as a user starts it."""
+    clean = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"} | environment
+    command = (sys.executable, *command)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=clean, check=False)
 
 
 def files(folder: Path) -> set[str]:
@@ -52,7 +62,7 @@ def files(folder: Path) -> set[str]:
     ],
 )
 def test_help_and_information_without_tensorflow(tmp_path, arguments, expected):
-    done = run(*arguments, cwd=tmp_path, without_tensorflow=True)
+    done = start_python("-c", NO_TENSORFLOW, str(ROOT / "run.py"), *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     for part in expected:
@@ -63,8 +73,9 @@ def test_help_and_information_without_tensorflow(tmp_path, arguments, expected):
 def test_completion_knows_groups_and_choices(tmp_path):
     line = "python run.py device="
     environment = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_CWORD": "2"}
-    done = run("--shell-completion", "query=bash", cwd=tmp_path, without_tensorflow=True, env=environment)
-    assert done.stdout.split() == ["device=all", "device=subset", "device=virtual", "device=workers"]
+    query = ("--shell-completion", "query=bash")
+    done = start_python("-c", NO_TENSORFLOW, str(ROOT / "run.py"), *query, cwd=tmp_path, **environment)
+    assert done.stdout.split() == [f"device={choice}" for choice in choices("device")]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +131,7 @@ def test_completion_knows_groups_and_choices(tmp_path):
     ],
 )
 def test_mistakes_get_status_2_and_one_plain_message(tmp_path, arguments, message):
-    done = run(*arguments, cwd=tmp_path, without_tensorflow=True)
+    done = run_without_tensorflow(*arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
@@ -151,7 +162,7 @@ def test_what_only_tensorflow_knows_gets_status_2_and_leaves_only_the_log(tmp_pa
 
 
 def test_the_default_run_is_what_the_readme_says(tmp_path):
-    done = run(cwd=tmp_path)
+    done = start_python(str(ROOT / "run.py"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # no noise from CUDA, absl or Keras
     (folder,) = (tmp_path / "outputs").glob("*/*")
@@ -199,8 +210,7 @@ def test_any_number_of_replicas_tests_every_example_once(tmp_path):
 
 
 def test_two_runs_at_once_get_two_folders(tmp_path):
-    command = [sys.executable, str(ROOT / "run.py"), "train.steps=3", "data.limit=100"]
-    started = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
+    started = [PROGRAMS.start("run.py", "train.steps=3", "data.limit=100", cwd=tmp_path) for _ in range(2)]
     assert [process.wait() for process in started] == [0, 0]
     folders = list((tmp_path / "outputs").glob("*/*"))
     assert len(folders) == 2
@@ -210,8 +220,7 @@ def test_two_runs_at_once_get_two_folders(tmp_path):
 @pytest.fixture
 def long_run(tmp_path):
     """A run that takes minutes, stopped by nothing yet; it is waited for until it has logged a step."""
-    command = [sys.executable, str(ROOT / "run.py"), "model=cnn", "train.epochs=50", "hydra.run.dir=run"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = PROGRAMS.start("run.py", "model=cnn", "train.epochs=50", "hydra.run.dir=run", cwd=tmp_path)
     folder = tmp_path / "run"
     deadline = time.monotonic() + 120
     while not list(folder.glob("checkpoints/ckpt-*.json")):
@@ -266,8 +275,7 @@ def test_an_interrupted_run_goes_on_in_its_folder_to_the_same_end(tmp_path):
     data = ("train.steps=1000", "data.limit=5000", "summary.every=1", "checkpoint.every=70")
     whole = run(*data, "hydra.run.dir=whole", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
-    command = [sys.executable, str(ROOT / "run.py"), *data, "exec.steps_per_call=1", "hydra.run.dir=stopped"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = PROGRAMS.start("run.py", *data, "exec.steps_per_call=1", "hydra.run.dir=stopped", cwd=tmp_path)
     folder = tmp_path / "stopped"
     while not list(folder.glob("checkpoints/ckpt-*.json")):
         assert process.poll() is None
@@ -301,7 +309,7 @@ def test_a_run_from_elsewhere_cannot_trust_itself(tmp_path):
     path = tmp_path / "run" / ".hydra" / "config.yaml"
     text = path.read_text().replace("trusted_targets: []", "trusted_targets: ['os.']")
     path.write_text(text.replace("exp.model.mlp.create", "os.system"))
-    done = run("mode=test", "run=run", cwd=tmp_path, without_tensorflow=True)
+    done = run_without_tensorflow("mode=test", "run=run", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("model._target_=os.system: not trusted to run")
 
@@ -334,7 +342,7 @@ def test_our_own_failure_leaves_a_traceback_in_the_log(tmp_path):
     done = run(
         *("--config-dir", "conf", "model=broken", "trusted_targets=[broken.]", "train.steps=3", "hydra.run.dir=run"),
         cwd=tmp_path,
-        env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        PYTHONPATH=str(tmp_path),
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.conf import choices
 from tests.support.jobs import Jobs
+from tests.support.programs import PROGRAMS
 
 WITHOUT_EXP = """
 import sys
@@ -28,8 +29,7 @@ assert "exp" not in sys.modules
 
 
 def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / name), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return PROGRAMS.run(f"scripts/{name}", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_what_is_no_run_is_said(tmp_path):
 def test_every_choice_of_devices_is_described(tmp_path):
     done = script("devices.py", "device.threads=1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for choice in (path.stem for path in (ROOT / "conf/device").glob("*.yaml")):
+    for choice in choices("device"):
         assert f"device={choice}" in done.stdout
     assert "CPU:0, CPU:1" in done.stdout
     assert "GiB" in done.stdout

@@ -61,11 +61,11 @@ def test_a_kill_at_any_change_of_the_folder(jobs, options, whole, tmp_path, call
         tracer = subprocess.Popen(command)
         time.sleep(0.5)  # strace has attached to every thread
         (folder / "go").touch()
-        process.join()
+        status = process.wait()
         tracer.wait()
-        if process.exitcode == 0:
+        if status == 0:
             break
-        assert process.exitcode == -signal.SIGKILL
+        assert status == -signal.SIGKILL
         killed += 1
         resumed_is_whole(jobs, folder, whole, options)
     assert killed >= 3, "the calls of a save were not met"
@@ -87,7 +87,7 @@ def test_a_kill_at_a_random_moment(jobs, options, whole, tmp_path, execution):
         process = jobs.start_alone([*slow, "hydra.run.dir=run"], folder)
         time.sleep(chance.uniform(0.2, 1.0) * length)
         process.kill()
-        process.join()
+        process.wait()
         if (folder / "run" / "results.json").exists():
             continue  # it was quicker
         resumed_is_whole(jobs, folder, tmp_path / "run", slow)

@@ -2,19 +2,17 @@
 
 import itertools
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
 from tests.support import odd
 from tests.support.jobs import Done, Jobs, losses, results
 from tests.support.pictures import picture_folder
+from tests.support.programs import PROGRAMS
+from tests.support.root import ROOT
 
 EXECS = ("eager", "function", "session", "fit")
 TRANSFORMS = "data.transforms=[random_flip,{name:random_crop,size:28},normalize]"
@@ -122,13 +120,9 @@ def test_caches_change_nothing_but_the_speed(jobs, cats, runs, tmp_path):
 def test_a_killed_run_goes_on_with_the_same_augmentation(jobs, cats, runs, tmp_path):
     options = [*cats, TRANSFORMS, "train.steps=13", "checkpoint.every=7", "hydra.run.dir=run"]
     killed = jobs.start_alone(options, tmp_path, die_at=12)
-    killed.join()
-    assert killed.exitcode == -signal.SIGKILL
-    resumed = subprocess.run(
-        [sys.executable, str(ROOT / "run.py"), "resume=run"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert resumed.returncode == 0, resumed.stderr
-    assert "ckpt-7" in resumed.stdout
+    assert killed.wait() == -signal.SIGKILL
+    resumed = jobs.run("resume=run", cwd=tmp_path).check()
+    assert "ckpt-7" in resumed.output
     assert losses(tmp_path / "run") == losses(runs / "function-all")
     assert results(tmp_path / "run")["weights_sha256"] == results(runs / "function-all")["weights_sha256"]
 
@@ -165,9 +159,8 @@ def test_neither_a_folder_nor_a_network_names_both_ways_out(tmp_path):
         "from exp.cli.main import main\n"
         f"sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
     )
-    command = [sys.executable, "-c", code, "data=cats_vs_dogs", "model=conv-catsdogs"]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = PROGRAMS.run("-c", code, "data=cats_vs_dogs", "model=conv-catsdogs", cwd=tmp_path, environment=environment)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("data.source=tfds: cats_vs_dogs is not prepared, and ")
@@ -207,9 +200,7 @@ def test_real_photographs(jobs, tmp_path):
 
 
 def script(name: str, *arguments: str, cwd: Path) -> Done:
-    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *arguments]
-    clean = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=clean)
+    done = PROGRAMS.run(f"scripts/{name}.py", *arguments, cwd=cwd)
     return Done(arguments, done.returncode, done.stdout, done.stderr)
 
 
@@ -251,9 +242,8 @@ def test_mistakes_of_scripts_get_status_2(tmp_path, arguments, message):
 
 def test_bench_data_measures_every_case(cats, tmp_path):
     options = [argument for argument in cats if argument.startswith("data.")]
-    command = [sys.executable, "-m", "benchmarks.data", *options, "--rounds", "1", "--markdown"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    command = ["-m", "benchmarks.data", *options, "--rounds", "1", "--markdown"]
+    done = PROGRAMS.run(*command, cwd=tmp_path, environment={"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("|")]
     assert len(rows) == 10

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import ROOT
 from tests.support.jobs import results
+from tests.support.root import ROOT
 from tests.support.sweeping import ledger, statuses, sweep
 
 PLUGINS = Path(sys.prefix) / "plugins"

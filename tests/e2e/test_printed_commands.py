@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.jobs import results
+from tests.support.root import ROOT
 from tests.support.sweeping import statuses, wait_for
 
 AWKWARD = "it's é [1] *{b}, = ~"

@@ -2,18 +2,16 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.jobs import results
+from tests.support.programs import PROGRAMS
 
 
 def reproduce(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "reproduce.py"), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return PROGRAMS.run("scripts/reproduce.py", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

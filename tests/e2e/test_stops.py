@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import cut_mnist
 from tests.support.jobs import losses, results
+from tests.support.mnist_files import cut_mnist
 from tests.support.sweeping import wait_for
 
 SECONDS = 30
@@ -19,9 +19,7 @@ SECONDS = 30
 def stopped(process, number: int) -> int:
     """Send a signal, and wait for the exit status."""
     os.kill(process.pid, number)
-    process.join(SECONDS)
-    assert process.exitcode is not None, "it did not end"
-    return process.exitcode
+    return process.wait(SECONDS)
 
 
 @pytest.mark.parametrize(

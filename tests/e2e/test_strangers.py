@@ -1,7 +1,6 @@
 """Whole programs in a run folder that somebody else has made, or that an earlier command was refused in."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -9,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.jobs import results
+from tests.support.programs import PROGRAMS
+from tests.support.root import ROOT
 from tests.support.sweeping import statuses
 
 OPTIONS = ("train.steps=10", "exec.jit_compile=false", "summary.every=1", "device.threads=1")
@@ -34,9 +34,7 @@ def folder(original, tmp_path) -> Path:
 
 
 def program(name: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / name), *arguments]
-    more = {"env": {**os.environ, **environment}, "timeout": 120}
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, **more)
+    return PROGRAMS.run(name, *arguments, cwd=cwd, environment=environment, timeout=120)
 
 
 def is_refused(done: subprocess.CompletedProcess[str], sentence: str) -> None:

@@ -50,8 +50,7 @@ def test_a_killed_run_goes_on_to_the_same_end(  # noqa: PLR0917
     options = [*everything, *devices, *execution]
     whole = jobs.start([*options, "hydra.run.dir=whole"], tmp_path)
     killed = jobs.start_alone([*options, "hydra.run.dir=killed"], tmp_path, die_at=die_at)
-    killed.join()
-    assert killed.exitcode == -signal.SIGKILL
+    assert killed.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "results.json").exists()
     whole.result().check()
     resumed = jobs.run("resume=killed", "trusted_targets=[tests.]", cwd=tmp_path).check()
@@ -68,15 +67,14 @@ def endless(jobs, folder: Path, small_mnist: Path, where: str):
     options = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=1000000", "checkpoint.every=50"]
     process = jobs.start_alone([*options, f"hydra.run.dir={where}"], folder)
     while len(list((folder / where / "checkpoints").glob("ckpt-*.json"))) < 2:
-        assert process.is_alive()
+        assert process.poll() is None
         time.sleep(0.01)
     return process
 
 
 def ended_well(jobs, process, folder: Path, where: str, cause: str) -> None:
     """Exit status 1, one line with the cause and the last good checkpoint, and that one can be tested."""
-    process.join(60)
-    assert process.exitcode == 1
+    assert process.wait(60) == 1
     (line,) = [line for line in (folder / "output.txt").read_text().splitlines() if line.startswith("the run failed: ")]
     assert cause in line
     good = line.rpartition("the last good checkpoint is ")[2]
@@ -109,7 +107,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(jobs, small_mnist, tmp_path, disk):
     process = endless(jobs, tmp_path, small_mnist, "disk/run")
     with (disk / "filler").open("wb", buffering=0) as filler:
-        while process.is_alive():
+        while process.poll() is None:
             try:
                 filler.write(b"0" * 65536)
             except OSError:
@@ -152,8 +150,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(jobs, everything, 
     options = [*everything, "checkpoint.every=1000"]
     whole = jobs.start([*options, "hydra.run.dir=whole"], tmp_path)
     killed = jobs.start_alone([*options, "hydra.run.dir=killed"], tmp_path, die_at=53)
-    killed.join()
-    assert killed.exitcode == -signal.SIGKILL
+    assert killed.wait() == -signal.SIGKILL
     whole.result().check()
     resumed = jobs.run("resume=killed", "trusted_targets=[tests.]", cwd=tmp_path).check()
     assert "killed: was stopped before its first checkpoint; begins anew" in resumed.output

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.jobs import losses, results
+from tests.support.root import ROOT
 from tests.support.sweeping import ledger, start, statuses, sweep, wait_for
 
 QUICK = ["train.steps=40", "summary.every=1"]

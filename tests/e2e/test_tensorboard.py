@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.jobs import results
+from tests.support.root import ROOT
 from tests.support.sweeping import sweep, wait_for
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.jobs import losses, results
+from tests.support.root import ROOT
 from tests.support.sweeping import ledger, statuses, wait_for
 
 PROGRAM = [sys.executable, str(ROOT / "run.py")]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.support.jobs import losses, results
+from tests.support.root import ROOT
 
 STEPS = 400
 WORKERS = ("device=workers", "device.local=2", "device.timeout=20")

@@ -1,21 +1,18 @@
-"""Whole command lines in processes that are fresh, but need not import TensorFlow again.
-
-A fork server imports TensorFlow and Keras once, without using them; each job is a fork of it, so that devices can be
-set up anew. What the job does is `exp.cli.main.main`, as in `python run.py`.
-"""
+"""Whole command lines of `run.py` in processes of their own, some of them side by side, and what their runs left."""
 
 import json
-import multiprocessing
 import os
-import signal
-import sys
-import tempfile
-import time
+import subprocess
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.programs import Program, Programs
+
+AT_ONCE = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+"""How many command lines run at once: one a core, and each process of pytest-xdist has a core."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,12 @@ class Done:
 
 
 class Jobs:
-    """A pool of two workers; every job has a process of its own."""
+    """Runs command lines, each in a process of its own that need not import TensorFlow again."""
 
-    def __init__(self, root: Path) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tensorflow", "keras"])
-        self._pool = ProcessPoolExecutor(max_workers=2, mp_context=self._context, max_tasks_per_child=1)
-        self._root = root
+    def __init__(self, programs: Programs) -> None:
+        """Nothing runs yet."""
+        self._programs = programs
+        self._pool = ThreadPoolExecutor(AT_ONCE)
 
     def __enter__(self) -> "Jobs":
         return self
@@ -48,18 +44,28 @@ class Jobs:
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
+    def run(self, *arguments: str, cwd: Path, **environment: str) -> Done:
+        """`python run.py ARGUMENTS` in a folder, to its end."""
+        done = self._programs.run("run.py", *arguments, cwd=cwd, environment=environment)
+        return Done(arguments, done.returncode, done.stdout, done.stderr)
+
     def start(self, arguments: Sequence[str], cwd: Path) -> "Future[Done]":
-        """Begin `python run.py ARGUMENTS` in a folder."""
-        return self._pool.submit(_work, str(self._root), [list(arguments)], str(cwd), first_only=True)
+        """Begin `python run.py ARGUMENTS` in a folder, as soon as there is a core for it."""
+        return self._pool.submit(self.run, *arguments, cwd=cwd)
 
     def start_many(self, lines: Sequence[Sequence[str]], cwd: Path) -> "Future[list[Done]]":
         """Begin several command lines, one after the other in one process; their devices must be the same."""
-        return self._pool.submit(_work, str(self._root), [list(line) for line in lines], str(cwd), first_only=False)
+        return self._pool.submit(self._many, [list(line) for line in lines], cwd)
+
+    def _many(self, lines: list[list[str]], cwd: Path) -> list[Done]:
+        done = self._programs.run("-m", "tests.support.many_lines", json.dumps(lines), cwd=cwd)
+        assert done.returncode == 0, done.stderr
+        return [Done(**one) for one in json.loads((cwd / "many_lines.json").read_text())]
 
     def start_alone(
         self, arguments: Sequence[str], cwd: Path, *, die_at: int | None = None, wait_for: Path | None = None
-    ) -> Any:
-        """Begin `python run.py ARGUMENTS` in a process that may be killed; its exit code is the exit status.
+    ) -> Program:
+        """Begin `python run.py ARGUMENTS` at once; the process may be killed.
 
         Args:
             arguments: of the command line.
@@ -67,64 +73,10 @@ class Jobs:
             die_at: the process kills itself in the call of this step.
             wait_for: nothing happens before there is such a file.
         """
-        arguments = (str(self._root), list(arguments), str(cwd), die_at, str(wait_for) if wait_for else None)
-        process = self._context.Process(target=_work_alone, args=arguments)
-        process.start()
-        return process
-
-    def run(self, *arguments: str, cwd: Path) -> Done:
-        """`python run.py ARGUMENTS` in a folder, to its end."""
-        return self.start(arguments, cwd).result()
-
-
-def _work(root: str, lines: list[list[str]], cwd: str, *, first_only: bool) -> Any:
-    os.chdir(cwd)
-    done = [_one(Path(root), arguments) for arguments in lines]
-    return done[0] if first_only else done
-
-
-def _work_alone(root: str, arguments: list[str], cwd: str, die_at: int | None, wait_for: str | None) -> None:
-    os.chdir(cwd)
-    while wait_for and not Path(wait_for).exists():
-        time.sleep(0.01)
-    if die_at is not None:
-        _die_at(die_at)
-    done = _one(Path(root), arguments)
-    Path("output.txt").write_text(done.output + done.errors)
-    sys.exit(done.status)
-
-
-def _die_at(step: int) -> None:
-    """Nothing of this process is left after the call of a step, before anyone hears of it."""
-    from exp.run.loop import Training
-
-    after_call = Training.after_call
-
-    def die(self: Any, first: int, losses: Any, details: Any) -> bool:
-        if first + len(losses) >= step:
-            self.checkpoints.wait()  # so that there is a checkpoint, on a slow machine too; others kill at any moment
-            os.kill(os.getpid(), signal.SIGKILL)
-        return after_call(self, first, losses, details)
-
-    Training.after_call = die  # type: ignore[method-assign]
-
-
-def _one(root: Path, arguments: list[str]) -> Done:
-    from exp.cli.main import main
-
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        sys.argv, sys.stdout, sys.stderr = ["run.py", *arguments], output, errors
-        try:
-            status = main(conf=root / "conf")
-        except SystemExit as leave:
-            status = leave.code if isinstance(leave.code, int) else 1
-        finally:
-            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        texts = []
-        for file in (output, errors):
-            file.seek(0)
-            texts.append(file.read())
-    return Done(arguments, status, *texts)
+        more = [json.dumps(die_at), json.dumps(str(wait_for) if wait_for else None), *arguments]
+        with (cwd / "output.txt").open("w") as output:
+            program, stdout = "tests.support.mortal_line", output.fileno()
+            return self._programs.start("-m", program, *more, cwd=cwd, stdout=stdout, stderr=subprocess.STDOUT)
 
 
 def results(folder: Path) -> dict[str, Any]:

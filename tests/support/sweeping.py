@@ -9,11 +9,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT
+from tests.support.programs import PROGRAMS, Program
+from tests.support.root import ROOT
 
 
-def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
-    """Begin a sweep; what it says goes to pipes."""
+def start(*arguments: str, cwd: Path, **environment: str) -> Program:
+    """Begin a sweep."""
+    more = {"PYTHONPATH": str(ROOT), **environment}
+    return PROGRAMS.start("run.py", "-m", *arguments, cwd=cwd, environment=more, new_session=True)
+
+
+def sweep(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A sweep, to its end."""
+    process = start(*arguments, cwd=cwd, **environment)
+    output, errors = process.communicate(timeout=240)
+    return subprocess.CompletedProcess(arguments, process.wait(), output, errors)
+
+
+def start_real(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+    """Begin a sweep in a process of Python's own, whose fork server is one, too; what it says goes to pipes."""
     command = [sys.executable, str(ROOT / "run.py"), "-m", *arguments]
     clean = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.Popen(
@@ -27,9 +41,9 @@ def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[st
     )
 
 
-def sweep(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A sweep, to its end."""
-    process = start(*arguments, cwd=cwd, **environment)
+def sweep_really(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same, to its end."""
+    process = start_real(*arguments, cwd=cwd, **environment)
     output, errors = process.communicate(timeout=240)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 

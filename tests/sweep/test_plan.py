@@ -13,7 +13,7 @@ from exp.cli.main import VERSION_BASE
 from exp.errors import UserError
 from exp.sweep.compose import Composer
 from exp.sweep.plan import Plan
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 
 EXPERIMENTS = {
     "local": "defaults:\n  - override /hydra/launcher: basic\n",

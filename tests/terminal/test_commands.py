@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from exp.terminal import commands
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 
 AWKWARD = [
     "outputs/2026-11-24/05-13-34_mlp",

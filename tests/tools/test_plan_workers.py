@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from exp.tools.plan_workers import Network, efficiency, ring_bytes, ring_seconds
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 
 
 def test_a_ring_sends_twice_the_gradients_but_for_an_nth():

@@ -55,6 +55,32 @@ def _descriptor(stream: IO[str]) -> int | None:
         return None
 
 
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    """Let imports of a package fail for a while; what asks for it afterwards gets it.
+
+    Keras imports Matplotlib if it can, for a third of its own time, and does without it.
+    """
+    finder = _Refusing(package)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Refusing:
+    """Takes the place of what finds a package, and its modules, and finds nothing."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse the package; leave all others to the next finder."""
+        if name.partition(".")[0] == self._package:
+            raise ModuleNotFoundError(f"{name} is not imported meanwhile", name=name)
+
+
 def import_tensorflow() -> None:
     """Import TensorFlow and Keras, with their Python logging sent to ours.
 
@@ -64,9 +90,10 @@ def import_tensorflow() -> None:
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise UserError(f"KERAS_BACKEND={backend}: exp runs on TensorFlow; unset the variable")
-    import absl.logging
-    import keras  # noqa: F401
-    import tensorflow as tf
+    with _without("matplotlib"):
+        import absl.logging
+        import keras  # noqa: F401
+        import tensorflow as tf
 
     # Both libraries put handlers of their own on stderr; ours writes run.log.
     absl.logging.get_absl_handler().python_handler.stream = open(os.devnull, "w")  # noqa: SIM115, PTH123
