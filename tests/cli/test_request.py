@@ -13,7 +13,8 @@ from exp.config.config_hash import config_hash
 from exp.data.images.scan import find
 from exp.errors import UserError
 from exp.run_folder import names
-from exp.run_folder.folder import RunFolder, empty_results
+from exp.run_folder.folder import RunFolder
+from exp.run_folder.results import Results
 from tests.support.pictures import picture_folder
 from tests.support.requests import planned, requested, requested_by
 
@@ -30,7 +31,7 @@ def begun(asked: request.Request, *, status: str = "interrupted") -> Path:
     folder = RunFolder(asked.folder)
     folder.write_config(asked.config_files)
     folder.write_manifest({"config_hash": config_hash(asked.tree)})
-    folder.write_results({**empty_results("train"), "status": status})
+    folder.write_results(Results(mode="train", status=status).facts())
     folder.close()
     return asked.folder
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from exp.loggers import console
 from exp.loggers.console import Display
-from exp.run_folder.folder import empty_results
+from exp.run_folder.results import Results
 from exp.terminal.plain_console import PlainConsole
 
 
@@ -48,7 +48,7 @@ def test_elsewhere_a_line_appears_now_and_then(monkeypatch):
 
 def test_the_closing_table_names_figures_and_next_commands():
     shown, text = display(terminal=False)
-    results = empty_results("train")
+    results = Results(mode="train").facts()
     results |= {"status": "completed", "step": 3, "examples": 150, "replicas": 2, "train": {"loss": 0.5}}
     results["test"] = {"loss": 0.25, "accuracy": 0.9, "examples": 10}
     results["seconds"] |= {"train": 1.25}
@@ -62,12 +62,14 @@ def test_the_closing_table_names_figures_and_next_commands():
 
 def test_an_interrupted_run_says_how_to_go_on():
     shown, text = display(terminal=False)
-    shown.closing(empty_results("train") | {"status": "interrupted", "replicas": 1}, Path("outputs/day/run"))
+    shown.closing(Results(mode="train").facts() | {"status": "interrupted", "replicas": 1}, Path("outputs/day/run"))
     assert "run.py resume=outputs/day/run" in text.getvalue()
     assert "1 replica)" in text.getvalue()
 
 
 def test_a_run_that_failed_before_its_devices_were_known_says_nothing_of_them():
     shown, text = display(terminal=False)
-    shown.closing(empty_results("train") | {"status": "failed", "error": "no such thing"}, Path("outputs/day/run"))
+    shown.closing(
+        Results(mode="train").facts() | {"status": "failed", "error": "no such thing"}, Path("outputs/day/run")
+    )
     assert "0 (0 examples)" in text.getvalue()

@@ -72,14 +72,23 @@ class Recorder:
 
 
 def run(
-    losses, *, first=0, per_call=4, save_every=5, log_every=2, stop=None, before_call=None, not_finite_at=(), test=None
+    losses,
+    *,
+    first=0,
+    per_call=4,
+    save_every=5,
+    log_every=2,
+    stop=None,
+    before_call=None,
+    not_finite_at=(),
+    evaluate=None,
 ):
     recorder = Recorder(losses)
     if before_call:
         recorder.before_call = before_call
     recorder.not_finite_at = set(not_finite_at)
     training = Training(
-        test=test,
+        evaluate=evaluate,
         executor=recorder,
         checkpoints=recorder,
         logger=recorder,
@@ -159,10 +168,10 @@ def test_every_checkpoint_is_tested_where_the_best_one_is_kept():
             Evaluation(0.3, {"accuracy": 0.7}, 10),
         ]
     )
-    training, happened = run([1.0] * 12, test=lambda: next(results))
+    training, happened = run([1.0] * 12, evaluate=lambda: next(results))
     assert [entry[1:] for entry in happened if entry[0] == "test"] == [(5, 0.8), (10, 0.9), (12, 0.7)]
     assert training.checkpoints.saved_metrics[10] == {"train/loss": 1.0, "test/loss": 0.4, "test/accuracy": 0.9}
-    assert training.tested == (12, Evaluation(0.3, {"accuracy": 0.7}, 10))
+    assert training.evaluated == (12, Evaluation(0.3, {"accuracy": 0.7}, 10))
 
 
 def test_saves_are_watched_at_every_call_and_finished_at_the_end():
@@ -198,7 +207,7 @@ def test_a_signal_in_the_test_of_a_checkpoint_leaves_the_test_and_not_the_checkp
         stop.signal = 15
         raise Stopped
 
-    training, happened = run([1.0] * 20, stop=stop, test=test)
-    assert (training.status, training.step, training.tested) == ("interrupted", 5, None)
+    training, happened = run([1.0] * 20, stop=stop, evaluate=test)
+    assert (training.status, training.step, training.evaluated) == ("interrupted", 5, None)
     assert [entry[1] for entry in happened if entry[0] == "save"] == [5, 5]  # the second is none
     assert training.checkpoints.saved_metrics[5] == {"train/loss": 1.0}

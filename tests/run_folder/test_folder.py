@@ -9,8 +9,9 @@ import pytest
 
 from exp.config.config_hash import config_hash
 from exp.errors import UserError
-from exp.run_folder.folder import RunFolder, empty_results
+from exp.run_folder.folder import RunFolder
 from exp.run_folder.new import new_folder
+from exp.run_folder.results import Results
 from exp.system.files import write_atomically
 from exp.system.provenance import package_versions
 
@@ -98,7 +99,7 @@ def test_config_hash_knows_content_and_not_order():
 
 
 def test_results_have_every_key_from_the_start():
-    assert set(empty_results("train")) == {
+    assert set(Results(mode="train").facts()) == {
         *("status", "mode", "step", "examples", "replicas", "train", "test", "weights_sha256", "seconds"),
         *("examples_per_second", "checkpoint", "error", "time", "traces", "trace_list"),
     }

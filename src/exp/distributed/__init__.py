@@ -1,6 +1,5 @@
 """The processes that train one model: how they meet, and how they notice that one is lost. TensorFlow trains."""
 
-from exp.distributed.followers import Folder, NoFolder
 from exp.distributed.group import Alone, Group
 from exp.distributed.handshake import facts_of, meet
 from exp.distributed.local import Processes, gpus_of, plan_local, start_workers
@@ -10,9 +9,7 @@ from exp.distributed.workers import Workers
 __all__ = [
     "AgreedStop",
     "Alone",
-    "Folder",
     "Group",
-    "NoFolder",
     "Processes",
     "Stop",
     "Workers",

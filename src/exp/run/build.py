@@ -1,9 +1,8 @@
-"""Making the parts of a run from its configuration: devices, data, model, optimizer, executor.
+"""Builds the components of a run from its configuration, in the order in which they depend on each other.
 
-All that can turn out to be impossible here and now is found out in this module, as a `UserError`.
+Whatever can turn out to be impossible on this machine and with this data is refused here, as a `UserError`.
 """
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
@@ -12,6 +11,7 @@ from exp.data import Dataset, Feed, ImageTransforms, Order
 from exp.data.dataset import example_bytes
 from exp.distributed import Group
 from exp.errors import UserError
+from exp.run.components import Components
 from exp.run.limits import limits
 from exp.run.load_data import load_data, task_of
 from exp.run.network import build_network
@@ -20,85 +20,22 @@ from exp.system.signals import leaving_long_work
 if TYPE_CHECKING:
     from exp.distributed.devices import Devices
     from exp.exec import Executor, Program
+    from exp.exec.probe import Probe
+    from exp.task import Task
 
-MOST_CLASSES_NAMED = 10
 MOST_STEPS_PER_CALL = 20
+"""More than 20 steps a call helps only a step that XLA compiles."""
 MOST_COMPILED_STEPS_PER_CALL = 100
+"""Such a step is so quick that entering a call counts: 0.35 ms a step with 20 steps a call, 0.30 ms with 100."""
 MOST_BYTES_PER_CALL = 8 * 2**20
-"""Bounds of the default number of steps in a call. Beyond 20 nothing is won, but by a step that XLA compiles: it is so
-quick that the way into a call counts (0.35 ms a step with 20, 0.30 with 100). Batches of photographs are large."""
+"""Bound of the examples of a call, because batches of photographs are large."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a run is made of."""
-
-    config: Config
-    devices: "Devices"
-    dataset: Dataset
-    order: Order
-    feed: Feed
-    executor: "Executor"
-    program: "Program"
-    total_steps: int
-    own_summaries: tuple[str, ...]
-    """Keys of what the model logs by `exp.loggers.collect`, where that is known before it runs."""
-    more_notes: tuple[str, ...]
-    """What was decided, and why: a sentence each."""
-
-    def notes(self) -> list[str]:
-        """What the person should know about the data, a sentence each."""
-        class_notes, absent = self._class_notes()
-        return [*class_notes, *self.dataset.notes, *self.more_notes, *absent]
-
-    def _class_notes(self) -> tuple[list[str], list[str]]:
-        """A sentence that names the classes, and one about those without examples; none if there are no classes."""
-        dataset, size = self.dataset, self.order.size
-        names, labels = dataset.class_names or (), dataset.train.targets
-        if not names:
-            return [], []
-        shown = ", ".join(names[:MOST_CLASSES_NAMED])
-        more = f", and {len(names) - MOST_CLASSES_NAMED} more" if len(names) > MOST_CLASSES_NAMED else ""
-        absent = [name for label, name in enumerate(names) if labels is not None and label not in labels[:size]]
-        missing = [f"data.limit={size}: the first examples hold none of {', '.join(absent)}"] if absent else []
-        return [f"Classes: {len(names)} ({shown}{more})"], missing
-
-    def detailed_every(self) -> tuple[int, ...]:
-        """Steps that are a multiple of one of these have to show their details, in a call of their own."""
-        if not self.executor.calls_of_any_size:
-            return ()
-        own = self.own_summaries or not self.executor.makes_graph  # without a graph nobody knows before it runs
-        histograms = self.config.summary.histograms
-        return (*([self.config.summary.figures] if own else []), *([histograms] if histograms else []))
-
-    def facts(self) -> dict[str, Any]:
-        """The devices and the data, for the manifest."""
-        devices, dataset = self.devices, self.dataset
-        return {
-            "devices": {
-                "physical": devices.physical,
-                "used": devices.names,
-                "replicas": devices.replicas,
-                "threads": devices.threads,
-            },
-            "data": {
-                "name": dataset.name,
-                "source": dataset.source,
-                "examples": {"train": self.order.size, "test": dataset.test.size},
-                "fingerprint": dataset.fingerprint,
-                "class_names": list(dataset.class_names or ()),
-                "skipped": {"count": len(dataset.skipped), "files": [asdict(skipped) for skipped in dataset.skipped]},
-            },
-            "steps_per_call": self.program.steps_per_call,
-            "jit_compile": self.program.jit_train,
-        }
-
-
-def assemble(config: Config, *, group: Group) -> Parts:
-    """Make everything; TensorFlow's devices are set up first, and fixed from then on.
+def build(config: Config, *, group: Group) -> Components:
+    """Build all components. TensorFlow's devices are set up first, and cannot be changed afterwards.
 
     Args:
-        config: of the run.
+        config: the configuration of the run.
         group: the processes that train together; all of them have to call this.
 
     Raises:
@@ -107,11 +44,11 @@ def assemble(config: Config, *, group: Group) -> Parts:
     """
     import keras
 
-    from exp.exec import Program, make_executor
-    from exp.exec.probe import probe
+    from exp.exec import make_executor
     from exp.exec.xla import decide_jit
 
-    devices, (dataset, order, transforms) = _devices_and_data(config, group)
+    devices = _set_up_devices(config, group)
+    dataset, order, transforms = _load_data_together(config, group)
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
     task = task_of(config, dataset)
     executor = make_executor(config.exec.name, session_config=devices.session_config)
@@ -119,22 +56,17 @@ def assemble(config: Config, *, group: Group) -> Parts:
     keras.utils.set_random_seed(config.seed)
     with executor.scope():
         with devices.strategy.scope():
-            model, optimizer = build_network(
+            network = build_network(
                 config, dataset=dataset, task=task, features=transforms.features, replicas=devices.replicas
             )
-        training = config.mode == "train"
-        probed = (
-            probe(
-                model,
-                optimizer=optimizer,
-                task=task,
-                strategy=devices.strategy,
-                features=transforms.features,
-                targets=dataset.targets,
-                makes_graph=executor.makes_graph,
-            )
-            if training
-            else None
+        probed = _probe(
+            config,
+            network=network,
+            task=task,
+            devices=devices,
+            dataset=dataset,
+            transforms=transforms,
+            executor=executor,
         )
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         feed = Feed(
@@ -145,26 +77,14 @@ def assemble(config: Config, *, group: Group) -> Parts:
             prefetch=config.data.prefetch,
             rows=_rows(config, devices) if group.size > 1 else None,
         )
-        program = Program(
-            model=model,
-            optimizer=optimizer,
-            task=task,
-            strategy=devices.strategy,
-            batch_size=feed.batch_size,
-            steps_per_call=feed.steps_per_call,
-            features=transforms.features,
-            targets=dataset.targets,
-            jit_train=jit_train,
-            # A test gives the same figures in every mode, unless XLA is asked for by name.
-            jit_test=config.exec.jit_compile is True,
-            gradients=config.summary.histograms is not None,
-            rows=feed.rows,
+        program = _program(
+            config, network=network, task=task, devices=devices, dataset=dataset, feed=feed, jit_train=jit_train
         )
         executor.prepare(program)
     own = probed.figures if probed else ()
     unsaved = probed.notes if probed else ()
-    notes = [*([jit_note] if jit_note else []), *unsaved, *limits(config, executor, model, own, devices.replicas)]
-    return Parts(
+    lacks = limits(config, executor, program.model, own, devices.replicas)
+    return Components(
         config=config,
         devices=devices,
         dataset=dataset,
@@ -174,12 +94,16 @@ def assemble(config: Config, *, group: Group) -> Parts:
         program=program,
         total_steps=total_steps,
         own_summaries=own,
-        more_notes=tuple(notes),
+        decisions=(*([jit_note] if jit_note else []), *unsaved, *lacks),
     )
 
 
-def _devices_and_data(config: Config, group: Group) -> tuple["Devices", tuple[Dataset, Order, ImageTransforms]]:
-    """What comes before everything that computes; workers do it together, the chief first where there is work to do."""
+def _set_up_devices(config: Config, group: Group) -> "Devices":
+    """Set up TensorFlow's devices; several processes meet in TensorFlow's own cluster here.
+
+    Raises:
+        UserError: the devices are not there, or the configuration does not fit their number.
+    """
     from exp.distributed.devices import abort_collectives, configure, tensorflow_version
     from exp.exec import executor_class
 
@@ -189,23 +113,80 @@ def _devices_and_data(config: Config, group: Group) -> tuple["Devices", tuple[Da
     devices = configure(config.device, session=needs_session, cluster=group.cluster)
     group.abort_by(abort_collectives)
     group.keep_signals()  # TensorFlow's server takes SIGTERM for itself
-    _check_replicas(config, devices.replicas)
-    group.wait_for_chief()  # it may have to download, or to draw, what is then there for all
+    problems = replica_problems(config, devices.replicas)  # the number of replicas is known only now
+    if problems:
+        raise UserError("\n".join(problems))
+    return devices
+
+
+def _load_data_together(config: Config, group: Group) -> tuple[Dataset, Order, ImageTransforms]:
+    """Load the data, the chief before the others: it may have to download, or to draw, what all then read."""
+    group.wait_for_chief()
     with leaving_long_work(group.is_chief):
         data = load_data(config)
     group.chief_done()
-    return devices, data
+    return data
 
 
-def _check_replicas(config: Config, replicas: int) -> None:
-    """What the configuration alone could not tell: the number of replicas is known only now."""
-    problems = replica_problems(config, replicas)
-    if problems:
-        raise UserError("\n".join(problems))
+def _probe(
+    config: Config,
+    *,
+    network: tuple[Any, Any],
+    task: "Task",
+    devices: "Devices",
+    dataset: Dataset,
+    transforms: ImageTransforms,
+    executor: "Executor",
+) -> "Probe | None":
+    """Look into the training step before it runs; None if nothing will be trained."""
+    from exp.exec.probe import probe
+
+    if config.mode != "train":
+        return None
+    model, optimizer = network
+    return probe(
+        model,
+        optimizer=optimizer,
+        task=task,
+        strategy=devices.strategy,
+        features=transforms.features,
+        targets=dataset.targets,
+        makes_graph=executor.makes_graph,
+    )
+
+
+def _program(
+    config: Config,
+    *,
+    network: tuple[Any, Any],
+    task: "Task",
+    devices: "Devices",
+    dataset: Dataset,
+    feed: Feed,
+    jit_train: bool,
+) -> "Program":
+    from exp.exec import Program
+
+    model, optimizer = network
+    return Program(
+        model=model,
+        optimizer=optimizer,
+        task=task,
+        strategy=devices.strategy,
+        batch_size=feed.batch_size,
+        steps_per_call=feed.steps_per_call,
+        features=feed.transforms.features,
+        targets=dataset.targets,
+        jit_train=jit_train,
+        # An evaluation gives the same numbers in every mode, unless XLA is asked for by name.
+        jit_test=config.exec.jit_compile is True,
+        gradients=config.summary.histograms is not None,
+        rows=feed.rows,
+    )
 
 
 def _rows(config: Config, devices: "Devices") -> slice:
-    """Of each batch, the rows that the replicas of this process take."""
+    """The rows of the global batch that the replicas of this process take."""
     from exp.exec.replicas import replica_rows
 
     first, last = (

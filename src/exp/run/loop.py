@@ -1,4 +1,4 @@
-"""The order of things in a run: the only place where steps, logging, checkpoints and stopping meet.
+"""The training loop: the only place where steps, logging, checkpoints and stopping meet.
 
 It knows protocols, not modes: an executor runs calls, and tells `Training.after_call` about each.
 """
@@ -43,10 +43,10 @@ class Training:
     weights: Sequence[Any] = ()
     """The model's variables, for histograms."""
     profiler: Profiler | None = None
-    test: Callable[[], Evaluation] | None = None
-    """Tests the model as it is, where every checkpoint is to be tested; leaves it by `Stopped` where a signal asks."""
-    tested: tuple[int, Evaluation] | None = None
-    """The last test, and the step after which it was made."""
+    evaluate: Callable[[], Evaluation] | None = None
+    """Evaluates the model as it is, for every checkpoint; raises `Stopped` if a signal asks to stop meanwhile."""
+    evaluated: tuple[int, Evaluation] | None = None
+    """The step after which the last evaluation was made, and the evaluation."""
     status: str = "completed"
     loss: float | None = None
     error: str | None = None
@@ -76,7 +76,7 @@ class Training:
             self.seconds.data_wait = batches.wait_seconds if self.executor.waits_visible else None
 
     def after_call(self, first: int, losses: Losses, details: Details | None = None) -> bool:
-        """Log a call's losses, save if it is time, and say whether to go on.
+        """Log a call's losses, save if it is time, and return whether training continues.
 
         Raises:
             SaveError, NotFiniteError: an earlier save failed in the background.
@@ -104,13 +104,13 @@ class Training:
         self.seconds.summary += time.perf_counter() - started
         self.display.advance(done=self.step, loss=losses[-1].item())
         if self.step % self.save_every == 0 or self.step == self.last:
-            self._save(test=self.test is not None)
+            self._save(evaluated=self.evaluate is not None)
         if self.stop.asked() and self.step < self.last:
             self._interrupt()
         return self.status == "completed"
 
     def _show(self, details: Details | None) -> None:
-        """Log the details of the last step, where they are due."""
+        """Log the details of the last step, if they are due."""
         if details and details.figures and self.step % self.summaries_every == 0:
             self.logger.summaries(self.step, details.figures)
         if self.histograms_every and self.step % self.histograms_every == 0:
@@ -127,17 +127,18 @@ class Training:
         return False
 
     def _interrupt(self) -> None:
-        self._save(test=False)
+        self._save(evaluated=False)
         self._wait_for_saves()
         self.status = "interrupted"
         saved = f"; saved {self.checkpoints.newest}" if self.checkpoints.newest else ""
         self.display.say(f"stopped by a signal after step {self.step}{saved}")
 
-    def _save(self, *, test: bool) -> None:
+    def _save(self, *, evaluated: bool) -> None:
+        """Save a checkpoint with its metrics, those of an evaluation among them if that is asked for."""
         metrics = {} if self.loss is None else {"train/loss": self.loss}
         started = time.perf_counter()
-        if test:
-            metrics |= self._test_metrics()
+        if evaluated:
+            metrics |= self._evaluate()
         tested = time.perf_counter()
         # The log goes to disk first: a checkpoint must never be ahead of the log of its run.
         self.logger.flush()
@@ -149,16 +150,16 @@ class Training:
             self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite)
         self.seconds.checkpoint += time.perf_counter() - flushed
 
-    def _test_metrics(self) -> dict[str, float]:
-        """Test the model as it is; returns no metrics if a signal asks to stop meanwhile."""
-        if self.test is None:
+    def _evaluate(self) -> dict[str, float]:
+        """Evaluate the model as it is, and log the metrics; no metrics if a signal asks to stop meanwhile."""
+        if self.evaluate is None:
             return {}
         try:
-            result = self.test()
+            evaluation = self.evaluate()
         except Stopped:
             return {}
-        self.tested = self.step, result
-        metrics = result.figures("test")
+        self.evaluated = self.step, evaluation
+        metrics = evaluation.figures("test")
         self.logger.metrics(self.step, metrics)
         return metrics
 
@@ -168,7 +169,7 @@ class Training:
         self.seconds.checkpoint += time.perf_counter() - started
 
     def examples_per_second(self) -> float | None:
-        """Examples trained a second, without the first call: that one builds graphs. None where nothing was trained."""
+        """Examples trained a second, without the first call, which builds graphs; None if nothing was trained."""
         steps, seconds = self.step - self._first, self.seconds.train
         if steps > self._first_call_steps:
             steps, seconds = steps - self._first_call_steps, seconds - (self.seconds.first_step or 0.0)

@@ -1,27 +1,49 @@
-"""The composition root: a run from its request to `results.json`, in the order in which things depend on each other."""
+"""A run from its request to `results.json`. This file reads from top to bottom as what a run does.
+
+The order, and what would go wrong in another one:
+
+1. The folder's lock comes first: nothing is written into a folder that another process has.
+2. TensorFlow is imported. All that can be checked without it was checked when the request was made.
+3. The components are built: the devices, which are fixed from then on; the data; the network; the executor.
+4. The variables get their initial state. Only now is it certain that the request is possible.
+5. `.hydra/` and `manifest.json` are written: the folder becomes that of a run. An old `results.json` goes, because a
+   resumed run that is killed must not look as if it had ended.
+6. Training. At each checkpoint the log is flushed before the checkpoint is written: a checkpoint must never be ahead of
+   the log. Before training ends, all checkpoints are on disk.
+7. Evaluation on the test split, of the weights whose digest is in the results.
+8. The loggers are closed, so that a complete log stands beside the results.
+9. `results.json` is written, last and in one atomic step. Whoever sees it knows that the run has ended.
+10. The lock is given back, and then the other workers are released: TensorFlow's servers need the chief's until then.
+"""
 
 import logging
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exp.config.config_hash import config_hash
-from exp.config.targets import needed_prefixes
-from exp.distributed import Folder, Group, NoFolder
+from exp.config.flat import flat_config
+from exp.config.targets import needed_prefixes, target_names
+from exp.distributed import Group
 from exp.errors import UserError
 from exp.loggers.console import Display
-from exp.run.build import Parts, assemble
+from exp.run.build import build
+from exp.run.components import Components
 from exp.run.request import Request
 from exp.run_folder import names
-from exp.run_folder.folder import RunFolder, empty_results
+from exp.run_folder.folder import Folder, NoFolder, RunFolder
+from exp.run_folder.results import Results, ResultsSoFar
 from exp.system.files import storage_problem
 from exp.system.own_code import told
 from exp.system.signals import Stopped, StopRequest, check_current
 from exp.system.tensorflow import import_tensorflow, native_messages_to
 
 if TYPE_CHECKING:
-    from exp.run.initial_state import Beginning
+    from exp.exec import Evaluation
+    from exp.run.context import RunContext
 
 log = logging.getLogger("exp")
 
@@ -43,139 +65,130 @@ def run(request: Request, display: Display, *, started: float, group: Group) -> 
     """
     folder: Folder = RunFolder(request.folder) if group.is_chief else NoFolder(request.folder)
     log_file = request.folder / (names.LOG if group.is_chief else names.worker_log(group.index))
-    results = empty_results(request.config.mode)
+    so_far = ResultsSoFar(Results(mode=request.config.mode))
     logging.captureWarnings(True)  # Keras warns of a network at length, before its error says the same
-    logging.raiseExceptions = (
-        False  # where a full disk stops the log, the person shall not see a traceback for each line
-    )
+    logging.raiseExceptions = False  # a full disk stops the log: the person shall not see a traceback for each line
     begun = True
     with native_messages_to(log_file), StopRequest() as stop:
-        stop.leaves = group.size == 1  # several stop together, where they agree on it
+        stop.leaves = group.size == 1  # several processes stop together, once they agree on it
         if folder.note:
             display.say(folder.note)
         try:
-            _run(request, folder, display, stop, results, group=group)
+            _stages(request, folder, display, so_far, stop=stop, group=group)
         except Stopped:
-            begun, results["status"] = False, "interrupted"
+            begun = False
+            so_far.add(status="interrupted")
             display.say(f"stopped by a signal before anything was {'tested' if request.tested else 'trained'}")
             stop.signal = group.all_stopped(stop.signal)
         except UserError:
             folder.close()
             raise
         except (Exception, SystemExit) as error:  # a user's code may end the program, which is no success
-            loss = group.loss_behind(error)
-            log.exception("the run failed") if loss is None else log.error("the run failed: %s", loss, exc_info=True)
-            results |= {"status": "failed", "error": loss or storage_problem(error) or told(error)}
-            display.say(_last_words(results, log_file, plain=bool(loss or storage_problem(error))))
-        results["seconds"]["total"] = time.perf_counter() - started
-        try:
-            if begun or not request.resumed:  # what an earlier process has done stays as it noted it
-                folder.write_results(results)
-        except OSError as error:
-            results |= {"status": "failed", "error": results["error"] or storage_problem(error)}
-            display.say(f"{request.folder}/{names.RESULTS}: cannot be written ({error.strerror})")
+            _note_failure(error, so_far, display, log_file, group)
+        so_far.add(seconds={"total": time.perf_counter() - started})
+        if begun or not request.resumed:  # what an earlier process has done stays as it noted it
+            _write_results(so_far, folder, display)
         folder.close()
+        results = so_far.value
         if group.is_chief:
             trusted = needed_prefixes(request.tree, request.config.trusted_targets)
-            display.closing(results, request.folder, trusted=trusted, begun=begun)
-        group.close(results["error"] if results["status"] == "failed" else None)
-    if results["status"] == "interrupted":
+            display.closing(results.facts(), request.folder, trusted=trusted, begun=begun)
+        group.close(results.error if results.status == "failed" else None)
+    if results.status == "interrupted":
         return stop.exit_status
-    return 0 if results["status"] == "completed" else 1
+    return 0 if results.status == "completed" else 1
 
 
-def _run(
-    request: Request,
-    folder: Folder,
-    display: Display,
-    stop: StopRequest,
-    results: dict[str, Any],
-    *,
-    group: Group,
+def _stages(
+    request: Request, folder: Folder, display: Display, so_far: ResultsSoFar, *, stop: StopRequest, group: Group
 ) -> None:
-    clock = _Clock()
-    import_tensorflow()
-    results["seconds"]["import"] = clock.lap()
+    """Do the work of a run; what each stage finds out is added to the results."""
+    with _timed(so_far, "import"):
+        import_tensorflow()
 
-    from exp.config.flat import flat_config
-    from exp.config.targets import target_names
     from exp.loggers.files import file_loggers
     from exp.loggers.logger import Loggers
-    from exp.run.train_and_test import Stages
+    from exp.run.context import RunContext
+    from exp.run.initial_state import initial_state
 
-    config = request.config
     try:
-        parts, beginning = _prepared(request, display, group)
+        with _timed(so_far, "build"):
+            check_current()
+            components = build(request.config, group=group)
+            check_current()
+            for note in components.notes():
+                display.say(note)
+            state = initial_state(request, components, display)
+            group.same("beginning", lambda: {"step": state.step, "weights": components.weights_sha256()})
+            group.keep_signals()  # TensorFlow's coordination service takes SIGTERM as a preemption notice (2.21)
     except Stopped:
-        folder.write_config(request.config_files)  # so that the run can begin, as one that goes on
+        folder.write_config(request.config_files)  # so that the run can begin when it is resumed
         raise
-    devices = parts.devices
-    results |= {"step": beginning.step, "examples": beginning.examples, "replicas": devices.replicas}
-    results["checkpoint"] = str(beginning.checkpoint) if beginning.checkpoint and beginning.step else None
-    results["seconds"]["build"] = clock.lap()
-
-    # From here on the request is known to be possible, and the folder becomes a run's.
+    checkpoint = str(state.checkpoint) if state.checkpoint and state.step else None
+    replicas = components.devices.replicas
+    so_far.add(step=state.step, examples=state.examples, replicas=replicas, checkpoint=checkpoint)
     if request.config_files:
         folder.write_config(request.config_files)
-    facts = {**_facts(request, parts), "run": beginning.run, "restored": beginning.facts()}
+    facts = {**_facts(request, components), "run": state.run, "restored": state.facts()}
     changes = folder.write_manifest(facts, targets=target_names(request.tree))
-    if changes and request.resumed and beginning.step:
+    if changes and request.resumed and state.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
-    logger = file_loggers(request.folder, done=results["step"]) if group.is_chief else Loggers([])
-    if not request.resumed or not beginning.step:
-        logger.hparams(flat_config(request.tree, threads=devices.threads))
+    logger = file_loggers(request.folder, done=state.step) if group.is_chief else Loggers([])
+    if not request.resumed or not state.step:
+        logger.hparams(flat_config(request.tree, threads=components.devices.threads))
     try:
-        run = Stages(config, parts, folder, beginning, logger, results, group.stop(stop), group)
-        status = run.train(display) if config.mode == "train" else "completed"
-        results["weights_sha256"] = _digest(parts)
-        group.same("end", lambda: {"step": results["step"], "weights": results["weights_sha256"]})
-        clock.lap()
-        if status == "completed":
-            status = run.test(display)
-            results["seconds"]["test"] = clock.lap()
-        run.show_graphs()
-        results["status"] = status
+        _train_and_evaluate(RunContext(components, state, folder, logger, display, group.stop(stop), group), so_far)
     finally:
-        traces = parts.executor.traces
-        results |= {"traces": len(traces.traces), "trace_list": traces.facts()}
-        logger.ended(results["step"], results["status"] or "failed")
+        so_far.add(traces=components.executor.traces.facts())
+        logger.ended(so_far.value.step, so_far.value.status or "failed")
         logger.close()
-    for line in traces.warnings():
+    for line in components.executor.traces.warnings():
         display.say(line)
 
 
-def _prepared(request: Request, display: Display, group: Group) -> tuple[Parts, "Beginning"]:
-    """What the run is made of, and where it begins; a signal that has come by then stops a run that is alone."""
-    check_current()
-    parts = assemble(request.config, group=group)
-    check_current()
-    display.say(f"Number of devices: {parts.devices.replicas} ({', '.join(parts.devices.names)})")
-    for note in parts.notes():
-        display.say(note)
-    beginning = _begin(request, parts, display)
-    group.same("beginning", lambda: {"step": beginning.step, "weights": _digest(parts)})
-    group.keep_signals()  # TensorFlow's coordination service takes SIGTERM as notice of a preemption (2.21)
-    return parts, beginning
+def _train_and_evaluate(run: "RunContext", so_far: ResultsSoFar) -> None:
+    """Train, if that is the mode, and evaluate a model that is whole; afterwards the results have a status."""
+    from exp.run.evaluate import show_graph
+    from exp.run.train import train
+
+    status, known = "completed", None
+    if run.config.mode == "train":
+        trained = train(run)
+        so_far.add(**trained.results)
+        if trained.failure is not None:
+            raise trained.failure
+        status, known = trained.status, trained.evaluation
+    so_far.add(weights_sha256=run.components.weights_sha256())
+    end = {"step": so_far.value.step, "weights": so_far.value.weights_sha256}
+    run.group.same("end", lambda: end)
+    if status == "completed":
+        with _timed(so_far, "test"):
+            status = _evaluate(run, known, so_far)
+    show_graph(run)
+    so_far.add(status=status)
 
 
-def _digest(parts: Parts) -> str:
-    from exp.checkpoint import weights_digest
+def _evaluate(run: "RunContext", known: "Evaluation | None", so_far: ResultsSoFar) -> str:
+    """Evaluate on the test split, show the predictions, and return the status of the run."""
+    from exp.run.evaluate import evaluate, show_predictions
 
-    with parts.executor.scope():
-        return weights_digest(parts.executor.read(parts.program.model.weights))
+    step = so_far.value.step
+    try:
+        evaluation = evaluate(run, step=step, known=known)
+        finite = math.isfinite(evaluation.loss)
+        so_far.add(test=evaluation.facts())
+        show_predictions(run, step=step)
+    except Stopped:
+        done = f"; the test of step {step} is done when the run goes on" if run.config.mode == "train" else ""
+        run.display.say(f"stopped by a signal in the test{done}")
+        return "interrupted"
+    if finite:
+        return "completed"
+    so_far.add(test={**evaluation.facts(), "loss": None}, error=f"the test loss is {evaluation.loss}")
+    return "diverged"
 
 
-def _begin(request: Request, parts: Parts, display: Display) -> "Beginning":
-    from exp.run.initial_state import begin_resumed, begin_test, begin_warm
-
-    if request.tested:
-        return begin_test(request.config, parts, request.tested, display)
-    if request.resumed:
-        return begin_resumed(request.config, parts, request.folder, display)
-    return begin_warm(request.config, parts, display)
-
-
-def _facts(request: Request, parts: Parts) -> dict[str, Any]:
+def _facts(request: Request, components: Components) -> dict[str, Any]:
     """What the manifest says about this run; the folder adds what it knows itself."""
     return {
         "command": list(request.command),
@@ -184,24 +197,36 @@ def _facts(request: Request, parts: Parts) -> dict[str, Any]:
         "config_hash": config_hash(request.tree),
         "sweep": request.sweep,
         "seed": request.config.seed,
-        **parts.facts(),
+        **components.facts(),
     }
 
 
-def _last_words(results: Mapping[str, Any], log_file: Path, *, plain: bool) -> str:
-    good = f"the last good checkpoint is {results['checkpoint']}" if results["checkpoint"] else "there is no checkpoint"
+def _note_failure(error: BaseException, so_far: ResultsSoFar, display: Display, log_file: Path, group: Group) -> None:
+    """Note an error in the results and in the log, and tell the person which checkpoint is left."""
+    loss = group.loss_behind(error)
+    log.exception("the run failed") if loss is None else log.error("the run failed: %s", loss, exc_info=True)
+    plain = loss or storage_problem(error)
+    so_far.add(status="failed", error=plain or told(error))
+    newest = so_far.value.checkpoint
+    good = f"the last good checkpoint is {newest}" if newest else "there is no checkpoint"
     if plain:
-        return f"the run failed: {results['error']}; {good}"
-    return f"the run failed; {good}; the traceback is in {log_file}"
+        display.say(f"the run failed: {so_far.value.error}; {good}")
+    else:
+        display.say(f"the run failed; {good}; the traceback is in {log_file}")
 
 
-class _Clock:
-    """Seconds from one lap to the next."""
+def _write_results(so_far: ResultsSoFar, folder: Folder, display: Display) -> None:
+    """Write `results.json`; if the disk does not let us, the run has failed."""
+    try:
+        folder.write_results(so_far.value.facts())
+    except OSError as error:
+        so_far.add(status="failed", error=so_far.value.error or storage_problem(error))
+        display.say(f"{folder.path / names.RESULTS}: cannot be written ({error.strerror})")
 
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
 
-    def lap(self) -> float:
-        now = time.perf_counter()
-        self._last, lap = now, now - self._last
-        return lap
+@contextmanager
+def _timed(so_far: ResultsSoFar, name: str) -> Iterator[None]:
+    """Note the seconds that the enclosed work takes, unless it fails."""
+    started = time.perf_counter()
+    yield
+    so_far.add(seconds={name: time.perf_counter() - started})

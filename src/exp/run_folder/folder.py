@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from exp.run_folder import names
 from exp.run_folder.files import read_manifest, results_if_any
@@ -14,6 +14,34 @@ from exp.system.files import write_atomically
 from exp.system.lock import Lock
 from exp.system.provenance import bearing, code_facts, package_versions
 from exp.system.safe_files import MissingError
+
+
+class Folder(Protocol):
+    """What a run does with its folder: `RunFolder`, or `NoFolder` in a process that does not write it."""
+
+    @property
+    def path(self) -> Path:
+        """Where the folder is."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints of the run are."""
+
+    @property
+    def note(self) -> str | None:
+        """A sentence for the person about how the folder is protected; None if nothing is special."""
+
+    def close(self) -> None:
+        """Give the lock back."""
+
+    def write_config(self, files: Mapping[str, str]) -> None:
+        """Write `.hydra/`."""
+
+    def write_manifest(self, facts: Mapping[str, Any], *, targets: Sequence[str] = ()) -> list[str]:
+        """Write `manifest.json`; returns what changed since an earlier one."""
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """Write `results.json`."""
 
 
 class RunFolder:
@@ -79,26 +107,27 @@ class RunFolder:
         write_atomically(self.path / names.RESULTS, json.dumps(results, indent=2, allow_nan=False) + "\n")
 
 
-def empty_results(mode: str) -> dict[str, Any]:
-    """`results.json` of a run that has done nothing yet: every key of the contract is there."""
-    seconds = ("import", "build", "first_step", "train", "data_wait", "checkpoint", "summary", "test", "total")
-    return {
-        "status": None,
-        "mode": mode,
-        "step": 0,
-        "examples": 0,
-        "replicas": None,
-        "train": {"loss": None},
-        "test": {"loss": None, "accuracy": None, "examples": None},
-        "weights_sha256": None,
-        "seconds": dict.fromkeys(seconds),
-        "time": {"advice": None},
-        "traces": 0,
-        "trace_list": [],
-        "examples_per_second": None,
-        "checkpoint": None,
-        "error": None,
-    }
+class NoFolder:
+    """A `Folder` that writes nothing: the chief writes it, and this process may read it."""
+
+    note = None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / names.CHECKPOINTS
+
+    def close(self) -> None:
+        """Nothing is locked."""
+
+    def write_config(self, files: Mapping[str, str]) -> None:
+        """The chief writes it."""
+
+    def write_manifest(self, facts: Mapping[str, Any], *, targets: Sequence[str] = ()) -> list[str]:
+        """The chief writes it, and says what changed."""
+        return []
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """The chief writes them."""
 
 
 def _changes(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -52,28 +52,31 @@ def _export(arguments: argparse.Namespace) -> None:
     import_tensorflow()
 
     from exp.data import evaluation_dataset
-    from exp.run.build import assemble
-    from exp.run.initial_state import begin_test
+    from exp.run.build import build
+    from exp.run.initial_state import restored_to_test
 
-    parts = assemble(config, group=Alone())
-    beginning = begin_test(config, parts, run, Display())
+    components = build(config, group=Alone())
+    state = restored_to_test(run, components, Display())
     folder = new_folder(target.with_name(f".{target.name}.tmp"), key=None)
     try:
-        pictures = next(iter(evaluation_dataset(parts.dataset.test, parts.feed)))[0]
-        wanted = parts.executor.predict(parts.program.model, _rows(pictures))
-        raw = _raw_pictures(parts)
-        _write_saved_model(parts, folder / "saved_model")
+        pictures = next(iter(evaluation_dataset(components.dataset.test, components.feed)))[0]
+        wanted = components.executor.predict(components.program.model, _rows(pictures))
+        raw = _raw_pictures(components)
+        _write_saved_model(components, folder / "saved_model")
         worst = _check_saved_model(folder / "saved_model", raw, wanted)
-        reason = _write_keras(parts.program.model, folder / "model.keras", _rows(pictures), wanted)
-        assert beginning.record is not None
-        features = parts.dataset.features
+        reason = _write_keras(components.program.model, folder / "model.keras", _rows(pictures), wanted)
+        assert state.record is not None
+        features = components.dataset.features
         facts = {
             "run": str(run),
-            "checkpoint": str(beginning.checkpoint),
-            "weights_sha256": beginning.record.weights_sha256,
-            "class_names": list(parts.dataset.class_names or ()),
+            "checkpoint": str(state.checkpoint),
+            "weights_sha256": state.record.weights_sha256,
+            "class_names": list(components.dataset.class_names or ()),
             "input": {"dtype": features.dtype, "shape": [None, *features.shape]},
-            "output": {"logits": [None, parts.dataset.classes], "probabilities": [None, parts.dataset.classes]},
+            "output": {
+                "logits": [None, components.dataset.classes],
+                "probabilities": [None, components.dataset.classes],
+            },
         }
         (folder / "export.json").write_text(json.dumps(facts, indent=2) + "\n")
         folder.rename(target)
@@ -100,29 +103,29 @@ def _rows(pictures: Any) -> Any:
     return pictures[0][:CHECKED]
 
 
-def _raw_pictures(parts: Any) -> Any:
+def _raw_pictures(components: Any) -> Any:
     """The same pictures as they are before transforms."""
     import tensorflow as tf
 
-    count = min(parts.dataset.test.size, parts.program.batch_size, CHECKED)
+    count = min(components.dataset.test.size, components.program.batch_size, CHECKED)
     requests = tf.data.Dataset.from_tensors(np.arange(count, dtype=np.int64))
-    return next(iter(parts.dataset.test.read(requests, parts.feed.threads)))[0]
+    return next(iter(components.dataset.test.read(requests, components.feed.threads)))[0]
 
 
-def _write_saved_model(parts: Any, folder: Path) -> None:
+def _write_saved_model(components: Any, folder: Path) -> None:
     import keras
     import tensorflow as tf
 
     from exp.exec import step
 
-    model, transforms = parts.program.model, parts.feed.transforms
+    model, transforms = components.program.model, components.feed.transforms
 
     def serve(pictures: Any) -> dict[str, Any]:
         changed = transforms.test(pictures) if transforms else pictures
         logits = model(step.scaled(changed), training=False)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
-    features = parts.dataset.features
+    features = components.dataset.features
     taken = tf.TensorSpec((None, *features.shape), tf.as_dtype(features.dtype), name="pictures")
     archive = keras.export.ExportArchive()
     archive.track(model)

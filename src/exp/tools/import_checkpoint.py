@@ -40,23 +40,23 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     from exp.checkpoint import copies_of_weights, keras2, prefix_of, read_record
     from exp.checkpoint.record import value_digests
     from exp.checkpoint.variables import VALUE_SUFFIX, named_variables
-    from exp.run.build import assemble
-    from exp.run.initial_state import Beginning, open_checkpoints
+    from exp.run.build import build
+    from exp.run.checkpoints import open_checkpoints
+    from exp.run.initial_state import InitialState
 
     found = keras2.find_foreign(arguments.checkpoint, arguments.key)
-    parts = assemble(config, group=Alone())
-    weights = {id(weight) for weight in parts.program.model.weights}
-    named_here = named_variables({"model": parts.program.model})
+    components = build(config, group=Alone())
+    weights = {id(weight) for weight in components.program.model.weights}
+    named_here = named_variables({"model": components.program.model})
     here = {path: named for path, named in named_here.items() if id(named.variable) in weights}
     pairs = keras2.match(found, here, dict(arguments.map))
     values = keras2.values_of(found, [key for _, key in pairs])
     folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()), key=None)
-    beginning = Beginning()
-    checkpoints = open_checkpoints(config, parts, folder / names.CHECKPOINTS, run=beginning.run)
-    with parts.executor.scope():
-        roots = {"model": parts.program.model, "optimizer": parts.program.optimizer}
-        copies = copies_of_weights(roots, parts.executor)
-        parts.executor.write([named.variable for named, _ in pairs], values)
+    state = InitialState()
+    checkpoints = open_checkpoints(components, folder / names.CHECKPOINTS, run=state.run)
+    with components.executor.scope():
+        copies = copies_of_weights(components.roots, components.executor)
+        components.executor.write([named.variable for named, _ in pairs], values)
         copies.renew()
         checkpoints.save(0, examples=0)
         checkpoints.wait()
@@ -69,13 +69,13 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     run.write_config({names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"})
     facts = {
         "command": ["python", *sys.argv],
-        "run": beginning.run,
+        "run": state.run,
         "mode": "train",
         "config_hash": config_hash(tree),
         "seed": config.seed,
     }
     source = {"checkpoint": str(found.prefix), "key": found.root, "weights_sha256": record.weights_sha256}
-    run.write_manifest({**facts, **parts.facts(), "imported": source}, targets=target_names(tree))
+    run.write_manifest({**facts, **components.facts(), "imported": source}, targets=target_names(tree))
     run.close()
     for named, key in pairs:
         say(f"{key.removesuffix(VALUE_SUFFIX)} -> {named}")

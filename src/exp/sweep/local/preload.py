@@ -16,8 +16,9 @@ import exp.exec.eager
 import exp.exec.fit
 import exp.exec.function
 import exp.exec.session
+import exp.run.evaluate
 import exp.run.initial_state
-import exp.run.train_and_test
+import exp.run.train
 import exp.sweep.job_process  # noqa: F401
 
 # What is imported by now stays for good. A job's own garbage collections (Keras makes one) need not walk through it,

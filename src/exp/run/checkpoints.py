@@ -1,0 +1,38 @@
+"""Opens the checkpoints of a run as its configuration asks: under which name, and which of them stay."""
+
+from pathlib import Path
+
+from exp.checkpoint import AnyOf, Best, CheckpointManager, EveryNSteps, NewestN, Origin, RetentionPolicy
+from exp.config import Config
+from exp.run.components import Components
+
+
+def retention_policy(config: Config) -> RetentionPolicy:
+    """What `checkpoint.max_to_keep`, `checkpoint.keep_every` and `checkpoint.best` ask to keep."""
+    asked, best = config.checkpoint, best_rule(config)
+    rules: list[RetentionPolicy] = [NewestN(asked.max_to_keep)]
+    if asked.keep_every is not None:
+        rules.append(EveryNSteps(asked.keep_every))
+    if best is not None:
+        rules.append(best)
+    return AnyOf(*rules)
+
+
+def best_rule(config: Config) -> Best | None:
+    """What `checkpoint.best` asks to keep: an accuracy is best if it is high, any other metric if it is low."""
+    metric = config.checkpoint.best
+    return None if metric is None else Best(metric, goal="max" if metric.endswith("accuracy") else "min")
+
+
+def open_checkpoints(components: Components, directory: Path, *, run: str) -> CheckpointManager:
+    """A manager that saves the variables of a run, which its checkpoints name as `run`."""
+    config, dataset = components.config, components.dataset
+    with components.executor.scope():
+        return CheckpointManager(
+            directory,
+            name=config.checkpoint.name,
+            policy=retention_policy(config),
+            roots=components.roots,
+            access=components.executor,
+            origin=Origin(run=run, seed=config.seed, data=dataset.fingerprint, class_names=dataset.class_names),
+        )

@@ -1,0 +1,91 @@
+"""The components of a run, once they are built: devices, data, network, executor; and what a person is told of them."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from exp.config import Config
+from exp.data import Dataset, Feed, Order
+
+if TYPE_CHECKING:
+    from exp.distributed.devices import Devices
+    from exp.exec import Executor, Program
+
+MOST_CLASSES_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Components:
+    """The components of a run."""
+
+    config: Config
+    devices: "Devices"
+    dataset: Dataset
+    order: Order
+    feed: Feed
+    executor: "Executor"
+    program: "Program"
+    total_steps: int
+    own_summaries: tuple[str, ...]
+    """Keys of what the model logs by `exp.summary`, as far as that is known before it runs."""
+    decisions: tuple[str, ...]
+    """A sentence for each decision that was made while building, with its reason."""
+
+    @property
+    def roots(self) -> dict[str, Any]:
+        """The objects whose variables a checkpoint has, by the names that they have in it."""
+        return {"model": self.program.model, "optimizer": self.program.optimizer}
+
+    def weights_sha256(self) -> str:
+        """The digest of the model's variables, in order, as they are now."""
+        from exp.checkpoint import weights_digest
+
+        with self.executor.scope():
+            return weights_digest(self.executor.read(self.program.model.weights))
+
+    def notes(self) -> list[str]:
+        """Sentences that tell the person about the devices, the data and the decisions."""
+        devices = f"Number of devices: {self.devices.replicas} ({', '.join(self.devices.names)})"
+        class_notes, absent = self._class_notes()
+        return [devices, *class_notes, *self.dataset.notes, *self.decisions, *absent]
+
+    def _class_notes(self) -> tuple[list[str], list[str]]:
+        """A sentence that names the classes, and one about those without examples; none if there are no classes."""
+        dataset, size = self.dataset, self.order.size
+        names, labels = dataset.class_names or (), dataset.train.targets
+        if not names:
+            return [], []
+        shown = ", ".join(names[:MOST_CLASSES_NAMED])
+        more = f", and {len(names) - MOST_CLASSES_NAMED} more" if len(names) > MOST_CLASSES_NAMED else ""
+        absent = [name for label, name in enumerate(names) if labels is not None and label not in labels[:size]]
+        missing = [f"data.limit={size}: the first examples hold none of {', '.join(absent)}"] if absent else []
+        return [f"Classes: {len(names)} ({shown}{more})"], missing
+
+    def detailed_every(self) -> tuple[int, ...]:
+        """Periods in steps: a step that is a multiple of one of them shows its details, in a call of its own."""
+        if not self.executor.calls_of_any_size:
+            return ()
+        own = self.own_summaries or not self.executor.makes_graph  # without a graph nobody knows before it runs
+        histograms = self.config.summary.histograms
+        return (*([self.config.summary.figures] if own else []), *([histograms] if histograms else []))
+
+    def facts(self) -> dict[str, Any]:
+        """Facts about the devices, the data and the step, for the manifest."""
+        devices, dataset = self.devices, self.dataset
+        return {
+            "devices": {
+                "physical": devices.physical,
+                "used": devices.names,
+                "replicas": devices.replicas,
+                "threads": devices.threads,
+            },
+            "data": {
+                "name": dataset.name,
+                "source": dataset.source,
+                "examples": {"train": self.order.size, "test": dataset.test.size},
+                "fingerprint": dataset.fingerprint,
+                "class_names": list(dataset.class_names or ()),
+                "skipped": {"count": len(dataset.skipped), "files": [asdict(skipped) for skipped in dataset.skipped]},
+            },
+            "steps_per_call": self.program.steps_per_call,
+            "jit_compile": self.program.jit_train,
+        }

@@ -1,0 +1,65 @@
+"""`results.json` as a frozen object: what came out of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+TIMED = ("import", "build", "first_step", "train", "data_wait", "checkpoint", "summary", "test", "total")
+"""The names in `seconds`, in the order in which `results.json` has them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What came out of a run. A run that has done nothing yet has every key of the contract already."""
+
+    mode: str
+    status: str | None = None
+    """`completed`, `interrupted`, `diverged`, `failed`; None while the run is under way."""
+    step: int = 0
+    examples: int = 0
+    replicas: int | None = None
+    train: Mapping[str, float | None] = field(default_factory=lambda: {"loss": None})
+    test: Mapping[str, float | None] = field(default_factory=lambda: {"loss": None, "accuracy": None, "examples": None})
+    weights_sha256: str | None = None
+    seconds: Mapping[str, float | None] = field(default_factory=dict)
+    """Seconds by the names of `TIMED`; a name that is missing is null in the file."""
+    time: Mapping[str, Any] = field(default_factory=lambda: {"advice": None})
+    """The shares of the training time, and a sentence of advice."""
+    traces: Sequence[Mapping[str, Any]] = ()
+    """Facts about each function that TensorFlow traced."""
+    examples_per_second: float | None = None
+    checkpoint: str | None = None
+    """The prefix of the newest checkpoint."""
+    error: str | None = None
+    """One line that tells why the run failed or diverged."""
+
+    def facts(self) -> dict[str, Any]:
+        """The content of `results.json`."""
+        return {
+            "status": self.status,
+            "mode": self.mode,
+            "step": self.step,
+            "examples": self.examples,
+            "replicas": self.replicas,
+            "train": dict(self.train),
+            "test": dict(self.test),
+            "weights_sha256": self.weights_sha256,
+            "seconds": {name: self.seconds.get(name) for name in TIMED},
+            "time": dict(self.time),
+            "traces": len(self.traces),
+            "trace_list": list(self.traces),
+            "examples_per_second": self.examples_per_second,
+            "checkpoint": self.checkpoint,
+            "error": self.error,
+        }
+
+
+class ResultsSoFar:
+    """The results of a run under way: a frozen value that each stage replaces by one that knows more."""
+
+    def __init__(self, results: Results) -> None:
+        self.value = results
+
+    def add(self, *, seconds: Mapping[str, float | None] | None = None, **known: Any) -> None:
+        """Take in what a stage found out: fields of `Results`, and seconds that join those known before."""
+        self.value = replace(self.value, seconds={**self.value.seconds, **(seconds or {})}, **known)
