@@ -1,6 +1,6 @@
 """Every program of the guide prints what the page says, and every command on it works.
 
-Each page is followed from top to bottom, as a reader would, in a folder of its own; two pages at a time.
+Each page is followed from top to bottom, as a reader would, in a folder of its own.
 """
 
 import doctest
@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.support.forked_python import ForkedPython
 from tests.support.pages import Block, blocks, links, names, page
+from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
 
 NOT_TO_BE_WAITED_FOR = ("tensorboard ", "make ")
@@ -29,16 +30,17 @@ EXAMPLES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "examples").rg
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "Future[list[str]]"]]:
-    """The pages being followed: what is wrong with each, when it is known."""
-    with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(follow, name, tmp_path_factory.mktemp(name)) for name in names()}
-        pool.shutdown(cancel_futures=True)
+def python() -> Iterator[Path]:
+    """A folder with a `python` that forks programs from a process that has imported TensorFlow."""
+    with ForkedPython(PROGRAMS) as forked:
+        yield forked.folder
 
 
-@pytest.mark.parametrize("name", names())
-def test_a_page_can_be_followed(followed, name):
-    wrong = followed[name].result()
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.xdist_group(f"the page {name}")) for name in names()]
+)
+def test_a_page_can_be_followed(python, tmp_path, name):
+    wrong = follow(name, tmp_path, python)
     assert not wrong, "\n\n".join(wrong)
 
 
@@ -86,8 +88,14 @@ def test_the_site_builds(tmp_path):
             assert f'<html lang="{language}"' in (folder / "guide" / f"{name}.html").read_text()
 
 
-def follow(name: str, folder: Path) -> list[str]:
-    """Do what an (English) page says, in a folder that looks like the project; return what went wrong."""
+def follow(name: str, folder: Path, python: Path) -> list[str]:
+    """Do what an (English) page says, in a folder that looks like the project; returns what went wrong.
+
+    Args:
+        name: of the page.
+        folder: where it is done.
+        python: the folder of the `python` that the page means.
+    """
     for part in ("run.py", "scripts", "examples", "conf"):
         (folder / part).symlink_to(ROOT / part)
     found = blocks(page(name))
@@ -95,30 +103,30 @@ def follow(name: str, folder: Path) -> list[str]:
     wrong = []
     for block in found:
         if block.language == "sh":
-            wrong += commands(block, folder)
+            wrong += commands(block, folder, python)
         elif block.output is not None:
-            wrong += program(["python", block.title], block, folder)
+            wrong += program(["python", block.title], block, folder, python)
         elif Path(block.title).stem not in run_by_commands:
             wrong.append(f"{block.title}: nothing on the page runs it")
     return wrong
 
 
-def commands(block: Block, folder: Path) -> list[str]:
+def commands(block: Block, folder: Path, python: Path) -> list[str]:
     """What is wrong with a block of commands."""
     if block.title:
         return [problem for command in block.commands for problem in configuration(command)]
     if any(command.startswith(NOT_TO_BE_WAITED_FOR) for command in block.commands):
         return [problem for command in block.commands for problem in existence(command)]
     script = f"[ ! -e .shell ] || . ./.shell\n{block.text}\n{KEEP}"
-    return program(["bash", "-euo", "pipefail", "-c", script], block, folder)
+    return program(["bash", "-euo", "pipefail", "-c", script], block, folder, python)
 
 
-def program(command: list[str], block: Block, folder: Path) -> list[str]:
+def program(command: list[str], block: Block, folder: Path, python: Path) -> list[str]:
     """Run something as a user would, who has no GPU; say what differs from the page."""
     hidden = ("TF_CPP_MIN_LOG_LEVEL", "COLUMNS")  # the tests' own
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment |= {
-        "PATH": path_with_environment(),
+        "PATH": f"{python}{os.pathsep}{path_with_environment()}",
         "XDG_CACHE_HOME": str(folder / "cache"),
         "CUDA_VISIBLE_DEVICES": "",
     }
