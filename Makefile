@@ -14,11 +14,14 @@ run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 	@echo "next:        $(BIN)/python run.py model=cnn device=virtual"
 	@echo "all keys:    $(BIN)/python run.py --help"
 
-test: $(VENV)/.dev ## set everything up and run the tests (about half an hour)
-	$(BIN)/python -m pytest -m "not slow and not cluster"
+# The tests of a file share runs, and so stay in one process; the files that take longest come first.
+PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
+test: $(VENV)/.dev ## set everything up and run the tests: about 6 minutes on 2 cores
+	$(PYTEST) -m "not slow and not cluster"
 
 test-all: $(VENV)/.dev ## run all tests, also those that need minutes
-	$(BIN)/python -m pytest -m "not cluster"
+	$(PYTEST) -m "not cluster"
 
 test-cluster: $(VENV)/.dev slurm ## sweeps on a Slurm of their own on this machine (Debian, as root): about 5 minutes
 	$(BIN)/python -m pytest -m cluster tests/cluster

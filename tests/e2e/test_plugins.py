@@ -1,13 +1,17 @@
 """Hydra's other launchers and sweepers, installed beside the environment: each start of Hydra imports them."""
 
 import json
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.support.jobs import results
+from tests.support.programs import Programs
 from tests.support.root import ROOT
 from tests.support.sweeping import ledger, statuses, sweep
 
@@ -17,10 +21,12 @@ FRAGILE = ["model._target_=tests.support.models.fragile", "trusted_targets=[test
 pytestmark = pytest.mark.skipif(not PLUGINS.is_dir(), reason="needs `make .venv/.plugins`")
 
 
-@pytest.fixture
-def plugins() -> dict[str, str]:
-    """The environment in which Hydra finds them."""
-    return {"PYTHONPATH": f"{PLUGINS}:{ROOT}"}
+@pytest.fixture(scope="module")
+def plugins() -> Iterator[dict[str, Any]]:
+    """What programs need so that Hydra finds them: it looks for them once in a process, before the first fork."""
+    paths = [str(PLUGINS), str(ROOT)]
+    with Programs("tests.support.preload", paths=paths) as programs:
+        yield {"programs": programs, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def test_submitit_runs_jobs_and_does_not_repeat_them(tmp_path, plugins):

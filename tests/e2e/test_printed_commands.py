@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.jobs import results
+from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
 from tests.support.sweeping import statuses, wait_for
 
@@ -52,8 +53,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": "my code", **environment}
-    return subprocess.run(command(*arguments), cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    return PROGRAMS.run("run.py", *arguments, cwd=cwd, environment={"PYTHONPATH": "my code", **environment})
 
 
 def paste(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -94,9 +94,9 @@ def test_the_commands_of_a_run_and_of_a_test(place):
     assert "nothing is left to do" in done.stdout, done.stderr
 
     (folder / "results.json").unlink()
-    script = [sys.executable, str(ROOT / "scripts" / "reproduce.py"), str(folder), "--trust", "own."]
-    env = {**os.environ, "PYTHONPATH": "my code"}
-    refused = subprocess.run(script, cwd=place, env=env, capture_output=True, text=True, check=False)
+    environment = {"PYTHONPATH": "my code"}
+    script = ("scripts/reproduce.py", str(folder), "--trust", "own.")
+    refused = PROGRAMS.run(*script, cwd=place, environment=environment)
     (go_on,) = re.findall(r"go on with it first: (.+)$", refused.stderr, flags=re.MULTILINE)
     done = paste(go_on, place)
     assert done.returncode == 0, done.stderr
@@ -112,8 +112,8 @@ def test_the_command_of_an_interrupted_run(place):
         "exec=eager",
         f'hydra.run.dir="{AWKWARD}"',
     ]
-    env = {**os.environ, "PYTHONPATH": "my code", "PAUSE": "0.2"}
-    process = subprocess.Popen(command(*options), cwd=place, env=env, stdout=subprocess.PIPE, text=True)
+    environment = {"PYTHONPATH": "my code", "PAUSE": "0.2"}
+    process = PROGRAMS.start("run.py", *options, cwd=place, environment=environment)
     folder = place / AWKWARD
     wait_for(lambda: bool(list(folder.glob("checkpoints/ckpt-*.json"))))
     process.send_signal(signal.SIGTERM)

@@ -5,13 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.following import checked, follow
+from tests.support.forked_python import ForkedPython
 from tests.support.jobs import results
 from tests.support.networks import sequential
 from tests.support.pages import links
+from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
 from tests.support.saving import assert_same, batch, step, store, values_of
 
@@ -31,11 +35,18 @@ def test_the_readme_is_short_and_its_links_lead_somewhere():
     assert not [link for link in links(README) if not (ROOT / link.split("#")[0]).exists()]
 
 
+@pytest.fixture(scope="module")
+def python() -> Iterator[Path]:
+    """A folder with a `python` that forks programs from a process that has imported TensorFlow."""
+    with ForkedPython(PROGRAMS) as forked:
+        yield forked.folder
+
+
 @pytest.mark.slow  # minutes: dozens of runs, one after the other
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_followed(name, tmp_path):
-    wrong = follow(PAGES[name], tmp_path)
+def test_a_page_can_be_followed(python, name, tmp_path):
+    wrong = follow(PAGES[name], tmp_path, python)
     assert not wrong, "\n\n".join(wrong)
 
 

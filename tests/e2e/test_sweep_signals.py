@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.jobs import losses, results
-from tests.support.sweeping import ledger, start, statuses, sweep, wait_for
+from tests.support.sweeping import ledger, start, start_real, statuses, sweep, wait_for
 
 COMMAND = ["exec=eager", "seed=range(3)", "train.steps=400", "checkpoint.every=50", "summary.every=1"]
 FOLDER = ["hydra.sweep.dir=s"]
@@ -57,7 +57,7 @@ def test_a_signal_to_all_processes_at_once(undisturbed, tmp_path):
 
 
 def test_the_death_of_the_fork_server_is_not_that_of_its_jobs(undisturbed, tmp_path):
-    process = start(*COMMAND, *FOLDER, cwd=tmp_path)
+    process = start_real(*COMMAND, *FOLDER, cwd=tmp_path)
     folder = tmp_path / "s"
     wait_for(lambda: two_have_saved(folder))
     children = [pid for pid in processes_in(tmp_path) if parent_of(pid) == process.pid]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.jobs import losses, results
 from tests.support.root import ROOT
-from tests.support.sweeping import ledger, start, statuses, sweep, wait_for
+from tests.support.sweeping import ledger, start, start_real, statuses, sweep, sweep_really, wait_for
 
 QUICK = ["train.steps=40", "summary.every=1"]
 
@@ -21,7 +21,8 @@ QUICK = ["train.steps=40", "summary.every=1"]
 def test_six_jobs_are_the_six_runs(jobs, tmp_path):
     """Device layouts side by side, which one process cannot do; the same weights as one by one, bit for bit."""
     options = ["data.batch_size=20", *QUICK]
-    done = sweep("exec=eager,function,session", "device=all,virtual", *options, "hydra.sweep.dir=s", cwd=tmp_path)
+    swept = ["exec=eager,function,session", "device=all,virtual", *options, "hydra.sweep.dir=s"]
+    done = sweep_really(*swept, cwd=tmp_path)
     assert done.returncode == 0, done.stderr + done.stdout
     assert "6 of 6 jobs completed" in done.stdout
     assert done.stderr == ""
@@ -115,7 +116,7 @@ def _assert_the_same(folder: Path, undisturbed: Path) -> None:
 def test_a_sweep_killed_half_way_goes_on(slow_sweep, tmp_path, whole_group):
     """SIGKILL; the same command at once again: nothing done is done again, and the results are as if never killed."""
     command, undisturbed = slow_sweep
-    process = start(*command, cwd=tmp_path)
+    process = (start_real if whole_group else start)(*command, cwd=tmp_path)
     folder = tmp_path / "s"
     wait_for(lambda: _half_way(folder), 120)
     if whole_group:

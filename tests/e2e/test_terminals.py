@@ -11,16 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.jobs import losses, results
+from tests.support.programs import PROGRAMS, Program
 from tests.support.root import ROOT
 from tests.support.sweeping import ledger, statuses, wait_for
 
-PROGRAM = [sys.executable, str(ROOT / "run.py")]
 ENDLESS = ["train.steps=1000000", "checkpoint.every=200", "hydra.run.dir=run"]
 
 
-def begin(arguments: list[str], cwd: Path, **streams) -> subprocess.Popen[bytes]:
-    clean = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.Popen([*PROGRAM, *arguments], cwd=cwd, env=clean, start_new_session=True, **streams)
+def begin(arguments: list[str], cwd: Path, **streams: int) -> Program:
+    return PROGRAMS.start("run.py", *arguments, cwd=cwd, new_session=True, **streams)
 
 
 def has_saved(folder: Path) -> bool:
@@ -59,9 +58,9 @@ def test_a_reader_that_wants_one_line_only(tmp_path):
 
 def test_a_full_device(tmp_path):
     with Path("/dev/full").open("wb") as full:
-        process = begin(["train.steps=20", "hydra.run.dir=run"], tmp_path, stdout=full, stderr=subprocess.PIPE)
+        process = begin(["train.steps=20", "hydra.run.dir=run"], tmp_path, stdout=full.fileno())
         _, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == (0, b"")
+    assert (process.returncode, errors) == (0, "")
     assert results(tmp_path / "run")["status"] == "completed"
 
 
@@ -82,7 +81,7 @@ def test_a_sweep_goes_on_without_its_terminal(tmp_path, kind):
 def test_a_terminal_that_is_lost(tmp_path):
     """As when a connection breaks: the system sends SIGHUP, and nothing can be written any more."""
     here, there = pty.openpty()
-    command = ["setsid", "--ctty", *PROGRAM, *ENDLESS]
+    command = ["setsid", "--ctty", sys.executable, str(ROOT / "run.py"), *ENDLESS]
     process = subprocess.Popen(command, cwd=tmp_path, stdin=there, stdout=there, stderr=there)
     os.close(there)
     wait_for(lambda: has_saved(tmp_path / "run"))

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.jobs import losses, results
-from tests.support.root import ROOT
+from tests.support.programs import PROGRAMS, Program
 
 STEPS = 400
 WORKERS = ("device=workers", "device.local=2", "device.timeout=20")
@@ -28,19 +27,12 @@ def options(small_mnist: Path) -> list[str]:
     ]
 
 
-def start(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Popen[str]":
-    """Begin `python run.py ARGUMENTS`."""
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "run.py"), *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def start(*arguments: str, cwd: Path, **environment: str) -> Program:
+    """Begin `python run.py ARGUMENTS`; the workers that it starts are processes of Python's own."""
+    return PROGRAMS.start("run.py", *arguments, cwd=cwd, environment=environment, stderr=subprocess.STDOUT)
 
 
-def end(process: "subprocess.Popen[str]", *, status: int) -> str:
+def end(process: Program, *, status: int) -> str:
     """Wait for a process; returns what it said."""
     said, _ = process.communicate(timeout=200)
     assert process.returncode == status, said
@@ -71,7 +63,7 @@ def wait_until(true: Any, *, seconds: float = 60.0) -> None:
         time.sleep(0.01)
 
 
-def begun(*arguments: str, cwd: Path) -> tuple["subprocess.Popen[str]", int]:
+def begun(*arguments: str, cwd: Path) -> tuple[Program, int]:
     """A run of two workers that has saved a checkpoint: the chief, and the other's process."""
     chief = start(*WORKERS, *arguments, "hydra.run.dir=run", cwd=cwd)
     wait_until(lambda: (cwd / "run/checkpoints/ckpt-20.json").exists() or chief.poll() is not None)

@@ -1,35 +1,37 @@
 """Every program of the guide prints what the page says, and every command on it works.
 
-Each page is followed from top to bottom, as a reader would, in a folder of its own; two pages at a time.
+Each page is followed from top to bottom, as a reader would, in a folder of its own.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.support.following import follow
+from tests.support.forked_python import ForkedPython
 from tests.support.pages import blocks, links, names, page
+from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
 
 EXAMPLES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "examples").rglob("*.*") if path.suffix != ".pyc")
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "Future[list[str]]"]]:
-    """The pages being followed: what is wrong with each, when it is known."""
-    with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(follow, page(name), tmp_path_factory.mktemp(name)) for name in names()}
-        pool.shutdown(cancel_futures=True)
+def python() -> Iterator[Path]:
+    """A folder with a `python` that forks programs from a process that has imported TensorFlow."""
+    with ForkedPython(PROGRAMS) as forked:
+        yield forked.folder
 
 
-@pytest.mark.parametrize("name", names())
-def test_a_page_can_be_followed(followed, name):
-    wrong = followed[name].result()
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.xdist_group(f"the page {name}")) for name in names()]
+)
+def test_a_page_can_be_followed(python, tmp_path, name):
+    wrong = follow(page(name), tmp_path, python)
     assert not wrong, "\n\n".join(wrong)
 
 

@@ -22,8 +22,14 @@ LINKED = ("run.py", "scripts", "examples", "conf", "benchmarks")
 """What a reader's folder has of the project."""
 
 
-def follow(path: Path, folder: Path) -> list[str]:
-    """Do what an (English) page says, in a folder that looks like the project; return what went wrong."""
+def follow(path: Path, folder: Path, python: Path) -> list[str]:
+    """Do what an (English) page says, in a folder that looks like the project; return what went wrong.
+
+    Args:
+        path: the page.
+        folder: where its commands are run.
+        python: the folder of the `python` that the page means.
+    """
     for name in LINKED:
         if not (folder / name).exists():
             (folder / name).symlink_to(ROOT / name)
@@ -32,11 +38,11 @@ def follow(path: Path, folder: Path) -> list[str]:
     wrong = []
     for block in found:
         if block.language == "sh":
-            wrong += commands(block, folder)
+            wrong += commands(block, folder, python)
         elif not block.title:
             continue  # a part of a program, which is no file of the project
         elif block.output is not None:
-            wrong += program(["python", block.title], block, folder)
+            wrong += program(["python", block.title], block, folder, python)
         elif Path(block.title).stem not in run_by_commands:
             wrong.append(f"{block.title}: nothing on the page runs it")
     return wrong
@@ -47,12 +53,12 @@ def checked(path: Path) -> list[str]:
     return [problem for block in blocks(path) if block.language == "sh" for problem in unrun(block)]
 
 
-def commands(block: Block, folder: Path) -> list[str]:
+def commands(block: Block, folder: Path, python: Path) -> list[str]:
     """What is wrong with a block of commands."""
     if block.title or any(command.startswith(NOT_TO_BE_WAITED_FOR) for command in block.commands):
         return unrun(block)
     script = f"[ ! -e .shell ] || . ./.shell\n{block.text}\n{KEEP}"
-    return program(["bash", "-euo", "pipefail", "-c", script], block, folder)
+    return program(["bash", "-euo", "pipefail", "-c", script], block, folder, python)
 
 
 def unrun(block: Block) -> list[str]:
@@ -68,12 +74,12 @@ def unrun(block: Block) -> list[str]:
     return wrong
 
 
-def program(command: list[str], block: Block, folder: Path) -> list[str]:
+def program(command: list[str], block: Block, folder: Path, python: Path) -> list[str]:
     """Run something as a user would, who has no GPU; say what differs from the page."""
     hidden = ("TF_CPP_MIN_LOG_LEVEL", "COLUMNS")  # the tests' own
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment |= {
-        "PATH": path_with_environment(),
+        "PATH": f"{python}{os.pathsep}{path_with_environment()}",
         "XDG_CACHE_HOME": str(folder / "cache"),
         "CUDA_VISIBLE_DEVICES": "",
     }

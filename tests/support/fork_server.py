@@ -105,8 +105,7 @@ def run(request: dict[str, Any]) -> None:
     first, *rest = request["arguments"]
     paths = [path for path in request["environment"].get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[0:1] = [os.path.dirname(first) if not first.startswith("-") else request["cwd"], *paths]  # noqa: PTH120
-    if request["forks_servers"]:
-        fork_servers()
+    fork_servers()
     if "exp.cli.main" in sys.modules:
         sys.modules["exp.cli.main"].STARTED = time.perf_counter()  # type: ignore[attr-defined]
     if first == "-c":

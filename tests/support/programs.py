@@ -28,13 +28,14 @@ NOT_A_USERS = "TF_CPP_MIN_LOG_LEVEL"
 class Programs:
     """Starts programs as forks of a process that has imported some modules."""
 
-    def __init__(self, *modules: str) -> None:
+    def __init__(self, *modules: str, paths: Sequence[str] = ()) -> None:
         """Nothing is imported before the first program is started.
 
         Args:
             modules: are imported once for all programs.
+            paths: besides Python's own, where modules lie.
         """
-        self._modules = modules
+        self._modules, self._paths = modules, paths
         self._server: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
         self._answers = b""
@@ -56,35 +57,48 @@ class Programs:
         output, errors = process.communicate(timeout)
         return subprocess.CompletedProcess([program, *arguments], process.wait(), output, errors)
 
-    def start(  # noqa: D417
-        self,
-        program: str,
-        *arguments: str,
-        cwd: Path,
-        environment: Mapping[str, str] | None = None,
-        new_session: bool = False,
-        stdout: int | None = None,
-        stderr: int | None = None,
-        own_fork_server: bool = False,
+    def start(
+        self, program: str, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None, **streams: Any
     ) -> "Program":
-        """Start a program.
+        """Start a program of this project.
 
         Args:
             program: a path in the project, such as `run.py`; or `-m` or `-c`, as for Python.
+            arguments: of the program.
             cwd: the folder in which it runs.
             environment: variables besides those of this process.
-            new_session: of its own, as under a terminal.
+            streams: and whether it gets a session; see `start_python`.
+        """
+        command = [program if program.startswith("-") else str(ROOT / program), *arguments]
+        return self.start_python(command, cwd=cwd, environment={**os.environ, **(environment or {})}, **streams)
+
+    def start_python(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str],
+        new_session: bool = False,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+    ) -> "Program":
+        """Start what `python COMMAND` starts.
+
+        Args:
+            command: a program's path, or `-m` or `-c` and what belongs to it, with arguments.
+            cwd: the folder in which it runs.
+            environment: all its variables.
+            new_session: it gets a session of its own, as under a terminal.
+            stdin: a file descriptor; without one, there is nothing to read.
             stdout: a file descriptor; without one, the output is kept, and `communicate` gives it.
             stderr: as stdout, or `subprocess.STDOUT`.
-            own_fork_server: a sweep starts its fork server as a new Python, which imports TensorFlow.
         """
-        variables = {key: value for key, value in os.environ.items() if key != NOT_A_USERS}
         request = {
-            "arguments": [program if program.startswith("-") else str(ROOT / program), *arguments],
+            "arguments": list(command),
             "cwd": str(cwd),
-            "environment": {**variables, **(environment or {})},
+            "environment": {key: value for key, value in environment.items() if key != NOT_A_USERS},
             "new_session": new_session,
-            "forks_servers": not own_fork_server,
         }
         kept = [tempfile.TemporaryFile("w+", errors="replace") for _ in range(2)]  # noqa: SIM115
         out = kept[0].fileno() if stdout is None else stdout
@@ -92,7 +106,8 @@ class Programs:
         with Path(os.devnull).open() as nothing, self._lock:
             connection = self._connected()
             message = json.dumps(request).encode() + b"\n"
-            sent = socket.send_fds(connection, [message], [nothing.fileno(), out, err])
+            given = nothing.fileno() if stdin is None else stdin
+            sent = socket.send_fds(connection, [message], [given, out, err])
             connection.sendall(message[sent:])
             pid = None
             while pid is None:
@@ -118,6 +133,8 @@ class Programs:
             self._connection, server = socket.socketpair()
             command = [sys.executable, "-m", "tests.support.fork_server", str(server.fileno()), *self._modules]
             environment = {key: value for key, value in os.environ.items() if key != NOT_A_USERS}
+            if self._paths:
+                environment["PYTHONPATH"] = os.pathsep.join(self._paths)
             with server:
                 self._server = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[server.fileno()])
         return self._connection

@@ -9,19 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.support.programs import PROGRAMS, Program
+from tests.support.programs import PROGRAMS, Program, Programs
 from tests.support.root import ROOT
 
 
-def start(*arguments: str, cwd: Path, **environment: str) -> Program:
+def start(*arguments: str, cwd: Path, programs: Programs = PROGRAMS, **environment: str) -> Program:
     """Begin a sweep."""
     more = {"PYTHONPATH": str(ROOT), **environment}
-    return PROGRAMS.start("run.py", "-m", *arguments, cwd=cwd, environment=more, new_session=True)
+    return programs.start("run.py", "-m", *arguments, cwd=cwd, environment=more, new_session=True)
 
 
-def sweep(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def sweep(
+    *arguments: str, cwd: Path, programs: Programs = PROGRAMS, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """A sweep, to its end."""
-    process = start(*arguments, cwd=cwd, **environment)
+    process = start(*arguments, cwd=cwd, programs=programs, **environment)
     output, errors = process.communicate(timeout=240)
     return subprocess.CompletedProcess(arguments, process.wait(), output, errors)
 
