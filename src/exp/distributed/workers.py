@@ -108,7 +108,7 @@ class Workers:
         if signal is not None and self._asked is None:
             self._asked = signal
             self._tell_all("stop", signal=signal)
-        told: int | None = self._expect("go")["signal"]
+        told: int | None = self._next("go")[1]["signal"]
         return told
 
     def stop(self, request: StopRequest) -> Stop:
@@ -124,7 +124,7 @@ class Workers:
         own = dict(facts())
         if not self.is_chief:
             self._tell_all("same", what=what, facts=own)
-            self._expect("go")
+            self._next("go")
             return
         for _ in self._channels:
             index, message = self._next("same")
@@ -142,7 +142,7 @@ class Workers:
             Stopped: a signal has asked the chief to stop meanwhile.
         """
         if not self.is_chief:
-            self._expect("go")
+            self._next("go")
 
     def chief_done(self) -> None:
         """Let the others continue after `wait_for_chief`."""
@@ -150,11 +150,7 @@ class Workers:
             self._tell_all("go")
 
     def all_stopped(self, signal: int | None) -> int | None:
-        """Stop before training, all workers: the chief because of a signal, the others because it does.
-
-        Returns:
-            The signal that the chief was sent.
-        """
+        """Stop all workers before training, as the chief does; returns the signal that it was sent."""
         if self.is_chief:
             self._tell_all("stopped", signal=signal)
             return signal
@@ -201,9 +197,6 @@ class Workers:
             raise Stopped
         assert message["kind"] == kind, f"{message['kind']} came, and {kind} was expected"
         return index, message
-
-    def _expect(self, kind: str) -> dict[str, Any]:
-        return self._next(kind)[1]
 
     def _listen(self, index: int, channel: Channel) -> None:
         reason = None
