@@ -14,8 +14,8 @@ run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 	@echo "next:        $(BIN)/python run.py model=cnn device=virtual"
 	@echo "all keys:    $(BIN)/python run.py --help"
 
-# The tests of a file share runs, and so stay in one process; the files that take longest come first.
-PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+# The tests of a file share runs, and so stay in one process (tests/support/scheduling.py); the longest come first.
+PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.dev ## set everything up and run the tests: about 6 minutes on 2 cores
 	$(PYTEST) -m "not slow and not cluster"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exp.compare.runs import read_run
-from tests.compare.test_compare import compare, write_run
+from tests.support.comparing import compare, write_run
 from tests.support.root import ROOT
 from tests.support.strangers import BAD_FILES, BAD_JSON, BAD_YAML, DEEP
 

@@ -1,68 +1,78 @@
-"""Every execution mode on every device layout with every model: train, save, restore, and agree with each other."""
+"""Every execution mode on every device layout with every model: train, save, restore, and agree with each other.
+
+What is always tried is each mode on one replica with each model, each mode on two replicas with the mlp, and the mlp's
+`function` on a subset; the rest is slow.
+"""
 
 import itertools
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.support.conf import choices
 from tests.support.jobs import Done, Jobs, losses, results
 
-EXECS = ("eager", "function", "session", "fit")
+EXECS = choices("exec")
 DEVICES = {"all": ["device=all"], "subset": ["device=subset", "device.kind=CPU"], "virtual": ["device=virtual"]}
+"""All choices but `workers`, for which there is tests/e2e/test_workers.py."""
 MODELS = ("mlp", "cnn")
 STEPS = 50
-COMBINATIONS = list(itertools.product(EXECS, DEVICES, MODELS))
 
 
-def name(execution: str, device: str, model: str) -> str:
-    return f"{model}-{execution}-{device}"
+def is_quick(execution: str, device: str, model: str) -> bool:
+    """Whether a combination is always tried."""
+    return device == "all" or (model == "mlp" and (device == "virtual" or execution == "function"))
+
+
+def marked(values: Iterable[Any], quick: Callable[..., bool]) -> list[Any]:
+    """Parameters of a test, of which some are slow."""
+    given = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*value, marks=[] if quick(*value) else [pytest.mark.slow]) for value in given]
+
+
+class Matrix:
+    """The runs of the combinations, and a test of each; they begin when they are first asked for."""
+
+    def __init__(self, jobs: Jobs, folder: Path, data: list[str]) -> None:
+        self.jobs, self.folder, self.data = jobs, folder, data
+        self._started: dict[str, Future[Done]] = {}
+
+    def run(self, execution: str, device: str, model: str) -> Path:
+        """The folder of a run of 50 steps."""
+        name = f"{model}-{execution}-{device}"
+        return self._done(
+            name,
+            *(f"model={model}", f"exec={execution}", *DEVICES[device], *self.data),
+            *(f"train.steps={STEPS}", "summary.every=1", "checkpoint.every=30"),
+        )
+
+    def test(self, execution: str, device: str, model: str) -> Path:
+        """The folder of a test of that run, in the mode and on the devices that it trained with."""
+        run = self.run(execution, device, model)
+        return self._done(f"tests/{run.name}", "mode=test", f"run={run}", "data.batch_size=200")
+
+    def _done(self, name: str, *arguments: str) -> Path:
+        if name not in self._started:
+            self._started[name] = self.jobs.start([*arguments, f"hydra.run.dir={self.folder / name}"], self.folder)
+        self._started[name].result().check()
+        return self.folder / name
 
 
 @pytest.fixture(scope="module")
-def runs(jobs: Jobs, quick_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run of 50 steps for each of the 24 combinations."""
-    folder = tmp_path_factory.mktemp("matrix")
-    data = ["data.source=idx", f"data.dir={quick_mnist}"]
-    started = [
-        jobs.start(
-            [
-                *(f"model={model}", f"exec={execution}", *DEVICES[device], *data),
-                *(f"train.steps={STEPS}", "summary.every=1", "checkpoint.every=30"),
-                f"hydra.run.dir={folder / name(execution, device, model)}",
-            ],
-            folder,
-        )
-        for execution, device, model in COMBINATIONS
-    ]
-    for job in started:
-        job.result().check()
-    return folder
+def matrix(jobs: Jobs, quick_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Matrix:
+    return Matrix(jobs, tmp_path_factory.mktemp("matrix"), ["data.source=idx", f"data.dir={quick_mnist}"])
 
 
-@pytest.fixture(scope="module")
-def tests(jobs: Jobs, runs: Path) -> Path:
-    """A folder with a test of each of those runs, in the mode and on the devices that it trained with."""
-    started = [
-        jobs.start(
-            [
-                "mode=test",
-                f"run={runs / name(*c)}",
-                "data.batch_size=200",
-                f"hydra.run.dir={runs / 'tests' / name(*c)}",
-            ],
-            runs,
-        )
-        for c in COMBINATIONS
-    ]
-    for job in started:
-        job.result().check()
-    return runs / "tests"
-
-
-@pytest.mark.parametrize(("execution", "device", "model"), COMBINATIONS)
-def test_trains_and_restores_with_the_same_accuracy(runs, tests, execution, device, model):
-    run, test = (results(folder / name(execution, device, model)) for folder in (runs, tests))
+@pytest.mark.parametrize(
+    ("execution", "device", "model"), marked(itertools.product(EXECS, DEVICES, MODELS), quick=is_quick)
+)
+def test_trains_and_restores_with_the_same_accuracy(matrix, execution, device, model):
+    folder = matrix.run(execution, device, model)
+    run, test = results(folder), results(matrix.test(execution, device, model))
     assert run["status"] == test["status"] == "completed"
     assert run["replicas"] == (2 if device == "virtual" else 1)
     assert run["step"] == STEPS
@@ -71,48 +81,56 @@ def test_trains_and_restores_with_the_same_accuracy(runs, tests, execution, devi
     assert test["test"]["accuracy"] == run["test"]["accuracy"] > 0.5
     assert test["test"]["loss"] == pytest.approx(run["test"]["loss"], rel=1e-5)
     assert test["weights_sha256"] == run["weights_sha256"]
-    assert run["train"]["loss"] < 1.5 < losses(runs / name(execution, device, model))[0]
+    assert run["train"]["loss"] < 1.5 < losses(folder)[0]
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("device", DEVICES)
-def test_modes_agree_on_the_first_50_losses(runs, device, model):
-    expected = losses(runs / name("function", device, model))
+@pytest.mark.parametrize(
+    ("device", "model"),
+    marked(itertools.product(DEVICES, MODELS), quick=lambda device, model: is_quick("eager", device, model)),
+)
+def test_modes_agree_on_the_first_50_losses(matrix, device, model):
+    expected = losses(matrix.run("function", device, model))
     assert len(expected) == STEPS
     for execution in EXECS:
-        np.testing.assert_allclose(losses(runs / name(execution, device, model)), expected, rtol=1e-4)
+        np.testing.assert_allclose(losses(matrix.run(execution, device, model)), expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("model", "tolerance"), [("mlp", 1e-4), ("cnn", 1e-3)])
-@pytest.mark.parametrize("execution", EXECS)
-def test_one_and_two_replicas_agree(runs, execution, model, tolerance):
-    one, two = (losses(runs / name(execution, device, model)) for device in ("all", "virtual"))
-    np.testing.assert_allclose(two, one, rtol=tolerance)
+@pytest.mark.parametrize(
+    ("execution", "model"),
+    marked(itertools.product(EXECS, MODELS), quick=lambda execution, model: execution == "function" or model == "mlp"),
+)
+def test_one_and_two_replicas_agree(matrix, execution, model):
+    one, two = (losses(matrix.run(execution, device, model)) for device in ("all", "virtual"))
+    np.testing.assert_allclose(two, one, rtol={"mlp": 1e-4, "cnn": 1e-3}[model])
 
 
-@pytest.mark.parametrize("execution", EXECS)
-def test_same_seed_same_weights(runs, execution):
+@pytest.mark.parametrize(
+    ("execution", "model"),
+    marked(itertools.product(EXECS, MODELS), quick=lambda execution, model: is_quick(execution, "subset", model)),
+)
+def test_same_seed_same_weights(matrix, execution, model):
     """`all` and `subset` are the same single CPU here: two processes, one result, bit for bit."""
-    for model in MODELS:
-        one, two = (results(runs / name(execution, device, model)) for device in ("all", "subset"))
-        assert one["weights_sha256"] == two["weights_sha256"]
+    one, two = (results(matrix.run(execution, device, model)) for device in ("all", "subset"))
+    assert one["weights_sha256"] == two["weights_sha256"]
 
 
-@pytest.mark.parametrize("device", ["all", "virtual"])
-@pytest.mark.parametrize("execution", EXECS)
-def test_checkpoints_restore_in_every_mode(jobs, runs, tmp_path, execution, device):
+@pytest.mark.parametrize(
+    ("execution", "device"),
+    marked(itertools.product(EXECS, ("all", "virtual")), quick=lambda execution, device: device == "all"),
+)
+def test_checkpoints_restore_in_every_mode(matrix, tmp_path, execution, device):
     """What any mode saved, with one or two replicas, this mode restores."""
-    saved = [name(e, d, "mlp") for e in EXECS for d in ("all", "virtual")]
+    saved = [matrix.run(e, d, "mlp") for e in EXECS for d in ("all", "virtual")]
     lines = [
         [
-            *("mode=test", f"run={runs / run}", f"exec={execution}", *DEVICES[device], "data.batch_size=200"),
-            f"hydra.run.dir={tmp_path / run}",
+            *("mode=test", f"run={run}", f"exec={execution}", *DEVICES[device], "data.batch_size=200"),
+            f"hydra.run.dir={tmp_path / run.name}",
         ]
         for run in saved
     ]
-    done: list[Done] = jobs.start_many(lines, tmp_path).result()
+    done: list[Done] = matrix.jobs.start_many(lines, tmp_path).result()
     for run, job in zip(saved, done, strict=True):
         job.check()
-        original, restored = results(runs / run), results(tmp_path / run)
+        original, restored = results(run), results(tmp_path / run.name)
         assert restored["weights_sha256"] == original["weights_sha256"]
         assert restored["test"]["accuracy"] == original["test"]["accuracy"]

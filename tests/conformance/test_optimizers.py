@@ -1,6 +1,8 @@
 """Every optimizer of Keras, and what they all can do, in every mode and on replicas: the same numbers, or refused."""
 
 import functools
+import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +10,10 @@ import pytest
 from exp.config.optimizer_rules import CLASSES, NEVER, ON_REPLICAS, target_problems
 from exp.config.targets import Target
 from exp.errors import UserError
+from tests.support.conf import choices
 from tests.support.training import train
 
-MODES = ("eager", "function", "session", "fit")
+MODES = choices("exec")
 ARGUMENTS = {
     "clipnorm": 0.05,
     "global_clipnorm": 0.05,
@@ -24,7 +27,7 @@ ARGUMENTS = {
 NOT_ALONE = {"name", "learning_rate", "ema_momentum", "ema_overwrite_frequency", "kwargs"}
 MADE_OF_OTHERS = {"LossScaleOptimizer", "MultiOptimizer"}
 QUICK = {"Adam", "Nadam", "ScheduleFreeAdamW"}
-"""These on two replicas, too; the others when there is time."""
+"""These classes on two replicas too, and in every mode; the others in a session, and elsewhere when there is time."""
 
 
 def classes() -> list[str]:
@@ -72,17 +75,28 @@ SHARED = [name for name in OTHERS if name not in ON_REPLICAS and not name.starts
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Keras's classes are asked for here, because importing them takes time."""
-    names = {"every": lambda: [*classes(), *OTHERS], "shared": lambda: [*classes(), *SHARED]}
-    for argument, of in names.items():
-        if argument in metafunc.fixturenames:
-            slow = pytest.mark.slow
-            every = [name if argument == "every" or name in QUICK else pytest.param(name, marks=slow) for name in of()]
-            metafunc.parametrize(argument, every)
+    if "every" in metafunc.fixturenames:
+        metafunc.parametrize("every", [*classes(), *OTHERS])
+    if "shared" in metafunc.fixturenames:
+        names = [*classes(), *SHARED]
+        metafunc.parametrize("shared", [name if name in QUICK else slow(name) for name in names])
+    if "case" in metafunc.fixturenames:
+        cases = itertools.product([*classes(), *OTHERS], ("function", "session", "fit"))
+        metafunc.parametrize("case", [case if is_quick(*case) else slow(case) for case in cases], ids="-".join)
 
 
-@pytest.mark.parametrize("mode", ["function", "session", "fit"])
-def test_modes_agree(tf, every, mode):
-    check(every, mode, replicas=1)
+def slow(value: Any) -> Any:
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
+def is_quick(name: str, mode: str) -> bool:
+    """Whether an optimizer is always tried in a mode."""
+    return name in QUICK or name in OTHERS or mode == "session"
+
+
+def test_modes_agree(tf, case):
+    name, mode = case
+    check(name, mode, replicas=1)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.conf import choices
 from tests.support.jobs import Jobs, results
 
-MODES = ("eager", "function", "session", "fit")
+MODES = choices("exec")
 TALKATIVE = [
     *(
         "model._target_=tests.support.models.talkative",

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from tests.support.conf import choices
 from tests.support.jobs import losses
 
-MODES = ("eager", "function", "session", "fit")
+MODES = choices("exec")
 ADAM = ["optimizer._target_=keras.optimizers.Adam"]
 PLAIN = ["~optimizer.beta_1", "~optimizer.beta_2", "~optimizer.epsilon"]
 LOSS_SCALE = [

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from tests.support import odd
+from tests.support.conf import choices
 from tests.support.jobs import Done, Jobs, losses, results
 from tests.support.pictures import picture_folder
 from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
 
-EXECS = ("eager", "function", "session", "fit")
+EXECS = choices("exec")
 TRANSFORMS = "data.transforms=[random_flip,{name:random_crop,size:28},normalize]"
 PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "cats_vs_dogs"
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.support.conf import choices
 from tests.support.jobs import results
 
 UNUSUAL = ["model._target_=tests.support.models.unusual", "trusted_targets=[tests.]", "~model.hidden", "train.steps=4"]
@@ -49,7 +50,7 @@ def test_networks_that_cannot_be_trained_here(jobs, idx, tmp_path, kind, message
         assert (done.status, done.errors) == (2, f"model=tests.support.models.unusual: {message}\n")
 
 
-@pytest.mark.parametrize("mode", ["eager", "function", "session", "fit"])
+@pytest.mark.parametrize("mode", choices("exec"))
 def test_a_variable_of_tensorflows_is_saved_in_every_mode(jobs, idx, tmp_path, mode):
     options = [*idx, *UNUSUAL, "+model.kind=counts", "exec.jit_compile=false", f"exec={mode}", "hydra.run.dir=run"]
     jobs.run(*options, cwd=tmp_path).check()

@@ -27,9 +27,7 @@ def python() -> Iterator[Path]:
         yield forked.folder
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group(f"the page {name}")) for name in names()]
-)
+@pytest.mark.parametrize("name", names())
 def test_a_page_can_be_followed(python, tmp_path, name):
     wrong = follow(page(name), tmp_path, python)
     assert not wrong, "\n\n".join(wrong)
