@@ -1,6 +1,7 @@
 """Imports TensorFlow and Keras with the environment that they need, and redirects their native messages."""
 
 import faulthandler
+import functools
 import logging
 import os
 import sys
@@ -96,8 +97,14 @@ def import_tensorflow() -> None:
         import tensorflow as tf
 
     # Both libraries put handlers of their own on stderr; ours writes run.log.
-    absl.logging.get_absl_handler().python_handler.stream = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    absl.logging.get_absl_handler().python_handler.stream = _nowhere()
     logger = tf.get_logger()
     logger.handlers.clear()
     logger.propagate = True
     logger.setLevel(logging.WARNING)
+
+
+@functools.cache
+def _nowhere() -> IO[str]:
+    """One stream for the whole process that discards what is written to it."""
+    return open(os.devnull, "w")  # noqa: PTH123
