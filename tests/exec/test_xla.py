@@ -16,16 +16,21 @@ def decide(model, *, wanted="auto", makes_graph=True, training=True, devices=("C
     import keras
     import tensorflow as tf
 
+    from exp.exec import Program
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
     probed = probe(
-        model,
-        optimizer=keras.optimizers.SGD(),
-        task=Classification(classes=10),
-        strategy=tf.distribute.get_strategy(),
-        features=Spec(SHAPE, "uint8"),
-        targets=LABELS,
+        Program(
+            model=model,
+            optimizer=keras.optimizers.SGD(),
+            task=Classification(classes=10),
+            strategy=tf.distribute.get_strategy(),
+            batch_size=1,
+            steps_per_call=1,
+            features=Spec(SHAPE, "uint8"),
+            targets=LABELS,
+        ),
         makes_graph=makes_graph,
     )
     return decide_jit(SimpleNamespace(jit_compile=wanted), probed if training else None, devices=devices)

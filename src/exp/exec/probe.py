@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from exp.checkpoint.variables import named_variables
-from exp.data.dataset import Specs
 from exp.errors import UserError
 from exp.exec import step
+from exp.exec.executor import Program
 from exp.loggers import collect
-from exp.task import Task
 
 RANDOM = frozenset(
     {
@@ -34,24 +33,19 @@ class Probe(NamedTuple):
     """A sentence about each thing that the network uses and that no checkpoint holds."""
 
 
-def probe(
-    model: Any, *, optimizer: Any, task: Task, strategy: Any, features: Specs, targets: Specs, makes_graph: bool
-) -> Probe:
-    """Look into a built network and its built optimizer. To be called in the executor's scope.
+def probe(program: Program, *, makes_graph: bool) -> Probe:
+    """Look into the training step of a program. To be called in the executor's scope.
 
     Args:
-        model: it is traced, and not run.
-        optimizer: if it is of neither Keras nor this project, its update is traced too.
-        task: what the model will be trained for.
-        strategy: under which both were made.
-        features: what the network gets of an example.
-        targets: what it should give for it.
+        program: its model is traced, and not run; the update of its optimizer is traced too, if the optimizer is of
+            neither Keras nor this project.
         makes_graph: False if steps run without a graph: nothing needs to be known ahead then, and a network may be
             more than a graph.
 
     Raises:
         UserError: the optimizer logs where nothing can be taken out.
     """
+    model, optimizer, strategy = program.model, program.optimizer, program.strategy
     talks = not type(optimizer).__module__.startswith(SILENT)
     if talks and strategy.num_replicas_in_sync > 1:
         _refuse_figures_in_updates(optimizer)
@@ -67,12 +61,12 @@ def probe(
 
     def update(x: Any, y: Any) -> Any:
         with collect.collected() as own:
-            done = step.train_step(model, optimizer=optimizer, task=task, features=x, targets=y, global_batch=1)
+            done = step.train_step(model, optimizer=optimizer, task=program.task, features=x, targets=y, global_batch=1)
         found.update(dict.fromkeys(own))
         return done.loss
 
     taken, wanted = tf.nest.map_structure(
-        lambda spec: tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype)), (features, targets)
+        lambda spec: tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype)), (program.features, program.targets)
     )
     traced = tf.function(forward, autograph=False).get_concrete_function(taken).graph
     graph = traced.as_graph_def()

@@ -3,6 +3,7 @@
 Whatever can turn out to be impossible on this machine and with this data is refused here, as a `UserError`.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
@@ -20,7 +21,6 @@ from exp.system.signals import leaving_long_work
 if TYPE_CHECKING:
     from exp.distributed.devices import Devices
     from exp.exec import Executor, Program
-    from exp.exec.probe import Probe
     from exp.task import Task
 
 MOST_STEPS_PER_CALL = 20
@@ -45,6 +45,7 @@ def build(config: Config, *, group: Group) -> Components:
     import keras
 
     from exp.exec import make_executor
+    from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
     devices = _set_up_devices(config, group)
@@ -59,15 +60,8 @@ def build(config: Config, *, group: Group) -> Components:
             network = build_network(
                 config, dataset=dataset, task=task, features=transforms.features, replicas=devices.replicas
             )
-        probed = _probe(
-            config,
-            network=network,
-            task=task,
-            devices=devices,
-            dataset=dataset,
-            transforms=transforms,
-            executor=executor,
-        )
+        program = _program(config, network, task=task, devices=devices, dataset=dataset, transforms=transforms)
+        probed = probe(program, makes_graph=executor.makes_graph) if config.mode == "train" else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         feed = Feed(
             batch_size=config.data.batch_size,
@@ -77,9 +71,7 @@ def build(config: Config, *, group: Group) -> Components:
             prefetch=config.data.prefetch,
             rows=_rows(config, devices) if group.size > 1 else None,
         )
-        program = _program(
-            config, network=network, task=task, devices=devices, dataset=dataset, feed=feed, jit_train=jit_train
-        )
+        program = replace(program, steps_per_call=feed.steps_per_call, rows=feed.rows, jit_train=jit_train)
         executor.prepare(program)
     own = probed.figures if probed else ()
     unsaved = probed.notes if probed else ()
@@ -128,43 +120,16 @@ def _load_data_together(config: Config, group: Group) -> tuple[Dataset, Order, I
     return data
 
 
-def _probe(
+def _program(
     config: Config,
-    *,
     network: tuple[Any, Any],
+    *,
     task: "Task",
     devices: "Devices",
     dataset: Dataset,
     transforms: ImageTransforms,
-    executor: "Executor",
-) -> "Probe | None":
-    """Look into the training step before it runs; None if nothing will be trained."""
-    from exp.exec.probe import probe
-
-    if config.mode != "train":
-        return None
-    model, optimizer = network
-    return probe(
-        model,
-        optimizer=optimizer,
-        task=task,
-        strategy=devices.strategy,
-        features=transforms.features,
-        targets=dataset.targets,
-        makes_graph=executor.makes_graph,
-    )
-
-
-def _program(
-    config: Config,
-    *,
-    network: tuple[Any, Any],
-    task: "Task",
-    devices: "Devices",
-    dataset: Dataset,
-    feed: Feed,
-    jit_train: bool,
 ) -> "Program":
+    """The program of one step a call, as it is known before its step was looked into."""
     from exp.exec import Program
 
     model, optimizer = network
@@ -173,15 +138,13 @@ def _program(
         optimizer=optimizer,
         task=task,
         strategy=devices.strategy,
-        batch_size=feed.batch_size,
-        steps_per_call=feed.steps_per_call,
-        features=feed.transforms.features,
+        batch_size=config.data.batch_size,
+        steps_per_call=1,
+        features=transforms.features,
         targets=dataset.targets,
-        jit_train=jit_train,
         # An evaluation gives the same numbers in every mode, unless XLA is asked for by name.
         jit_test=config.exec.jit_compile is True,
         gradients=config.summary.histograms is not None,
-        rows=feed.rows,
     )
 
 
