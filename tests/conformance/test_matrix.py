@@ -6,7 +6,6 @@ What is always tried is each mode on one replica with each model, each mode on t
 
 import itertools
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.support.conf import choices
-from tests.support.jobs import Done, Jobs, losses, results
+from tests.support.jobs import Done, Jobs, Runs, losses, results
 
 EXECS = choices("exec")
 DEVICES = {"all": ["device=all"], "subset": ["device=subset", "device.kind=CPU"], "virtual": ["device=virtual"]}
@@ -35,36 +34,29 @@ def marked(values: Iterable[Any], quick: Callable[..., bool]) -> list[Any]:
 
 
 class Matrix:
-    """The runs of the combinations, and a test of each; they begin when they are first asked for."""
+    """The runs of the combinations, and a test of each."""
 
-    def __init__(self, jobs: Jobs, folder: Path, data: list[str]) -> None:
-        self.jobs, self.folder, self.data = jobs, folder, data
-        self._started: dict[str, Future[Done]] = {}
+    def __init__(self, runs: Runs, data: list[str]) -> None:
+        self._runs, self._data = runs, data
 
     def run(self, execution: str, device: str, model: str) -> Path:
         """The folder of a run of 50 steps."""
-        name = f"{model}-{execution}-{device}"
-        return self._done(
-            name,
-            *(f"model={model}", f"exec={execution}", *DEVICES[device], *self.data),
+        return self._runs.get(
+            f"{model}-{execution}-{device}",
+            *(f"model={model}", f"exec={execution}", *DEVICES[device], *self._data),
             *(f"train.steps={STEPS}", "summary.every=1", "checkpoint.every=30"),
         )
 
     def test(self, execution: str, device: str, model: str) -> Path:
         """The folder of a test of that run, in the mode and on the devices that it trained with."""
         run = self.run(execution, device, model)
-        return self._done(f"tests/{run.name}", "mode=test", f"run={run}", "data.batch_size=200")
-
-    def _done(self, name: str, *arguments: str) -> Path:
-        if name not in self._started:
-            self._started[name] = self.jobs.start([*arguments, f"hydra.run.dir={self.folder / name}"], self.folder)
-        self._started[name].result().check()
-        return self.folder / name
+        return self._runs.get(f"tests/{run.name}", "mode=test", f"run={run}", "data.batch_size=200")
 
 
 @pytest.fixture(scope="module")
 def matrix(jobs: Jobs, quick_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Matrix:
-    return Matrix(jobs, tmp_path_factory.mktemp("matrix"), ["data.source=idx", f"data.dir={quick_mnist}"])
+    runs = Runs(jobs, tmp_path_factory.mktemp("matrix"))
+    return Matrix(runs, ["data.source=idx", f"data.dir={quick_mnist}"])
 
 
 @pytest.mark.parametrize(
@@ -118,7 +110,7 @@ def test_same_seed_same_weights(matrix, execution, model):
     ("execution", "device"),
     marked(itertools.product(EXECS, ("all", "virtual")), quick=lambda execution, device: device == "all"),
 )
-def test_checkpoints_restore_in_every_mode(matrix, tmp_path, execution, device):
+def test_checkpoints_restore_in_every_mode(jobs, matrix, tmp_path, execution, device):
     """What any mode saved, with one or two replicas, this mode restores."""
     saved = [matrix.run(e, d, "mlp") for e in EXECS for d in ("all", "virtual")]
     lines = [
@@ -128,7 +120,7 @@ def test_checkpoints_restore_in_every_mode(matrix, tmp_path, execution, device):
         ]
         for run in saved
     ]
-    done: list[Done] = matrix.jobs.start_many(lines, tmp_path).result()
+    done: list[Done] = jobs.start_many(lines, tmp_path).result()
     for run, job in zip(saved, done, strict=True):
         job.check()
         original, restored = results(run), results(tmp_path / run.name)

@@ -3,12 +3,13 @@
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.support.conf import choices
-from tests.support.jobs import Jobs, results
+from tests.support.jobs import Jobs, Runs, results
 
 MODES = choices("exec")
 TALKATIVE = [
@@ -27,34 +28,44 @@ SINKS = {
 }
 
 
+class Insight:
+    """Runs that tell of themselves; they begin when a test first asks for them."""
+
+    def __init__(self, runs: Runs, mnist: Path) -> None:
+        self._runs, self._idx = runs, ["data.source=idx", f"data.dir={mnist}"]
+
+    def talkative(self, mode: str, device: str = "all") -> Path:
+        """A run that logs everything there is to log, with one replica or two."""
+        return self._runs.get(f"{mode}-{device}", f"exec={mode}", f"device={device}", *self._idx, *TALKATIVE)
+
+    def plain(self, histograms: str) -> Path:
+        """A run that logs no more than histograms."""
+        options = ["train.steps=60", "exec.jit_compile=false", f"summary.histograms={histograms}"]
+        return self._runs.get(f"plain-{histograms}", *self._idx, *options)
+
+    def profiled(self, steps: int) -> Path:
+        """A run whose steps 11 to 15 are profiled, if there are so many."""
+        options = [f"train.steps={steps}", "exec.profile=11,15"]
+        more = ["exec.steps_per_call=20"] if steps > 20 else []
+        return self._runs.get(f"profiled-{steps}", *self._idx, *options, *more)
+
+    def slow(self, sink: str, mode: str) -> Path:
+        """A run in which something takes more than its share of the time."""
+        return self._runs.get(f"{sink}-{mode}", f"exec={mode}", "train.steps=40", *SINKS[sink])
+
+
 @pytest.fixture(scope="module")
-def runs(jobs: Jobs, tmp_path_factory: pytest.TempPathFactory, quick_mnist: Path) -> Path:
-    """Every mode, with one and two replicas, logs everything there is to log; and every mode with each time sink."""
-    folder = tmp_path_factory.mktemp("insight")
-    idx = ["data.source=idx", f"data.dir={quick_mnist}"]
+def insight(jobs: Jobs, tmp_path_factory: pytest.TempPathFactory, quick_mnist: Path) -> Insight:
+    return Insight(Runs(jobs, tmp_path_factory.mktemp("insight")), quick_mnist)
 
-    def line(name: str, *options: str) -> list[str]:
-        return [*options, f"hydra.run.dir={name}"]
 
-    lists = [
-        [line(f"{mode}-{device}", f"exec={mode}", f"device={device}", *idx, *TALKATIVE) for mode in MODES]
-        for device in ("all", "virtual")
-    ]
-    lists[0].append(line("profiled", *idx, "train.steps=30", "exec.steps_per_call=20", "exec.profile=11,15"))
-    lists[0].append(line("unprofiled", *idx, "train.steps=10", "exec.profile=11,15"))
-    plain = [*idx, "train.steps=60", "exec.jit_compile=false"]
-    for number, histograms in enumerate(("null", "20")):
-        lists[0].append(line(f"plain{number}", *plain, f"summary.histograms={histograms}"))
-    lists += [
-        [line(f"{name}-{mode}", f"exec={mode}", "train.steps=40", *options) for mode in MODES]
-        for name, options in SINKS.items()
-    ]
-    # Collectives of one process count on: runs with two replicas get a process each.
-    lists[1:2] = [[one] for one in lists[1]]
-    for started in [jobs.start_many(lines, folder) for lines in lists]:
-        for done in started.result():
-            done.check()
-    return folder
+QUICK = ("function", "fit")
+"""The modes that are tried with two replicas and with each time sink, whatever time there is: ours and Keras's loop."""
+
+
+def marked(quick: tuple[str, ...] = QUICK) -> list[Any]:
+    """All modes, of which some are slow."""
+    return [mode if mode in quick else pytest.param(mode, marks=pytest.mark.slow) for mode in MODES]
 
 
 def tags(tf, folder: Path) -> dict[str, list[int]]:
@@ -72,77 +83,93 @@ def tags(tf, folder: Path) -> dict[str, list[int]]:
     return dict(found)
 
 
-@pytest.mark.parametrize("device", ["all", "virtual"])
 @pytest.mark.parametrize("mode", MODES)
-def test_own_figures_and_histograms_appear_in_every_mode(tf, runs, mode, device):
-    found = tags(tf, runs / f"{mode}-{device}")
+def test_own_figures_and_histograms_appear_in_every_mode(tf, insight, mode):
+    check_own_figures(tags(tf, insight.talkative(mode)), insight.talkative(mode), mode, large=True)
+
+
+@pytest.mark.parametrize("mode", marked())
+def test_own_figures_and_histograms_appear_with_two_replicas(tf, insight, mode):
+    run = insight.talkative(mode, "virtual")
+    check_own_figures(tags(tf, run), run, mode, large=mode != "fit")
+    if mode == "fit":
+        assert "exec=fit with several replicas shows scalars only" in (run / "run.log").read_text()
+
+
+def check_own_figures(found: dict[str, list[int]], run: Path, mode: str, *, large: bool) -> None:
+    """Fails unless the model's figures are there, and the histograms; `large` tells whether more than scalars are."""
     assert found["MyScalar"] == [10, 20, 30, 40]
     assert found["weights/sequential/dense/kernel"] == [20, 40]
-    large = {"digits/first/0", "digits/first/2", "sound/1", "pixels", "words"}
-    if mode == "fit" and device == "virtual":
-        assert not large & found.keys()
-        assert "exec=fit with several replicas shows scalars only" in (runs / "fit-virtual/run.log").read_text()
-    else:
-        assert all(found[tag] == [10, 20, 30, 40] for tag in large)
+    for tag in ("digits/first/0", "digits/first/2", "sound/1", "pixels", "words"):
+        assert found.get(tag) == ([10, 20, 30, 40] if large else None)
     if mode == "fit":
         assert not any(tag.startswith("gradients/") for tag in found)
-        assert "Keras keeps its gradients to itself" in (runs / f"fit-{device}/run.log").read_text()
+        assert "Keras keeps its gradients to itself" in (run / "run.log").read_text()
     else:
         assert found["gradients/sequential/dense/bias"] == [20, 40]
 
 
-def test_own_scalars_are_the_same_everywhere_and_true(runs, quick_mnist):
-    rows = {
-        path.name: [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-        for path in runs.glob("*-all")
-    }
-    assert set(rows) == {f"{mode}-all" for mode in MODES}
-    first = {name: [row["MyScalar"] for row in lines] for name, lines in rows.items()}
-    for values in first.values():
-        np.testing.assert_allclose(values, first["eager-all"], rtol=1e-6)
-    virtual = [
-        json.loads(line)["MyScalar"] for line in (runs / "function-virtual/metrics.jsonl").read_text().splitlines()
-    ]
-    np.testing.assert_allclose(virtual, first["eager-all"], rtol=1e-6)
+def own_scalars(run: Path) -> list[float]:
+    return [json.loads(line)["MyScalar"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_own_scalars_are_the_same_everywhere_and_true(insight, quick_mnist):
+    expected = own_scalars(insight.talkative("eager"))
+    for mode in MODES:
+        np.testing.assert_allclose(own_scalars(insight.talkative(mode)), expected, rtol=1e-6)
+    np.testing.assert_allclose(own_scalars(insight.talkative("function", "virtual")), expected, rtol=1e-6)
 
     from exp.data import Order
 
     rows_of_step_10 = Order(seed=0, size=60_000, buffer_size=10_000, batch_size=50).steps(9, 1)[0]
     pixels = np.frombuffer((quick_mnist / "train-images-idx3-ubyte").read_bytes(), np.uint8, offset=16)
-    assert first["eager-all"][0] == pytest.approx(pixels.reshape(60_000, -1)[rows_of_step_10].mean() / 255, rel=1e-5)
-
-
-def test_logging_changes_no_weight(runs):
-    for device in ("all", "virtual"):
-        assert len({results(runs / f"{mode}-{device}")["weights_sha256"] for mode in MODES}) == 1
-    assert results(runs / "plain0")["weights_sha256"] == results(runs / "plain1")["weights_sha256"]
+    assert expected[0] == pytest.approx(pixels.reshape(60_000, -1)[rows_of_step_10].mean() / 255, rel=1e-5)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_autograph_and_graphs(tf, runs, mode):
-    code = (runs / f"{mode}-all/autograph.py").read_text()
+def test_logging_changes_no_weight(insight, mode):
+    here, there = (results(insight.talkative(m))["weights_sha256"] for m in (mode, "function"))
+    assert here == there
+
+
+@pytest.mark.parametrize("mode", marked())
+def test_logging_changes_no_weight_with_two_replicas(insight, mode):
+    here, there = (results(insight.talkative(m, "virtual"))["weights_sha256"] for m in (mode, "function"))
+    assert here == there
+
+
+def test_histograms_change_no_weight(insight):
+    without, with_them = (results(insight.plain(histograms)) for histograms in ("null", "20"))
+    assert without["weights_sha256"] == with_them["weights_sha256"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_autograph_and_graphs(tf, insight, mode):
+    run = insight.talkative(mode)
+    code = (run / "autograph.py").read_text()
     assert "def tf__train_step" in code
     assert "ag__.if_stmt" in code
     compile(code.replace("\n    def tf__", "\nif True:\n    def tf__"), "autograph.py", "exec")  # to_code indents
-    assert len(tags(tf, runs / f"{mode}-all").get("graph", [])) == (0 if mode == "eager" else 1)
+    assert len(tags(tf, run).get("graph", [])) == (0 if mode == "eager" else 1)
 
 
-def test_every_graph_is_traced_once(runs):
-    counts = {mode: results(runs / f"{mode}-all")["traces"] for mode in MODES}
+def test_every_graph_is_traced_once(insight):
+    counts = {mode: results(insight.talkative(mode))["traces"] for mode in MODES}
     assert counts == {"eager": 0, "function": 3, "session": 3, "fit": 2}
-    functions = {trace["function"] for trace in results(runs / "function-all")["trace_list"]}
+    functions = {trace["function"] for trace in results(insight.talkative("function"))["trace_list"]}
     assert functions == {"train", "detailed", "test"}
-    assert all("was traced" not in (runs / f"{mode}-all/run.log").read_text() for mode in MODES)
+    assert all("was traced" not in (insight.talkative(mode) / "run.log").read_text() for mode in MODES)
 
 
-def test_steps_are_profiled(runs):
-    assert list((runs / "profiled/plugins/profile").glob("*/*.xplane.pb"))
-    assert "profiled steps 11 to 15" in (runs / "profiled/run.log").read_text()
-    assert not (runs / "unprofiled/plugins").exists()
-    assert "training ended after step 10, before it began" in (runs / "unprofiled/run.log").read_text()
+def test_steps_are_profiled(insight):
+    profiled, unprofiled = insight.profiled(30), insight.profiled(10)
+    assert list((profiled / "plugins/profile").glob("*/*.xplane.pb"))
+    assert "profiled steps 11 to 15" in (profiled / "run.log").read_text()
+    assert not (unprofiled / "plugins").exists()
+    assert "training ended after step 10, before it began" in (unprofiled / "run.log").read_text()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", marked())
 @pytest.mark.parametrize(
     ("sink", "words"),
     [
@@ -151,8 +178,8 @@ def test_steps_are_profiled(runs):
         ("summaries", "is writing summaries: try summary.histograms=10 instead of 1"),
     ],
 )
-def test_each_time_sink_is_named(runs, sink, words, mode):
-    time = results(runs / f"{sink}-{mode}")["time"]
+def test_each_time_sink_is_named(insight, sink, words, mode):
+    time = results(insight.slow(sink, mode))["time"]
     advice = time.pop("advice")
     assert sum(share or 0 for share in time.values()) == pytest.approx(1)
     if (sink, mode) == ("data", "fit"):
@@ -162,7 +189,7 @@ def test_each_time_sink_is_named(runs, sink, words, mode):
         assert words in advice
 
 
-def test_a_plain_run_needs_no_advice(runs):
-    time = results(runs / "function-all")["time"]
+def test_a_plain_run_needs_no_advice(insight):
+    time = results(insight.talkative("function"))["time"]
     assert time["advice"] is None or "%" in time["advice"]
     assert set(time) == {"first_call", "data_wait", "computing", "summaries", "checkpoints", "tests", "advice"}

@@ -79,6 +79,22 @@ class Jobs:
             return self._programs.start("-m", program, *more, cwd=cwd, stdout=stdout, stderr=subprocess.STDOUT)
 
 
+class Runs:
+    """Runs in one folder, which begin when a test first asks for them."""
+
+    def __init__(self, jobs: Jobs, folder: Path) -> None:
+        """Nothing runs yet."""
+        self._jobs, self.folder = jobs, folder
+        self._done: dict[str, Done] = {}
+
+    def get(self, name: str, *arguments: str) -> Path:
+        """The folder of the run of that name; the arguments are always the same."""
+        if name not in self._done:
+            self._done[name] = self._jobs.run(*arguments, f"hydra.run.dir={self.folder / name}", cwd=self.folder)
+        self._done[name].check()
+        return self.folder / name
+
+
 def results(folder: Path) -> dict[str, Any]:
     """`results.json` of a run."""
     return json.loads((folder / "results.json").read_text())
