@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import ROOT
 from benchmarks.all_reduce import PARAMETERS
 from exp.errors import UserError
-from exp.run_folder.files import results_if_any
+from exp.run_folder.read import results_if_any
 from exp.terminal.progress import track
 from exp.tools.program import run_script
 

@@ -41,7 +41,7 @@ class ProcessLauncher(Launcher):
         self._n_jobs, self._timeout = n_jobs, timeout
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra's protocol. The task function is not used: a job calls `exp.cli.job`, which it calls, too."""
+        """Hydra's protocol. The task function is not used: a job calls `exp.cli.do_job`, which it calls, too."""
         from exp.sweep.launcher import Sweep
         from exp.sweep.local.backend import LocalBackend
 
@@ -60,7 +60,7 @@ class SlurmLauncher(Launcher):
         self._options = options
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra's protocol. The task function is not used: a job calls `exp.cli.job`, which it calls, too."""
+        """Hydra's protocol. The task function is not used: a job calls `exp.cli.do_job`, which it calls, too."""
         from exp.sweep.launcher import Sweep
         from exp.sweep.slurm import SlurmBackend
 

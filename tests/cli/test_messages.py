@@ -149,7 +149,7 @@ def raised(module: str, cause: BaseException | None = None) -> BaseException:
 def test_only_what_hydra_raises_is_the_users():
     assert raised_by_hydra(raised("omegaconf.base"))
     assert raised_by_hydra(raised("hydra.core.utils", cause=UserError("a sentence")))
-    assert not raised_by_hydra(raised("exp.cli.request"))
+    assert not raised_by_hydra(raised("exp.cli.make_request"))
     assert not raised_by_hydra(raised("hydra_plugins.exp_sweep"))
     assert not raised_by_hydra(raised("hydra._internal.utils", cause=raised("exp.sweep.local.backend")))
     assert not raised_by_hydra(raised("tensorflow.python"))
@@ -157,9 +157,9 @@ def test_only_what_hydra_raises_is_the_users():
 
 def test_a_bug_of_ours_shows_its_traceback(tmp_path):
     program = (
-        "import sys\nfrom pathlib import Path\nimport exp.cli.request\nfrom exp.cli.main import main\n"
+        "import sys\nfrom pathlib import Path\nimport exp.cli.make_request\nfrom exp.cli.main import main\n"
         "def bug(*_):\n    return [].absent\n"
-        "exp.cli.request.check = bug\nsys.argv = ['run.py']\nsys.exit(main(conf=Path(sys.orig_argv[-1])))\n"
+        "exp.cli.make_request.check = bug\nsys.argv = ['run.py']\nsys.exit(main(conf=Path(sys.orig_argv[-1])))\n"
     )
     command = [sys.executable, "-c", program, str(ROOT / "conf")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

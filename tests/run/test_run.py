@@ -131,7 +131,7 @@ def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
     state = SimpleNamespace(run="name", step=0, examples=0, checkpoint=None, facts=lambda: None)
     monkeypatch.setattr(module, "build", note("build", components))
     monkeypatch.setattr("exp.run.initial_state.initial_state", note("initial state", state))
-    monkeypatch.setattr("exp.loggers.files.file_loggers", note("open log", logger))
+    monkeypatch.setattr("exp.loggers.folder_loggers.file_loggers", note("open log", logger))
     monkeypatch.setattr("exp.run.train.train", note("train", trained))
     monkeypatch.setattr("exp.run.evaluate.evaluate", note("evaluate", evaluation))
     monkeypatch.setattr("exp.run.evaluate.show_predictions", note("show predictions"))

@@ -33,7 +33,7 @@ def main() -> None:
 
 def leave_work_out() -> None:
     """Replace what a run or a sweep does once it is known to be possible."""
-    import exp.cli.job
+    import exp.cli.do_job
     from exp.sweep.local.backend import LocalBackend
 
     def no_run(request: Any, display: Any, *, started: float) -> int:
@@ -49,7 +49,7 @@ def leave_work_out() -> None:
         def run(self, jobs: Any, **told: Any) -> None:
             """The jobs stay as they are in the ledger: waiting, which ends a sweep with status 1."""
 
-    exp.cli.job.run_in_group = no_run
+    exp.cli.do_job.run_in_group = no_run
     LocalBackend.pool = lambda self, **options: NoPool(**options)  # type: ignore[assignment, method-assign]
 
 

@@ -12,8 +12,8 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from exp.cli.main import VERSION_BASE
+from exp.cli.make_request import take_request
 from exp.cli.preflight import CallbackError, Preflight
-from exp.cli.request import take_request
 from exp.run.request import Request
 from exp.sweep.plan import Job, Plan
 

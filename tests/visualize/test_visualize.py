@@ -12,7 +12,7 @@ from exp.visualize.charts import class_mixing_chart, confusion_chart
 from exp.visualize.class_mixing import class_mixings
 from exp.visualize.class_predictions import ClassPredictions, predict_classes, worst_images_grid
 from exp.visualize.image_batches import image_batches_grid
-from exp.visualize.image_grid import CAPTION, GAP, SIDE, TITLE, WRONG, Row, draw_image_grid
+from exp.visualize.image_grid import CAPTION, GAP, SIDE, TITLE, WRONG, ImageRow, draw_image_grid
 
 
 def pictures(count: int, shade: int = 200, channels: int = 3):
@@ -26,7 +26,7 @@ def corner(image, number: int):
 
 def test_a_grid_holds_every_picture_in_order():
     image = draw_image_grid(
-        [Row("title", np.concatenate([pictures(1, shade) for shade in range(0, 200, 10)]), ["x"] * 20)]
+        [ImageRow("title", np.concatenate([pictures(1, shade) for shade in range(0, 200, 10)]), ["x"] * 20)]
     )
     assert image.shape == (TITLE + 2 * (SIDE + CAPTION + GAP) + GAP, 16 * (SIDE + GAP) + GAP, 3)
     assert [corner(image, number)[0] for number in range(16)] == list(range(0, 160, 10))
@@ -35,7 +35,7 @@ def test_a_grid_holds_every_picture_in_order():
 
 def test_grey_and_stretched_pictures_are_shown():
     floats = np.linspace(-2, 2, 2 * 64, dtype=np.float32).reshape(2, 8, 8, 1)
-    image = draw_image_grid([Row("grey", pictures(2, 7, channels=1), "ab"), Row("floats", floats, "ab")])
+    image = draw_image_grid([ImageRow("grey", pictures(2, 7, channels=1), "ab"), ImageRow("floats", floats, "ab")])
     assert corner(image, 0) == [7, 7, 7]
     second = 2 * TITLE + SIDE + CAPTION + GAP
     dark, light = image[second : second + SIDE, GAP : GAP + SIDE], image[second : second + SIDE, 2 * GAP + SIDE :]
@@ -45,7 +45,7 @@ def test_grey_and_stretched_pictures_are_shown():
 
 
 def test_long_captions_do_not_run_into_each_other():
-    image = draw_image_grid([Row("", pictures(2), ["W" * 100, ""], [WRONG, WRONG])])
+    image = draw_image_grid([ImageRow("", pictures(2), ["W" * 100, ""], [WRONG, WRONG])])
     beside = image[TITLE + SIDE :, GAP + SIDE : 2 * GAP + SIDE]
     assert (beside == 255).all()
 

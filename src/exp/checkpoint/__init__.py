@@ -5,7 +5,6 @@ but `exp.errors` and `exp.system.files`.
 """
 
 from exp.checkpoint.access import EagerAccess, VariableAccess
-from exp.checkpoint.checkpoints import Checkpoints, NoCheckpoints
 from exp.checkpoint.copies import Copies, copies_of_weights
 from exp.checkpoint.deferred import Deferred, restore_deferred
 from exp.checkpoint.inventory import (
@@ -18,6 +17,7 @@ from exp.checkpoint.inventory import (
     take_inventory,
 )
 from exp.checkpoint.manager import CheckpointManager, SaveError
+from exp.checkpoint.protocol import Checkpoints, NoCheckpoints
 from exp.checkpoint.record import CheckpointError, Record, amend_record, differing_versions, read_record, weights_digest
 from exp.checkpoint.restore import Restored, Wanted, restore
 from exp.checkpoint.retention import AnyOf, Best, EveryNSteps, NewestN, RetentionPolicy

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from exp.errors import UserError, excerpt
-from exp.run_folder import files as run_files
 from exp.run_folder import names
+from exp.run_folder import read as run_files
 from exp.run_folder.new import is_of_refused_run, new_folder
 from exp.run_folder.stored import check_log
 from exp.system.lock import is_locked

@@ -41,8 +41,8 @@ def main(*, conf: Path) -> int:
     begun = False
 
     def job(config: DictConfig) -> float | None:
-        from exp.cli.job import do_job, do_swept_job
-        from exp.cli.request import take_request
+        from exp.cli.do_job import do_job, do_swept_job
+        from exp.cli.make_request import take_request
         from exp.loggers.console import Display
 
         nonlocal begun
@@ -52,7 +52,7 @@ def main(*, conf: Path) -> int:
         try:
             statuses.append(do_job(take_request(config), Display(), started=STARTED).status)
         except UserError as error:
-            statuses.append(refuse(str(error)))
+            statuses.append(print_mistake(str(error)))
         return None
 
     # Hydra would print its own errors, and end with status 1; with this it lets them through.
@@ -85,12 +85,12 @@ def _end(error: Exception, conf: Path) -> int:
         Exception: the error itself, if it is not the user's.
     """
     if isinstance(error, UserError):
-        return refuse(str(error))
+        return print_mistake(str(error))
     if not raised_by_hydra(error):
         raise error
     from exp.cli.messages import explain
 
-    return refuse(explain(error, sys.argv[1:], conf))
+    return print_mistake(explain(error, sys.argv[1:], conf))
 
 
 def raised_by_hydra(error: BaseException) -> bool:
@@ -142,7 +142,7 @@ def _one_value(argument: str) -> str:
     return f"{key}=[{value}]" if key == "exec.profile" and re.fullmatch(r"\d+,\d+", value) else argument
 
 
-def refuse(message: str) -> int:
+def print_mistake(message: str) -> int:
     """Say on stderr what is wrong; returns the exit status of a user's mistake."""
     print(printable(message), file=sys.stderr)
     return 2

@@ -26,7 +26,7 @@ class Preflight(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Make the request of a single run, and its folder; nothing is made if the run is not possible."""
-        from exp.cli.request import make_request
+        from exp.cli.make_request import make_request
 
         with _carried():
             # The name of a folder may refer to the choices made, which are known from here on.
@@ -37,7 +37,7 @@ class Preflight(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Make the folder of a sweep."""
         from exp.cli.choose_folder import choose_sweep_folder
-        from exp.cli.request import is_given
+        from exp.cli.make_request import is_given
 
         with _carried():
             HydraConfig.instance().set_config(config)

@@ -14,8 +14,8 @@ from exp.config.rules import check_batch_size
 from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
 from exp.errors import UserError, excerpt
-from exp.run_folder import files as run_files
 from exp.run_folder import names
+from exp.run_folder import read as run_files
 from exp.run_folder.stored import GROUPS
 from exp.system.safe_files import MissingError
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
-from exp.compare.table import RESULTS, Row, check_key, choose, differing, group, sort
+from exp.compare.table import RESULTS, Row, check_key, choose, differing, group_by_seed, sort
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import Table, line_width, most_of, one_line, plain_table
@@ -56,7 +56,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         if key:
             check_key(option, key, found)
     runs = choose(found, arguments.where)
-    rows = [Row([run]) for run in runs] if arguments.each else group(runs)
+    rows = [Row([run]) for run in runs] if arguments.each else group_by_seed(runs)
     keys = differing(rows)
     rows = sort(rows, arguments.sort) if arguments.sort else rows
     extra = [arguments.sort] if arguments.sort and arguments.sort not in (*keys, *RESULTS) else []

@@ -8,8 +8,8 @@ from typing import Any
 
 from exp.config.flat import flat, flat_config
 from exp.errors import UserError
-from exp.run_folder import files as run_files
 from exp.run_folder import names
+from exp.run_folder import read as run_files
 from exp.system.safe_files import MissingError
 
 

@@ -71,7 +71,7 @@ def choose(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
     return chosen
 
 
-def group(runs: Sequence[Run]) -> list[Row]:
+def group_by_seed(runs: Sequence[Run]) -> list[Row]:
     """Runs with the same configuration but for the seed become one row; others one each."""
     rows: dict[str, list[Run]] = {}
     for run in runs:

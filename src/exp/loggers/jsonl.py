@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from exp.loggers.collect import kind_of
 from exp.loggers.logger import REWRITTEN
+from exp.run_folder.formats import LoggedStep
 from exp.run_folder.names import METRICS
-from exp.run_folder.schema import Row
 from exp.system.files import naming, open_regular, write_atomically
 from exp.system.safe_files import read_lines
 
@@ -105,7 +105,7 @@ def _drop_later(path: Path, done: int) -> None:
 def _rest_of(line: bytes, done: int) -> bytes | None:
     """What stays of a line after `done` steps; None if nothing does."""
     try:
-        step = Row.model_validate_json(line).step
+        step = LoggedStep.model_validate_json(line).step
     except ValidationError:
         return None  # the end of a line that a killed process did not finish
     if step < done:

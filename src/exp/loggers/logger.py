@@ -1,6 +1,6 @@
 """What a run tells its loggers: the `Logger` protocol, and `Loggers`, which passes everything on to none or several.
 
-A new kind of log is one class that has the methods of `Logger`, and one more entry in `exp.loggers.files`.
+A new kind of log is one class that has the methods of `Logger`, and one more entry in `exp.loggers.folder_loggers`.
 """
 
 import threading

@@ -6,9 +6,9 @@ from pathlib import Path
 from exp.checkpoint import CheckpointError, Inventory, newest_to_test, prefix_of, runs_in, take_inventory
 from exp.config import Config
 from exp.loggers.console import Display
-from exp.run.checkpoints import best_rule
-from exp.run_folder.files import read_manifest
+from exp.run.open_checkpoints import best_rule
 from exp.run_folder.names import CHECKPOINTS
+from exp.run_folder.read import read_manifest
 from exp.system.safe_files import MissingError
 from exp.terminal.commands import override
 

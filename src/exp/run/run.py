@@ -106,7 +106,7 @@ def _stages(
     with _timed(so_far, "import"):
         import_tensorflow()
 
-    from exp.loggers.files import file_loggers
+    from exp.loggers.folder_loggers import file_loggers
     from exp.loggers.logger import Loggers
     from exp.run.context import RunContext
     from exp.run.initial_state import initial_state

@@ -11,9 +11,9 @@ from exp.data import Call, evaluation_dataset, plan_calls, training_dataset
 from exp.exec import Batches, Evaluation
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import advice, shares
-from exp.run.checkpoints import open_checkpoints
 from exp.run.context import RunContext
 from exp.run.loop import Training
+from exp.run.open_checkpoints import open_checkpoints
 from exp.system.signals import Stopped
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from exp.run_folder import names
-from exp.run_folder.files import read_manifest, results_if_any
+from exp.run_folder.read import read_manifest, results_if_any
 from exp.system.files import write_atomically
 from exp.system.lock import Lock
 from exp.system.provenance import bearing, code_facts, package_versions

@@ -9,8 +9,8 @@ from exp.config.flat import flat
 from exp.config.migrations import with_later_keys
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError, excerpt
-from exp.run_folder import files as run_files
 from exp.run_folder import names
+from exp.run_folder import read as run_files
 from exp.system.files import is_folder, open_regular
 from exp.system.safe_files import MissingError
 

@@ -46,19 +46,19 @@ def work(start: Start, alive: Connection) -> None:
     all_output_to(start.folder / names.LOG)
     outlast()
     threading.Thread(target=_stop_when_orphaned, daemon=True).start()
-    sys.exit(run(start))
+    sys.exit(do_job_here(start))
 
 
-def run(start: Start) -> int:
+def do_job_here(start: Start) -> int:
     """Do a job in this process; returns the exit status that `run.py` would have."""
     from hydra import version
     from hydra._internal.callbacks import Callbacks
     from hydra.core.utils import JobRuntime, run_job, setup_globals
     from hydra.types import HydraContext
 
-    from exp.cli.job import do_job
+    from exp.cli.do_job import do_job
     from exp.cli.main import VERSION_BASE
-    from exp.cli.request import take_request, with_cluster
+    from exp.cli.make_request import take_request, with_cluster
     from exp.loggers.console import Display
     from exp.terminal.plain_console import PlainConsole
 

@@ -9,10 +9,10 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from exp.cli.job import figure_for_sweeper
+from exp.cli.do_job import figure_for_sweeper
 from exp.errors import JobsFailed, UserError
 from exp.run_folder import names
-from exp.run_folder.files import is_completed
+from exp.run_folder.read import is_completed
 from exp.sweep.backend import Backend, RunningJob
 from exp.sweep.display import SweepDisplay
 from exp.sweep.ledger import Entry, Ledger, now, read_ledger

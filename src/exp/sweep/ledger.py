@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 
 from exp.errors import UserError
 from exp.run_folder import names
-from exp.run_folder.files import is_completed, manifest_if_any, results_if_any
+from exp.run_folder.read import is_completed, manifest_if_any, results_if_any
 from exp.sweep.plan import Job
 from exp.sweep.snapshot import Snapshot, has_new_results
 from exp.system.files import write_atomically

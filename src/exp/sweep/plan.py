@@ -13,8 +13,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
 from exp.cli.main import raised_by_hydra
+from exp.cli.make_request import check
 from exp.cli.messages import explain
-from exp.cli.request import check
 from exp.cli.request_checks import TrainingSizes
 from exp.config.config_hash import config_hash
 from exp.errors import UserError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.task.base import Direction, KerasForm, Metric
+from exp.task.protocol import Direction, KerasForm, Metric
 
 
 class Accuracy:

@@ -41,8 +41,8 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     from exp.checkpoint.record import value_digests
     from exp.checkpoint.variables import VALUE_SUFFIX, named_variables
     from exp.run.build import build
-    from exp.run.checkpoints import open_checkpoints
     from exp.run.initial_state import InitialState
+    from exp.run.open_checkpoints import open_checkpoints
 
     found = keras2.find_foreign(arguments.checkpoint, arguments.key)
     components = build(config, group=Alone())

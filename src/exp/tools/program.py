@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exp.cli.main import VERSION_BASE, raised_by_hydra, refuse
-from exp.cli.request import plain
+from exp.cli.main import VERSION_BASE, print_mistake, raised_by_hydra
+from exp.cli.make_request import plain
 from exp.config import Config, parse
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
@@ -55,12 +55,12 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
         with native_messages_to(Path(os.devnull)):
             main(arguments)
     except UserError as error:
-        return refuse(str(error))
+        return print_mistake(str(error))
     except OSError as error:
         problem = storage_problem(error)
         if problem is None:
             raise
-        return refuse(problem)
+        return print_mistake(problem)
     except KeyboardInterrupt:
         return 130
     return 0

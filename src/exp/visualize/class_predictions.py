@@ -10,7 +10,7 @@ import numpy.typing as npt
 from exp.data import Dataset
 from exp.system.signals import check_current
 from exp.terminal.words import counted
-from exp.visualize.image_grid import RIGHT, WRONG, Image, Row, draw_image_grid
+from exp.visualize.image_grid import RIGHT, WRONG, Image, ImageRow, draw_image_grid
 
 SHOWN = 32
 
@@ -79,4 +79,4 @@ def worst_images_grid(data: Dataset, predictions: ClassPredictions) -> Image:
         colours.append(RIGHT if guess == label else WRONG)
     wrong = int((predictions.predicted != predictions.labels).sum())
     title = f"{counted(wrong, 'mistake')} in {counted(len(predictions.labels), 'test picture')}, the worst first"
-    return draw_image_grid([Row(title, pictures.numpy(), captions, colours)], columns=8, side=128)
+    return draw_image_grid([ImageRow(title, pictures.numpy(), captions, colours)], columns=8, side=128)

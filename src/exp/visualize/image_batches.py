@@ -7,7 +7,7 @@ import numpy as np
 
 from exp.data import Dataset, Feed, ImageTransforms, Order, plan_calls, training_dataset
 from exp.terminal.words import counted
-from exp.visualize.image_grid import Image, Row, draw_image_grid
+from exp.visualize.image_grid import Image, ImageRow, draw_image_grid
 
 BATCHES = 4
 MOST_PICTURES = 32
@@ -27,7 +27,7 @@ def image_batches_grid(data: Dataset, *, order: Order, feed: Feed, first: int = 
     return draw_image_grid(rows)
 
 
-def _rows(batches: Any, data: Dataset, first: int, what: str) -> list[Row]:
+def _rows(batches: Any, data: Dataset, first: int, what: str) -> list[ImageRow]:
     rows = []
     class_names = data.class_names or ()
     for step, (pictures, labels) in enumerate(batches, first + 1):
@@ -36,5 +36,5 @@ def _rows(batches: Any, data: Dataset, first: int, what: str) -> list[Row]:
         names = [class_names[label] for label in labels.numpy()[0, :shown]]
         part = f"the first {shown} of {size} examples" if shown < size else counted(size, "example")
         title = f"step {step}: {part}{', ' + what if what else ''}"
-        rows.append(Row(title, np.asarray(pictures[0, :shown]), names))
+        rows.append(ImageRow(title, np.asarray(pictures[0, :shown]), names))
     return rows

@@ -19,7 +19,7 @@ INK, RIGHT, WRONG = (30, 30, 30), (0, 110, 40), (190, 20, 30)
 
 
 @dataclass(frozen=True)
-class Row:
+class ImageRow:
     """Some pictures under a title; those that do not fit beside each other continue below.
 
     `pictures` is (n, height, width, 1 or 3), uint8 or floats in any range, which is stretched to black and white.
@@ -31,7 +31,7 @@ class Row:
     colours: Sequence[tuple[int, int, int]] = field(default=())
 
 
-def draw_image_grid(rows: Sequence[Row], *, columns: int = COLUMNS, side: int = SIDE) -> Image:
+def draw_image_grid(rows: Sequence[ImageRow], *, columns: int = COLUMNS, side: int = SIDE) -> Image:
     """One picture that shows all rows, each example `side` pixels wide and high."""
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont

@@ -9,7 +9,7 @@ from exp.system.tensorflow import import_tensorflow, native_messages_to
 with native_messages_to(Path(os.devnull)):
     import_tensorflow()
 
-import exp.cli.job
+import exp.cli.do_job
 import exp.cli.main
 import exp.distributed.devices
 import exp.exec.eager

@@ -33,7 +33,7 @@ def main(order: Path) -> int:
         from omegaconf import OmegaConf
 
         from exp.run_folder import names
-        from exp.sweep.job_process import Start, all_output_to, run
+        from exp.sweep.job_process import Start, all_output_to, do_job_here
 
         loaded: Any = OmegaConf.load(order)
         folder = Path(loaded.folder)
@@ -41,7 +41,7 @@ def main(order: Path) -> int:
         sys.argv[:] = list(loaded.command)
         sys.path.insert(0, loaded.import_from)
         _wait_for(folder, stop)
-        status = stop.exit_status or run(Start(_as_hydra_has_it(loaded.config), folder, STARTED))
+        status = stop.exit_status or do_job_here(Start(_as_hydra_has_it(loaded.config), folder, STARTED))
         return _again(order, folder, status) if status in [128 + number for number in AHEAD_OF_LIMIT] else status
 
 
@@ -89,7 +89,7 @@ def _again(order: Path, folder: Path, status: int) -> int:
 
 def _gets_nowhere(ended_at: Path, folder: Path) -> bool:
     """Whether this stretch and the two before it all ended at the same step, also if that is before training."""
-    from exp.run_folder.files import results_if_any
+    from exp.run_folder.read import results_if_any
 
     earlier = []
     with contextlib.suppress(OSError, ValueError):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from exp.errors import UserError
 from exp.run_folder import names
-from exp.run_folder.files import is_completed
+from exp.run_folder.read import is_completed
 from exp.sweep import heartbeat
 from exp.sweep.plan import Job
 from exp.sweep.slurm import client as commands

@@ -5,11 +5,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
 
-class _Part(BaseModel):
+class _Stored(BaseModel):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False, strict=True)
 
 
-class _Figures(_Part):
+class _Figures(_Stored):
     """The figures of a training or a test."""
 
     loss: float | None = None
@@ -17,7 +17,7 @@ class _Figures(_Part):
     examples: NonNegativeInt | None = None
 
 
-class Results(_Part):
+class StoredResults(_Stored):
     """`results.json`."""
 
     status: str | None = None
@@ -34,23 +34,23 @@ class Results(_Part):
     error: str | None = None
 
 
-class _Git(_Part):
+class _Git(_Stored):
     commit: str | None = None
     dirty: bool | None = None
 
 
-class _Devices(_Part):
+class _Devices(_Stored):
     threads: PositiveInt | None = None
     used: list[str] | None = None
 
 
-class _Previous(_Part):
+class _Previous(_Stored):
     """The manifest of a resumed run from before it was resumed."""
 
-    results: Results | None = None
+    results: StoredResults | None = None
 
 
-class Manifest(_Part):
+class StoredManifest(_Stored):
     """`manifest.json`."""
 
     mode: str | None = None
@@ -68,7 +68,7 @@ class Manifest(_Part):
     previous: list[_Previous] = []
 
 
-class Row(_Part):
+class LoggedStep(_Stored):
     """A line of `metrics.jsonl`."""
 
     step: NonNegativeInt

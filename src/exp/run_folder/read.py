@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from exp.run_folder import names
-from exp.run_folder.schema import Manifest, Results, Row
+from exp.run_folder.formats import LoggedStep, StoredManifest, StoredResults
 from exp.system.files import NOT_A_FILE, NOT_FOLLOWED
 from exp.system.safe_files import (
     MissingError,
@@ -55,7 +55,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: it is not what a run writes; `MissingError` if the run has not ended.
     """
-    return _checked(folder / names.RESULTS, Results)
+    return _checked(folder / names.RESULTS, StoredResults)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: it is not what a run writes; `MissingError` if the run has not begun.
     """
-    return _checked(folder / names.MANIFEST, Manifest)
+    return _checked(folder / names.MANIFEST, StoredManifest)
 
 
 def results_if_any(folder: Path) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def read_losses(folder: Path) -> list[tuple[int, float]]:
             if not line.rstrip().endswith(b"}"):
                 continue  # a killed process did not finish this line
             try:
-                row = Row.model_validate_json(line)
+                row = LoggedStep.model_validate_json(line)
             except ValidationError as error:
                 raise UnreadableError(f"{path}: line {number}: {first_problem(error)}") from error
             if row.loss is not None:

@@ -1,6 +1,6 @@
 """Bringing together the workers of a run: those that were started from outside meet, and local ones are started here.
 
-`python -m exp.run.workers` is a local worker; it reads its order, what to do as plain data, from stdin.
+`python -m exp.run.gather_workers` is a local worker; it reads its order, what to do as plain data, from stdin.
 """
 
 import contextlib

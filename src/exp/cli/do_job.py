@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exp.cli.request import with_cluster
+from exp.cli.make_request import with_cluster
 from exp.errors import JobsFailed, UserError
 from exp.loggers.console import Display
+from exp.run.gather_workers import run_in_group
 from exp.run.request import Request
-from exp.run.workers import run_in_group
-from exp.run_folder.files import is_completed, results_if_any
+from exp.run_folder.read import is_completed, results_if_any
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def do_job(request: Request, display: Display, *, started: float) -> Ended:
     """Do what is asked for; nothing, if that is done already.
 
     Args:
-        request: made by `exp.cli.request`, with its cluster.
+        request: made by `exp.cli.make_request`, with its cluster.
         display: what the person sees.
         started: `time.perf_counter()` at the start of the program, or of the job.
 
@@ -44,7 +44,7 @@ def do_swept_job(request: Request, display: Display, *, started: float) -> float
     """Do a job of a sweep under one of Hydra's own launchers; returns the figure for its sweeper.
 
     Args:
-        request: made by `exp.cli.request`, without its cluster.
+        request: made by `exp.cli.make_request`, without its cluster.
         display: what the person sees.
         started: `time.perf_counter()` at the start of the program.
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from exp.loggers.files import file_loggers
+from exp.loggers.folder_loggers import file_loggers
 
 
 def rows(folder):

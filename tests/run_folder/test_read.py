@@ -6,9 +6,9 @@ import os
 import pytest
 
 from exp.errors import UserError
-from exp.run_folder import files as run_files
-from exp.run_folder.files import is_completed, manifest_if_any, results_if_any
+from exp.run_folder import read as run_files
 from exp.run_folder.new import is_of_refused_run, new_folder
+from exp.run_folder.read import is_completed, manifest_if_any, results_if_any
 from exp.run_folder.stored import GROUPS, folder_to_resume, stored_config
 from exp.system.safe_files import MissingError, UnreadableError
 from tests.support.strangers import BAD_FILES, BAD_JSON

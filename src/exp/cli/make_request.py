@@ -25,7 +25,7 @@ from exp.distributed.cluster import Cluster, find_cluster, in_cluster
 from exp.errors import UserError
 from exp.run.request import Request
 from exp.run_folder import names
-from exp.run_folder.files import is_completed
+from exp.run_folder.read import is_completed
 from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_config
 from exp.system.files import from_here
 
@@ -60,7 +60,7 @@ def make_request(composed: DictConfig) -> None:
         hydra.runtime.output_dir = os.path.abspath(folder)  # noqa: PTH100 as Hydra does it for the job
     request = replace(_request(composed, hydra, config, tree, resumed=resume is not None), cluster=cluster)
     if request.is_follower:
-        with read_write(hydra.job_logging):  # `exp.run.workers` says where the log of a follower goes
+        with read_write(hydra.job_logging):  # `exp.run.gather_workers` says where the log of a follower goes
             hydra.job_logging.handlers.file.filename = os.devnull
     _made.clear()
     _made[_key(composed, hydra)] = request

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exp.cli import effective_config, request
-from exp.cli.request import take_request, with_cluster
+from exp.cli import effective_config, make_request
+from exp.cli.make_request import take_request, with_cluster
 from exp.config.config_hash import config_hash
 from exp.data.images.scan import find
 from exp.errors import UserError
@@ -26,7 +26,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def begun(asked: request.Request, *, status: str = "interrupted") -> Path:
+def begun(asked: make_request.Request, *, status: str = "interrupted") -> Path:
     """Leave in the folder of a request what a run leaves there."""
     folder = RunFolder(asked.folder)
     folder.write_config(asked.config_files)
@@ -57,7 +57,7 @@ def calls(monkeypatch) -> Counter:
         monkeypatch.setattr(module, name, counting)
 
     count(effective_config, "parse")
-    count(request, "find_cluster")
+    count(make_request, "find_cluster")
     return counted
 
 
