@@ -17,13 +17,19 @@ __version__ = "0.1.0"
 
 
 class _Figures(ModuleType):
-    """The name that `exp.summary` had before: it goes on working, and says what to write instead."""
+    """The name that `exp.summary` had before: it still works, and warns once of a process."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        warnings.warn("exp.figures is now called exp.summary: `from exp import summary`", FutureWarning, stacklevel=2)
-        return getattr(importlib.import_module("exp.loggers.collect"), name)
+        found = getattr(importlib.import_module("exp.loggers.collect"), name)
+        setattr(self, name, found)
+        if "warned" not in vars(self):
+            self.warned = True
+            warnings.warn(
+                "exp.figures is now called exp.summary: `from exp import summary`", FutureWarning, stacklevel=2
+            )
+        return found
 
 
 figures = sys.modules["exp.figures"] = _Figures("exp.figures", _Figures.__doc__)

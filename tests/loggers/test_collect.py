@@ -1,5 +1,8 @@
 """Own figures: what is collected, and what is refused."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -59,3 +62,15 @@ def test_values_for_tensorboard(tf):
     assert summary_values("histogram/x", np.array([1, np.nan, 2]))[0].tensor.tensor_shape.dim[0].size == 30
     assert summary_values("histogram/x", np.array([np.nan])) == []
     assert summary_values("text/x", np.array(b"words"))[0].tensor.string_val == [b"words"]
+
+
+def test_the_old_name_still_works_and_warns_once():
+    code = (
+        "import warnings; warnings.simplefilter('always')\n"
+        "from exp import figures, summary\n"
+        "from exp.figures import histogram\n"
+        "figures.scalar('x', 1), figures.scalar('x', 2), figures.text('y', 'z')\n"
+        "assert figures.scalar is summary.scalar and histogram is summary.histogram\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.count("FutureWarning: exp.figures is now called exp.summary") == 1
