@@ -93,6 +93,20 @@ def test_a_resumed_run_keeps_its_folder_and_config():
     assert asked.config_files == {}
 
 
+def test_a_run_that_was_warm_started_is_tested_by_its_own_checkpoints():
+    run = begun(requested("checkpoint.restore=other", "checkpoint.scope=model", "hydra.run.dir=r"))
+    assert requested("mode=test", f"run={run}").config.checkpoint.restore is None
+    named = requested("mode=test", f"run={run}", "checkpoint.restore=r/checkpoints/ckpt-1")
+    assert named.config.checkpoint.restore == "r/checkpoints/ckpt-1"
+
+
+def test_a_test_is_not_resumed():
+    run = begun(requested("hydra.run.dir=r"))
+    test = begun(requested("mode=test", f"run={run}", "hydra.run.dir=t"))
+    with pytest.raises(UserError, match=r"resume=t: is the folder of a test, which is not resumed"):
+        requested(f"resume={test}")
+
+
 def test_a_job_of_a_sweep_makes_its_own_request_and_resumes_its_run(calls):
     (job,) = planned([], [["seed=3"]])
     asked = with_cluster(requested_by(job))

@@ -104,6 +104,15 @@ def test_the_best_checkpoint_is_known_and_can_be_tested(jobs, runs, tmp_path):
     assert results(folder)["test"]["accuracy"] == tested[best]
 
 
+def test_a_run_that_was_warm_started_is_tested_by_its_own_weights(jobs, runs, small_mnist, tmp_path):
+    options = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=5", "seed=3", "checkpoint.scope=model"]
+    warm, test = tmp_path / "warm", tmp_path / "test"
+    jobs.run(*options, "checkpoint.restore=run", f"hydra.run.dir={warm}", cwd=runs).check()
+    jobs.run("mode=test", f"run={warm}", f"hydra.run.dir={test}", cwd=runs).check()
+    assert results(test)["weights_sha256"] == results(warm)["weights_sha256"] != results(runs / "run")["weights_sha256"]
+    assert results(test)["test"] == results(warm)["test"]
+
+
 def test_a_run_without_a_best_checkpoint_says_why(jobs, small_mnist, tmp_path):
     data = ["data.source=idx", f"data.dir={small_mnist}", "data.limit=100", "train.steps=2"]
     jobs.run(*data, "hydra.run.dir=run", cwd=tmp_path).check()

@@ -62,13 +62,21 @@ def _resumed(resume: Any, overrides: Sequence[str], *, trusted: Sequence[str]) -
     if others:
         raise UserError(f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)}")
     stored = stored_config("resume", resume)
+    if stored.get("mode") == "test":
+        raise UserError(
+            f"resume={resume}: is the folder of a test, which is not resumed; mode=test run=RUN_DIR tests the run again"
+        )
     config = parse(stored, trusted=trusted)
     check_unchanged(Path(str(resume)), stored)
     return config, stored
 
 
 def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Change the tested run's configuration as far as a test may be given other values."""
+    """Change the tested run's configuration as far as a test may be given other values.
+
+    A run that was warm-started is tested by its own checkpoints: `checkpoint.restore` names where it began.
+    """
+    stored["checkpoint"] = {**stored["checkpoint"], "restore": None, "scope": "all", "exclude": []}
     for override in overrides:
         key = override.split("=")[0].lstrip("+~")
         group = key.split(".")[0]

@@ -50,7 +50,7 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:
     """Parse the command line, do the work, and return the exit status: 0, 2 for a user's mistake, 130 after Ctrl-C."""
     outlast()
-    arguments = parser.parse_args(sys.argv[1:])
+    arguments = parser.parse_intermixed_args(sys.argv[1:])  # an option may stand between overrides
     try:
         with native_messages_to(Path(os.devnull)):
             main(arguments)
