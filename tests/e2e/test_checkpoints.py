@@ -23,6 +23,7 @@ def runs(jobs, small_mnist, tmp_path_factory):
     """A completed run of 60 steps with checkpoints 20, 40 and 60."""
     folder = tmp_path_factory.mktemp("runs")
     options = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=60", "checkpoint.every=20", "summary.every=1"]
+    options += ["exec.jit_compile=false"]  # compiling takes longer than training
     jobs.run(*options, "checkpoint.best=test/accuracy", "hydra.run.dir=run", cwd=folder).check()
     return folder
 
@@ -114,7 +115,7 @@ def test_a_run_that_was_warm_started_is_tested_by_its_own_weights(jobs, runs, sm
 
 
 def test_a_run_without_a_best_checkpoint_says_why(jobs, small_mnist, tmp_path):
-    data = ["data.source=idx", f"data.dir={small_mnist}", "data.limit=100", "train.steps=2"]
+    data = ["data.source=idx", f"data.dir={small_mnist}", "data.limit=100", "train.steps=2", "exec.jit_compile=false"]
     jobs.run(*data, "hydra.run.dir=run", cwd=tmp_path).check()
     test = ["mode=test", "run=run", "checkpoint.restore=best"]
     refused = jobs.run(*test, cwd=tmp_path)
@@ -133,7 +134,7 @@ def test_a_run_without_a_best_checkpoint_says_why(jobs, small_mnist, tmp_path):
 
 def test_a_run_of_no_steps_gets_no_advice(jobs, small_mnist, tmp_path):
     """It was killed between its last checkpoint and its end."""
-    data = ["data.source=idx", f"data.dir={small_mnist}", "data.limit=100", "train.steps=2"]
+    data = ["data.source=idx", f"data.dir={small_mnist}", "data.limit=100", "train.steps=2", "exec.jit_compile=false"]
     jobs.run(*data, "hydra.run.dir=run", cwd=tmp_path).check()
     (tmp_path / "run" / "results.json").unlink()
     done = jobs.run("resume=run", cwd=tmp_path).check()
@@ -236,6 +237,7 @@ def test_an_old_checkpoint_of_another_model_is_refused(old, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_bench_checkpoints_measures_both(tmp_path):
     options = ["data.limit=2000", "--steps", "120", "--every", "50", "--rounds", "1"]
     done = PROGRAMS.run("-m", "benchmarks.checkpoints", *options, cwd=tmp_path, environment={"PYTHONPATH": str(ROOT)})

@@ -14,6 +14,7 @@ def runs(jobs, small_mnist, tmp_path_factory):
     """`own` and two others, of another learning rate and of another seed: 60 steps, with checkpoints 20, 40 and 60."""
     folder = tmp_path_factory.mktemp("runs")
     fixed = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=60", "checkpoint.every=20", "summary.every=1"]
+    fixed += ["exec.jit_compile=false"]  # compiling takes longer than training
     others = {"own": [], "rate": ["optimizer.learning_rate=0.01"], "seed": ["seed=1"]}
     started = [jobs.start([*fixed, *more, f"hydra.run.dir={name}"], folder) for name, more in others.items()]
     for job in started:

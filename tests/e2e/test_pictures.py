@@ -181,6 +181,7 @@ def test_drawn_cats_and_dogs_can_be_learned(jobs, tmp_path):
     assert found["test"]["examples"] == 200
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the photographs of ../shared are not here")
 def test_real_photographs(jobs, tmp_path):
     done = jobs.run(

@@ -18,7 +18,7 @@ from tests.support.sweeping import statuses, wait_for
 
 AWKWARD = "it's é [1] *{b}, = ~"
 """A folder's name: what both the shell and Hydra would take for something else."""
-QUICK = ["train.steps=3", "data.limit=100", "summary.every=1"]
+QUICK = ["train.steps=3", "data.limit=100", "summary.every=1", "exec.jit_compile=false"]
 OWN = ["model._target_=own.create", "~model.hidden", "trusted_targets=[own.]"]
 MODEL = """
 import os, time

@@ -13,7 +13,8 @@ UNUSUAL = ["model._target_=tests.support.models.unusual", "trusted_targets=[test
 
 @pytest.fixture
 def idx(small_mnist):
-    return ["data.source=idx", f"data.dir={small_mnist}"]
+    """A small data set, and no compiler, which takes longer than training."""
+    return ["data.source=idx", f"data.dir={small_mnist}", "exec.jit_compile=false"]
 
 
 def test_a_run_does_not_go_on_with_a_changed_configuration(jobs, idx, tmp_path):
@@ -52,7 +53,7 @@ def test_networks_that_cannot_be_trained_here(jobs, idx, tmp_path, kind, message
 
 @pytest.mark.parametrize("mode", choices("exec"))
 def test_a_variable_of_tensorflows_is_saved_in_every_mode(jobs, idx, tmp_path, mode):
-    options = [*idx, *UNUSUAL, "+model.kind=counts", "exec.jit_compile=false", f"exec={mode}", "hydra.run.dir=run"]
+    options = [*idx, *UNUSUAL, "+model.kind=counts", f"exec={mode}", "hydra.run.dir=run"]
     jobs.run(*options, cwd=tmp_path).check()
     record = json.loads((tmp_path / "run" / "checkpoints" / "ckpt-4.json").read_text())
     assert any(re.search("calls$", entry["path"]) for entry in record["variables"])

@@ -82,7 +82,9 @@ def test_a_terminal_that_is_lost(tmp_path):
     """As when a connection breaks: the system sends SIGHUP, and nothing can be written any more."""
     here, there = pty.openpty()
     command = ["setsid", "--ctty", sys.executable, str(ROOT / "run.py"), *ENDLESS]
+    heard = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # after `nohup make test`, the run would ignore it
     process = subprocess.Popen(command, cwd=tmp_path, stdin=there, stdout=there, stderr=there)
+    signal.signal(signal.SIGHUP, heard)
     os.close(there)
     wait_for(lambda: has_saved(tmp_path / "run"))
     os.close(here)

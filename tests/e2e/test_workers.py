@@ -103,7 +103,7 @@ def test_only_the_chief_writes_and_the_log_names_the_others(whole):
     assert "worker 1: training begins" in (whole / "run.log").read_text()
 
 
-@pytest.mark.parametrize("mode", ["eager", "fit"])
+@pytest.mark.parametrize("mode", [pytest.param("eager", marks=pytest.mark.slow), "fit"])
 def test_all_modes_train_alike(options, whole, tmp_path, mode):
     arguments = [*WORKERS, *options, f"exec={mode}", "train.steps=30", "data.batch_size=50", "hydra.run.dir=run"]
     end(start(*arguments, cwd=tmp_path), status=0)
