@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from exp.config import Config, Target, WorkersDevices
+from exp.config.combination_rules import check_batch_size
 from exp.config.config_hash import config_hash
-from exp.config.rules import check_batch_size
 from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
 from exp.errors import UserError, excerpt

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from exp.config.combination_rules import check_combinations
 from exp.config.error_messages import refuse_errors
-from exp.config.rules import check_combinations
 from exp.config.schema import REQUEST_KEYS, Config, Data
 from exp.config.suggestions import known_keys
 from exp.config.targets import argument_errors, check_trusted, nested_targets

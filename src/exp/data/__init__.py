@@ -1,8 +1,11 @@
 """Data sets, the order of their examples, and batches of them; one file a data set, a function `load` in each."""
 
-from exp.data.base import Part, Splits
+import sys
+
+from exp.data import old_names
 from exp.data.dataset import Dataset, Skipped, Spec, Split, array_split
 from exp.data.images.transforms import ImageTransforms
+from exp.data.old_names import Part, Splits
 from exp.data.order import Order
 from exp.data.pipeline import Call, Feed, evaluation_dataset, plan_calls, training_dataset
 
@@ -22,3 +25,5 @@ __all__ = [
     "plan_calls",
     "training_dataset",
 ]
+
+base = sys.modules["exp.data.base"] = old_names  # the module that users' own data sets imported these names from

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
-from exp.config.rules import replica_problems
+from exp.config.combination_rules import replica_problems
 from exp.data import Dataset, Feed, ImageTransforms, Order
 from exp.data.dataset import example_bytes
 from exp.distributed import Group

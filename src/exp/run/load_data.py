@@ -1,11 +1,11 @@
 """The data of a run, made from its configuration: the data set, the order of its examples, and the task."""
 
 from exp.config import Config
-from exp.config.rules import check_batch_size
+from exp.config.combination_rules import check_batch_size
 from exp.config.targets import OWN_PREFIXES
 from exp.data import Dataset, ImageTransforms, Order
-from exp.data.base import as_dataset
 from exp.data.check import check_dataset
+from exp.data.old_names import as_dataset
 from exp.errors import UserError
 from exp.run.instantiate import check_kind, instantiate
 from exp.task import Classification, Task

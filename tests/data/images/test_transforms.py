@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from exp.config.transform_schema import AnyTransform
 from exp.data import ImageTransforms, Spec
 from exp.data.dataset import example_bytes
-from exp.data.draws import uniform
+from exp.data.random_draws import uniform
 from exp.errors import UserError
 
 SHAPE = (6, 4, 3)

@@ -1,7 +1,7 @@
 """`data.transforms`: pictures are changed batch by batch, between reading and training.
 
-Nothing here holds a random state: the random numbers of an example come from `exp.data.draws`, so that a resumed run
-sees the same pictures, whatever the order and the number of threads.
+Nothing here holds a random state: the random numbers of an example come from `exp.data.random_draws`, so that a resumed
+run sees the same pictures, whatever the order and the number of threads.
 """
 
 import math

@@ -1,15 +1,17 @@
 """The former names of data sets: users' own go on working, and are told the new names."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import exp.data
-from exp.data import base
-from exp.data.base import as_dataset
+from exp.data import old_names
 from exp.data.check import check_dataset
 from exp.data.dataset import Dataset, Spec
+from exp.data.old_names import as_dataset
 from tests.support.splits import read
 
 PICTURES = np.arange(12 * 16, dtype=np.uint8).reshape(12, 4, 4, 1)
@@ -47,7 +49,7 @@ def test_a_former_data_set_becomes_one_that_can_be_trained_on(tf):
 
 def test_a_former_part_goes_into_a_data_set_of_today(tf):
     with pytest.warns(FutureWarning, match="array_split"):
-        split = base.array_part(PICTURES, LABELS)
+        split = old_names.array_part(PICTURES, LABELS)
     dataset = as_dataset(replace(as_dataset(former_splits(split)), train=former_part()))
     check_dataset(dataset, what="data=own")
     with pytest.warns(FutureWarning, match=r"Split\.targets"):
@@ -56,3 +58,10 @@ def test_a_former_part_goes_into_a_data_set_of_today(tf):
 
 def test_what_is_no_data_set_stays_what_it_is():
     assert as_dataset(None) is None
+
+
+def test_the_old_module_can_still_be_imported_from():
+    code = (
+        "from exp.data.base import Part, Splits, array_part, fingerprint_of; import exp.data.base; exp.data.base.Labels"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
