@@ -31,23 +31,30 @@ def everything(small_mnist: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("devices", list(DEVICES.values()), ids=list(DEVICES))
+WAYS = {
+    "eager": (["exec=eager"], 53),
+    "function, a step a call": (["exec=function", "exec.steps_per_call=1"], 69),
+    "function": (["exec=function"], 53),
+    "session": (["exec=session"], 67),
+    "fit": (["exec=fit"], 53),
+}
+"""How a run trains, and the step in whose call it dies."""
+WITH_TWO = ("function", "fit")
+"""These ways on two replicas too, our loop and Keras's; the others when there is time."""
+
+
 @pytest.mark.parametrize(
-    ("execution", "die_at"),
+    ("way", "devices"),
     [
-        (["exec=eager"], 53),
-        (["exec=function", "exec.steps_per_call=1"], 69),
-        (["exec=function"], 53),
-        (["exec=session"], 67),
-        (["exec=fit"], 53),
+        pytest.param(way, devices, marks=[pytest.mark.slow] if devices == "two" and way not in WITH_TWO else [])
+        for devices in DEVICES
+        for way in WAYS
     ],
-    ids=["eager", "function, a step a call", "function", "session", "fit"],
 )
-def test_a_killed_run_goes_on_to_the_same_end(  # noqa: PLR0917
-    jobs, everything, execution, die_at, devices, tmp_path
-):
+def test_a_killed_run_goes_on_to_the_same_end(jobs, everything, way, devices, tmp_path):
     """In the middle of an epoch (40 steps), with everything that has a state: bit for bit."""
-    options = [*everything, *devices, *execution]
+    execution, die_at = WAYS[way]
+    options = [*everything, *DEVICES[devices], *execution]
     whole = jobs.start([*options, "hydra.run.dir=whole"], tmp_path)
     killed = jobs.start_alone([*options, "hydra.run.dir=killed"], tmp_path, die_at=die_at)
     assert killed.wait() == -signal.SIGKILL
