@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it for its processes; a user's terminal does not
 
 import signal
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.support.jobs import Jobs
 from tests.support.mnist_files import cut_mnist
 from tests.support.programs import LIGHT, PROGRAMS
 from tests.support.root import ROOT
+from tests.support.slow import reason
 from tests.support.tried import Tried
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; programs would begin with it
@@ -25,7 +27,11 @@ WHOLE_PROGRAMS = ("conformance", "e2e", "guide")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of whole programs first."""
+    """Mark the tests of `tests.support.slow`, and put those of whole programs first."""
+    for item in items:
+        why = reason(item.nodeid.removeprefix("tests/"))
+        if why is not None:
+            item.add_marker(pytest.mark.slow(why))
     items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in WHOLE_PROGRAMS)
 
 

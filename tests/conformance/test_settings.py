@@ -2,12 +2,11 @@
 
 import json
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support.jobs import Jobs, losses, results
+from tests.support.jobs import losses, results
 
 SETTINGS = {
     "one": ["exec.steps_per_call=1", "exec.jit_compile=false"],
@@ -18,23 +17,12 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def runs(jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """50 steps of the mlp with each setting, in a graph and in a session."""
-    folder = tmp_path_factory.mktemp("settings")
-    fixed = ["train.steps=50", "summary.every=1"]
-    started = [
-        jobs.start([f"exec={mode}", *fixed, *options, f"hydra.run.dir={mode}-{name}"], folder)
-        for mode in ("function", "session")
-        for name, options in SETTINGS.items()
-    ]
-    for job in started:
-        job.result().check()
-    return folder
-
-
 @pytest.mark.parametrize("mode", ["function", "session"])
-def test_losses_agree(runs, mode):
+def test_losses_agree(jobs, tmp_path, mode):
+    fixed = [f"exec={mode}", "train.steps=50", "summary.every=1"]
+    runs = tmp_path
+    for name, options in SETTINGS.items():
+        jobs.run(*fixed, *options, f"hydra.run.dir={mode}-{name}", cwd=runs).check()
     expected = losses(runs / f"{mode}-one")
     assert len(expected) == 50
     for name in SETTINGS:

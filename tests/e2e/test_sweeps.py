@@ -18,26 +18,32 @@ from tests.support.sweeping import ledger, start, start_real, statuses, sweep, s
 QUICK = ["train.steps=40", "summary.every=1"]
 
 
-def test_six_jobs_are_the_six_runs(jobs, tmp_path):
+@pytest.mark.parametrize(
+    ("modes", "start_sweep"),
+    [(["session"], sweep), (["eager", "function", "session"], sweep_really)],
+    ids=["one mode", "three modes"],
+)
+def test_the_jobs_are_the_runs(jobs, tmp_path, modes, start_sweep):
     """Device layouts side by side, which one process cannot do; the same weights as one by one, bit for bit."""
     options = ["data.batch_size=20", *QUICK]
-    swept = ["exec=eager,function,session", "device=all,virtual", *options, "hydra.sweep.dir=s"]
-    done = sweep_really(*swept, cwd=tmp_path)
+    swept = [f"exec={','.join(modes)}", "device=all,virtual", *options, "hydra.sweep.dir=s"]
+    done = start_sweep(*swept, cwd=tmp_path)
     assert done.returncode == 0, done.stderr + done.stdout
-    assert "6 of 6 jobs completed" in done.stdout
+    count = 2 * len(modes)
+    assert f"{count} of {count} jobs completed" in done.stdout
     assert done.stderr == ""
     singles = {
-        f"{execution}_{device}": jobs.start(
+        (f"{execution}_{device}" if len(modes) > 1 else device): jobs.start(
             [
                 f"exec={execution}",
                 f"device={device}",
                 *options,
                 "device.threads=1",
-                f"hydra.run.dir={execution}_{device}",
+                f"hydra.run.dir={f'{execution}_{device}' if len(modes) > 1 else device}",
             ],
             tmp_path,
         )
-        for execution in ("eager", "function", "session")
+        for execution in modes
         for device in ("all", "virtual")
     }
     for name, single in singles.items():
@@ -45,10 +51,11 @@ def test_six_jobs_are_the_six_runs(jobs, tmp_path):
         assert results(tmp_path / name)["weights_sha256"] == results(tmp_path / "s" / name)["weights_sha256"]
         assert losses(tmp_path / name) == losses(tmp_path / "s" / name)
         assert ledger(tmp_path / "s")[name]["result"]["weights_sha256"] == results(tmp_path / name)["weights_sha256"]
-    manifest = json.loads((tmp_path / "s" / "eager_all" / "manifest.json").read_text())
+    job = next(folder for folder in sorted((tmp_path / "s").iterdir()) if folder.is_dir())
+    manifest = json.loads((job / "manifest.json").read_text())
     assert manifest["devices"]["threads"] == 1
     assert manifest["sweep"] == {"folder": "s", "n_jobs": 2}
-    overrides = (tmp_path / "s" / "eager_all" / ".hydra" / "overrides.yaml").read_text()
+    overrides = (job / ".hydra" / "overrides.yaml").read_text()
     assert "- device.threads=1\n" in overrides
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.following import follow
+from tests.support.following import checked, follow
 from tests.support.forked_python import ForkedPython
 from tests.support.pages import blocks, links, names, page
 from tests.support.programs import PROGRAMS
@@ -25,6 +25,12 @@ def python() -> Iterator[Path]:
     """A folder with a `python` that forks programs from a process that has imported TensorFlow."""
     with ForkedPython(PROGRAMS) as forked:
         yield forked.folder
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_commands_of_a_page_have_the_right_keys_and_programs(name):
+    wrong = checked(page(name))
+    assert not wrong, "\n\n".join(wrong)
 
 
 @pytest.mark.parametrize("name", names())

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.forked_python import ForkedPython
 from tests.support.programs import LIGHT
+from tests.support.sweeping import wait_for
 
 
 def test_a_program_has_arguments_a_folder_and_variables_of_its_own(tmp_path):
@@ -45,7 +46,7 @@ def test_streams_are_kept_apart_or_go_together(tmp_path):
 def test_it_can_be_waited_for_and_killed(tmp_path):
     process = LIGHT.start("-c", "import time; time.sleep(60)", cwd=tmp_path, new_session=True)
     assert process.poll() is None
-    assert os.getsid(process.pid) == process.pid
+    wait_for(lambda: os.getsid(process.pid) == process.pid)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.1)
     process.kill()

@@ -1,0 +1,68 @@
+"""The tests that only `make test-all` runs, and why: each is a variation of something that `make test` tries, too.
+
+Tests that are slow by nature carry the marker themselves. A pattern is one of `fnmatch` over a test's name without the
+folder `tests/`; a bracket is matched as it stands.
+"""
+
+import fnmatch
+from collections.abc import Iterable
+
+_LAUNCHERS = "launchers and sweepers of others, which import TensorFlow again for every job; ours are tried quickly"
+_KILLED = "one way to kill a sweep, and one of its jobs, is tried quickly"
+_WORKERS = "one worker of each kind is killed, signalled and compared quickly; these are the other one, and Keras's fit"
+_PAGES = "long trainings; the keys and programs of these pages are checked quickly, the other pages are followed"
+_PASTED = "real shells with real processes; the commands of a run and of a test are pasted quickly"
+_LARGE = "the mlp is tried in every mode quickly, and the cnn in one"
+_IMPORTED = "two other kinds of old checkpoints are imported quickly"
+_SIGNALS = "the same signal is tried quickly at another moment, or another signal at this one"
+
+SLOW = {
+    "e2e/test_plugins.py::*": _LAUNCHERS,
+    "e2e/test_sweeps.py::test_the_jobs_are_the_runs[three modes]": "one mode is tried quickly, on the same devices",
+    "e2e/test_sweeps.py::test_a_sweep_killed_half_way_goes_on[its jobs too]": _KILLED,
+    "e2e/test_sweeps.py::test_a_job_that_takes_too_long_is_stopped_with_a_checkpoint": _KILLED,
+    "e2e/test_sweeps.py::test_without_fork_every_job_imports_tensorflow_itself": "the way of Windows",
+    "e2e/test_sweep_signals.py::test_the_death_of_the_fork_server_is_not_that_of_its_jobs": _KILLED,
+    "e2e/test_workers.py::test_a_killed_worker_ends_all_and_the_run_goes_on_exactly[0]": _WORKERS,
+    "e2e/test_workers.py::test_a_signal_to_any_worker_stops_all_after_the_same_step[0-2]": _WORKERS,
+    "e2e/test_workers.py::test_all_modes_train_alike[fit]": _WORKERS,
+    "guide/test_guide.py::test_a_page_can_be_followed[cats-and-dogs]": _PAGES,
+    "guide/test_guide.py::test_a_page_can_be_followed[data]": _PAGES,
+    "guide/test_guide.py::test_a_page_can_be_followed[beyond-one-machine]": _PAGES,
+    "guide/test_guide.py::test_a_page_can_be_followed[tensorboard]": _PAGES,
+    "e2e/test_pictures.py::test_drawn_cats_and_dogs_can_be_learned": "every mode trains on such pictures quickly",
+    "data/test_mnist.py::test_tfds_*": "TFDS prepares 70,000 pictures first; its other data set is prepared quickly",
+    "e2e/test_printed_commands.py::test_the_commands_of_a_sweep": _PASTED,
+    "e2e/test_printed_commands.py::test_the_checkpoint_that_is_named_instead_of_a_damaged_one": _PASTED,
+    "e2e/test_printed_commands.py::test_the_command_of_an_interrupted_run": _PASTED,
+    "e2e/test_stops.py::test_a_signal_while_pictures_are_made[decoding]": _SIGNALS,
+    "e2e/test_cli.py::test_a_signal_saves_and_says_so[15-143]": _SIGNALS,
+    "e2e/test_terminals.py::test_a_sweep_goes_on_without_its_terminal[pipe]": _SIGNALS,
+    "e2e/test_survival.py::test_a_killed_run_goes_on_to_the_same_end[fit-two]": "on one replica it is tried quickly",
+    "conformance/test_matrix.py::test_trains_and_restores_with_the_same_accuracy[eager-all-cnn]": _LARGE,
+    "conformance/test_matrix.py::test_trains_and_restores_with_the_same_accuracy[session-all-cnn]": _LARGE,
+    "conformance/test_matrix.py::test_trains_and_restores_with_the_same_accuracy[fit-all-cnn]": _LARGE,
+    "conformance/test_matrix.py::test_modes_agree_on_the_first_50_losses[all-cnn]": _LARGE,
+    "conformance/test_settings.py::*[session]": "a graph is tried quickly; a session has the same step",
+    "e2e/test_checkpoints.py::test_checkpoints_of_an_older_tensorflow_become_runs[renamed-more1]": _IMPORTED,
+    "e2e/test_checkpoints.py::test_checkpoints_of_an_older_tensorflow_become_runs[renamed-more2]": _IMPORTED,
+}
+"""The reason by the pattern."""
+
+
+def reason(test: str) -> str | None:
+    """Why a test is slow; None if it is not in the list.
+
+    Args:
+        test: the test's name, such as `e2e/test_cli.py::test_help`.
+    """
+    return next((why for pattern, why in SLOW.items() if fnmatch.fnmatchcase(test, _escaped(pattern))), None)
+
+
+def unused(tests: Iterable[str]) -> list[str]:
+    """The patterns that no test has."""
+    return [pattern for pattern in SLOW if not fnmatch.filter(tests, _escaped(pattern))]
+
+
+def _escaped(pattern: str) -> str:
+    return pattern.replace("[", "[[]")
