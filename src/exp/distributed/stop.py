@@ -38,6 +38,7 @@ class AgreedStop:
         Raises:
             WorkerLost: another worker is gone.
         """
+        self._own.insist()  # TensorFlow may take SIGTERM for itself late, once its servers are connected
         self._own.signal = self._agree(self._own.signal)
         return self._own.signal is not None
 

@@ -60,6 +60,8 @@ class StopRequest:
 
     def insist(self) -> None:
         """Install the handlers again, after other code may have replaced them."""
+        if threading.current_thread() is not threading.main_thread():
+            return
         for number in self._previous:
             signal.signal(number, self._remember)
         for number in self._ignored:
