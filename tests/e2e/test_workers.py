@@ -44,7 +44,7 @@ def workers_of(chief: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            is_worker = b"exp.run.gather_workers" in (folder / "cmdline").read_bytes()
+            is_worker = b"exp.run.worker_process" in (folder / "cmdline").read_bytes()
             if is_worker and int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == chief:
                 found.append(int(folder.name))
     return found

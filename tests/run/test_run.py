@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from exp.distributed import Alone
 from exp.errors import UserError
 from exp.run import run as module
 from exp.run.request import Request
@@ -38,7 +37,7 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
 
 def run(request: Request) -> tuple[int, Quiet]:
     display = Quiet()
-    return module.run(request, display, started=0.0, group=Alone()), display  # type: ignore[arg-type]
+    return module.run(request, display, started=0.0), display  # type: ignore[arg-type]
 
 
 def ending(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

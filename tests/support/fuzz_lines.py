@@ -49,7 +49,7 @@ def leave_work_out() -> None:
         def run(self, jobs: Any, **told: Any) -> None:
             """The jobs stay as they are in the ledger: waiting, which ends a sweep with status 1."""
 
-    exp.cli.do_job.run_in_group = no_run
+    exp.cli.do_job.run = no_run
     LocalBackend.pool = lambda self, **options: NoPool(**options)  # type: ignore[assignment, method-assign]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from exp.cli.make_request import with_cluster
 from exp.errors import JobsFailed, UserError
 from exp.loggers.console import Display
-from exp.run.gather_workers import run_in_group
 from exp.run.request import Request
+from exp.run.run import run
 from exp.run_folder.read import is_completed, results_if_any
 
 
@@ -37,7 +37,7 @@ def do_job(request: Request, display: Display, *, started: float) -> Ended:
         return Ended(0, request.folder)
     if not request.is_follower:
         display.config(request.tree)
-    return Ended(run_in_group(request, display, started=started), request.folder)
+    return Ended(run(request, display, started=started), request.folder)
 
 
 def do_swept_job(request: Request, display: Display, *, started: float) -> float | None:

@@ -60,7 +60,7 @@ def make_request(composed: DictConfig) -> None:
         hydra.runtime.output_dir = os.path.abspath(folder)  # noqa: PTH100 as Hydra does it for the job
     request = replace(_request(composed, hydra, config, tree, resumed=resume is not None), cluster=cluster)
     if request.is_follower:
-        with read_write(hydra.job_logging):  # `exp.run.gather_workers` says where the log of a follower goes
+        with read_write(hydra.job_logging):  # `exp.run.gather_workers` decides where the log of a follower goes
             hydra.job_logging.handlers.file.filename = os.devnull
     _made.clear()
     _made[_key(composed, hydra)] = request

@@ -19,7 +19,7 @@ from exp.system.machine import visible_gpus
 from exp.system.safe_files import read_tail
 from exp.terminal.words import counted
 
-MODULE = "exp.run.gather_workers"
+MODULE = "exp.run.worker_process"
 """The module that a worker runs. It reads its order from stdin, which the chief keeps open for as long as it lives."""
 
 

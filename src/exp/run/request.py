@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exp.config import Config
+from exp.config import Config, parse
 from exp.distributed.cluster import Cluster
+from exp.system.files import from_here
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,26 @@ class Request:
     def is_follower(self) -> bool:
         """Whether another process, the chief, writes the run folder."""
         return self.cluster is not None and not self.cluster.is_chief
+
+    def order(self) -> dict[str, Any]:
+        """Turn the request into plain data, for a process that does the same run."""
+        return {
+            "tree": self.tree,
+            "trusted": list(self.config.trusted_targets),
+            "folder": str(self.folder.absolute()),
+            "tested": str(self.tested) if self.tested else None,
+            "resumed": self.resumed,
+        }
+
+
+def request_of(order: Mapping[str, Any]) -> Request:
+    """Turn the order of another process back into a request; the chief alone knows the command and writes `.hydra/`."""
+    return Request(
+        config=parse(order["tree"], trusted=order["trusted"]),
+        tree=order["tree"],
+        folder=from_here(Path(order["folder"])),
+        command=[],
+        config_files={},
+        tested=Path(order["tested"]) if order["tested"] else None,
+        resumed=order["resumed"],
+    )

@@ -2,6 +2,7 @@
 
 The order, and what would go wrong in another one:
 
+0. The workers meet, if there are several: before TensorFlow is imported, which waits an hour for one that never comes.
 1. The folder's lock comes first: nothing is written into a folder that another process has.
 2. TensorFlow is imported. All that can be checked without it was checked when the request was made.
 3. The components are built: the devices, which are fixed from then on; the data; the network; the executor.
@@ -32,6 +33,7 @@ from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.build import build
 from exp.run.components import Components
+from exp.run.gather_workers import gathered
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.folder import Folder, NoFolder, RunFolder
@@ -48,14 +50,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("exp")
 
 
-def run(request: Request, display: Display, *, started: float, group: Group) -> int:
-    """Do a run, and write everything that it leaves behind.
+def run(request: Request, display: Display, *, started: float) -> int:
+    """Do a run, together with its other workers if there are any, and write everything that it leaves behind.
 
     Args:
         request: what to do.
         display: what the person sees.
         started: `time.perf_counter()` at the start of the program.
-        group: the processes that do this together; all run the same code, and the chief alone writes.
 
     Returns:
         The exit status: 0 completed, 1 failed or diverged, 130, 143 or 129 stopped by a signal.
@@ -63,6 +64,12 @@ def run(request: Request, display: Display, *, started: float, group: Group) -> 
     Raises:
         UserError: the request is impossible here; nothing but run.log was written.
     """
+    with gathered(request, display) as member:
+        return _run(member.request, member.display, started, member.group)
+
+
+def _run(request: Request, display: Display, started: float, group: Group) -> int:
+    """Do a run as a member of its group: all run the same code, and the chief alone writes."""
     folder: Folder = RunFolder(request.folder) if group.is_chief else NoFolder(request.folder)
     log_file = request.folder / (names.LOG if group.is_chief else names.worker_log(group.index))
     so_far = ResultsSoFar(Results(mode=request.config.mode))

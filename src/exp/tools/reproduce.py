@@ -15,7 +15,6 @@ from omegaconf import OmegaConf
 from exp.compare.diff import differences
 from exp.compare.runs import Run, read_run
 from exp.config import parse
-from exp.distributed import Alone
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.request import Request
@@ -62,7 +61,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
         command=["python", *sys.argv],
         config_files={names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"},
     )
-    if run(request, Display(), started=started, group=Alone()):
+    if run(request, Display(), started=started):
         say(f"{folder}: did not complete, so that there is nothing to compare")
         return False
     return _compare(original, read_run(folder))
