@@ -12,7 +12,7 @@ from tests.support.tasks import Regression
 def test_figures_have_the_names_of_records_and_results():
     evaluation = Evaluation(0.5, {"accuracy": 0.75, "top5": 1.0}, 8)
     assert list(evaluation.facts()) == ["loss", "accuracy", "top5", "examples"]
-    assert evaluation.figures("test") == {"test/loss": 0.5, "test/accuracy": 0.75, "test/top5": 1.0}
+    assert evaluation.tagged("test") == {"test/loss": 0.5, "test/accuracy": 0.75, "test/top5": 1.0}
 
 
 @pytest.mark.usefixtures("tf")

@@ -121,4 +121,6 @@ def test_every_mode_tells_what_it_can(tf, mode):
     assert told.needs_session == (mode == "session")
     assert told.makes_graph == (mode != "eager")
     assert told.one_step_a_call == (mode in ("eager", "fit"))
-    assert told.calls_of_any_size == told.shows_gradients == told.sums_figures == told.waits_visible == (mode != "fit")
+    assert (
+        told.calls_of_any_size == told.shows_gradients == told.sums_summaries == told.waits_visible == (mode != "fit")
+    )

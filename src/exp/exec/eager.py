@@ -20,7 +20,7 @@ class EagerExecutor(EagerVariables):
     one_step_a_call = True
     calls_of_any_size = True
     shows_gradients = True
-    sums_figures = True
+    sums_summaries = True
     waits_visible = True
     needs_session = False
 

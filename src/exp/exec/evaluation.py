@@ -1,4 +1,4 @@
-"""The figures of an evaluation, from the sums of its batches; and what is done between two of its calls."""
+"""The loss and metrics of an evaluation, from the sums of its batches; and what is done between two of its calls."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ Between = Callable[[], None]
 
 
 class Evaluation(NamedTuple):
-    """The figures of an evaluation."""
+    """The loss and the metrics of an evaluation."""
 
     loss: float
     metrics: Mapping[str, float]
@@ -23,10 +23,10 @@ class Evaluation(NamedTuple):
     examples: int
 
     def facts(self) -> dict[str, Any]:
-        """The figures for `results.json`."""
+        """The values for `results.json`, by name."""
         return {"loss": self.loss, **self.metrics, "examples": self.examples}
 
-    def figures(self, split: str) -> dict[str, float]:
+    def tagged(self, split: str) -> dict[str, float]:
         """Loss and metrics by the names that records and event files have, such as `test/loss`."""
         return {f"{split}/loss": self.loss, **{f"{split}/{name}": value for name, value in self.metrics.items()}}
 
@@ -49,7 +49,7 @@ def no_sums(task: Task) -> Sums:
 
 
 def total(task: Task, sums: Sequence[Sums]) -> Evaluation:
-    """The figures from the sums of all batches, added up in double precision and in whole numbers.
+    """The loss and metrics from the sums of all batches, added up in double precision and in whole numbers.
 
     Args:
         task: what was evaluated.

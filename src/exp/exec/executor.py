@@ -20,8 +20,8 @@ Losses = npt.NDArray[np.float32]
 class Details(NamedTuple):
     """What a single step shows besides its loss, as arrays or tensors."""
 
-    figures: Mapping[str, Any]
-    """The model's own figures, as `exp.loggers.collect` collects them."""
+    summaries: Mapping[str, Any]
+    """What the model logs by `exp.summary`, by the keys of `exp.loggers.collect`."""
     gradients: Mapping[str, Any]
     """The gradient of each trainable variable, by its path; empty unless `Program.gradients`."""
 
@@ -99,8 +99,8 @@ class Executor(Protocol):
     """Whether calls may hold different numbers of steps, so that a detailed step can be a call of its own."""
     shows_gradients: bool
     """Whether a detailed step shows its gradients."""
-    sums_figures: bool
-    """Whether a model's own figures of any kind come from several replicas; else only scalars do."""
+    sums_summaries: bool
+    """Whether a model's own summaries of any kind come from several replicas; else only scalars do."""
     waits_visible: bool
     """Whether waiting for data happens where `Batches` can see it."""
     needs_session: bool

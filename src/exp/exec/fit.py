@@ -59,7 +59,7 @@ class FitExecutor(EagerVariables):
     one_step_a_call = True
     calls_of_any_size = False  # Keras's calls all have one size, and its callbacks get the figures of the last step
     shows_gradients = False
-    sums_figures = False
+    sums_summaries = False
     waits_visible = False
     needs_session = False
 

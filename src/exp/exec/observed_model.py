@@ -13,7 +13,7 @@ from exp.exec.traces import TraceLog
 from exp.loggers import collect
 
 OWN = "own:"
-"""Begins the names, among Keras's logs, of the model's own figures."""
+"""Begins the names, among Keras's logs, of the model's own summaries."""
 
 _traced = threading.local()
 """The penalties that the step being traced has made; each replica of a strategy is traced in a thread of its own."""
@@ -54,7 +54,7 @@ def _as_given(spec: Spec, tensor: Any) -> Any:
 
 
 class Observed(keras.Model):  # type: ignore[misc]
-    """A Keras model that notes its traces, and puts the model's own figures into Keras's logs."""
+    """A Keras model that notes its traces, and puts the model's own summaries into Keras's logs."""
 
     def __init__(self, *arguments: Any, traces: TraceLog, **named: Any) -> None:
         super().__init__(*arguments, **named)

@@ -19,7 +19,7 @@ RANDOM = frozenset(
 )
 """Operations of `tf.random` and `tf.nn.dropout`, which have a state that nothing can save."""
 SILENT = ("keras.", "exp.")
-"""Packages whose optimizers log no figures."""
+"""Packages whose optimizers log nothing."""
 
 
 class Probe(NamedTuple):
@@ -27,7 +27,7 @@ class Probe(NamedTuple):
 
     operations: frozenset[str] | None
     """The kinds of operations in the network, whose gradients are not looked for; None if no graph is made."""
-    figures: tuple[str, ...]
+    summaries: tuple[str, ...]
     """Keys of what network and optimizer log by `exp.loggers.collect`."""
     notes: tuple[str, ...] = ()
     """A sentence about each thing that the network uses and that no checkpoint holds."""
@@ -48,7 +48,7 @@ def probe(program: Program, *, makes_graph: bool) -> Probe:
     model, optimizer, strategy = program.model, program.optimizer, program.strategy
     talks = not type(optimizer).__module__.startswith(SILENT)
     if talks and strategy.num_replicas_in_sync > 1:
-        _refuse_figures_in_updates(optimizer)
+        _refuse_summaries_in_updates(optimizer)
     if not makes_graph:
         return Probe(None, ())
     found: dict[str, None] = {}
@@ -97,7 +97,7 @@ def _unsaved(random: Sequence[str], foreign: Sequence[str]) -> list[str]:
     return notes
 
 
-def _refuse_figures_in_updates(optimizer: Any) -> None:
+def _refuse_summaries_in_updates(optimizer: Any) -> None:
     """On several replicas TensorFlow updates variables outside of any replica, in another thread."""
     own = optimizer.update_step
 

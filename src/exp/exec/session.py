@@ -29,7 +29,7 @@ class SessionExecutor:
     one_step_a_call = False
     calls_of_any_size = True
     shows_gradients = True
-    sums_figures = True
+    sums_summaries = True
     waits_visible = True
     needs_session = True
 

@@ -71,7 +71,7 @@ def decide_jit(wanted: Exec, probed: Probe | None, *, devices: Sequence[str]) ->
     Raises:
         UserError: what the model logs cannot be compiled, and that is asked for.
     """
-    words = [key for key in probed.figures if kind_of(key) == "text"] if probed else []
+    words = [key for key in probed.summaries if kind_of(key) == "text"] if probed else []
     if wanted.jit_compile is True and words:
         raise UserError(f"exec.jit_compile=true: XLA has no strings, and the model logs {', '.join(words)}")
     if wanted.jit_compile != "auto":

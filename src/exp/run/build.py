@@ -73,7 +73,7 @@ def build(config: Config, *, group: Group) -> Components:
         )
         program = replace(program, steps_per_call=feed.steps_per_call, rows=feed.rows, jit_train=jit_train)
         executor.prepare(program)
-    own = probed.figures if probed else ()
+    own = probed.summaries if probed else ()
     unsaved = probed.notes if probed else ()
     lacks = limits(config, executor, program.model, own, devices.replicas)
     return Components(

@@ -28,7 +28,7 @@ def evaluate(run: RunContext, *, step: int, known: Evaluation | None) -> Evaluat
         evaluation = run.components.executor.evaluate(dataset, between=run.stop.check)
     assert evaluation.examples == split.size, f"evaluated {evaluation.examples} examples of {split.size}"
     if known is None:
-        run.logger.metrics(step, evaluation.figures("test"))
+        run.logger.metrics(step, evaluation.tagged("test"))
     return evaluation
 
 

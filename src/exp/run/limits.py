@@ -29,7 +29,7 @@ def _lacks_of_mode(config: Config, executor: "Executor", own: Sequence[str], rep
         notes.append(f"summary.histograms: {mode} shows weights only; Keras keeps its gradients to itself")
     if own and (config.exec.steps_per_call or 1) > 1 and not executor.calls_of_any_size:
         notes.append(f"summary.figures: {mode} shows those of the last step of a call only")
-    if replicas > 1 and not executor.sums_figures and any(not key.startswith("scalar/") for key in own):
+    if replicas > 1 and not executor.sums_summaries and any(not key.startswith("scalar/") for key in own):
         notes.append(
             f"summary.figures: {mode} with several replicas shows scalars only; Keras takes means over replicas"
         )

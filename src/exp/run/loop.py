@@ -111,8 +111,8 @@ class Training:
 
     def _show(self, details: Details | None) -> None:
         """Log the details of the last step, if they are due."""
-        if details and details.figures and self.step % self.summaries_every == 0:
-            self.logger.summaries(self.step, details.figures)
+        if details and details.summaries and self.step % self.summaries_every == 0:
+            self.logger.summaries(self.step, details.summaries)
         if self.histograms_every and self.step % self.histograms_every == 0:
             gradients = details.gradients if details else {}
             with self.executor.scope():
@@ -159,7 +159,7 @@ class Training:
         except Stopped:
             return {}
         self.evaluated = self.step, evaluation
-        metrics = evaluation.figures("test")
+        metrics = evaluation.tagged("test")
         self.logger.metrics(self.step, metrics)
         return metrics
 

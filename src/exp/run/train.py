@@ -109,7 +109,7 @@ def _make_up_for_evaluation(run: RunContext, tests: Any) -> tuple[RunContext, Ev
     if tests is None or not due or "test/accuracy" in state.metrics:
         return run, None
     evaluation = run.components.executor.evaluate(tests, between=run.stop.check)
-    metrics = evaluation.figures("test")
+    metrics = evaluation.tagged("test")
     run.logger.metrics(first, metrics)
     if run.writes and state.checkpoint and all(map(math.isfinite, metrics.values())):
         record = amend_record(state.checkpoint, metrics)
