@@ -103,6 +103,13 @@ def test_only_the_chief_writes_and_the_log_names_the_others(whole):
     assert "worker 1: training begins" in (whole / "run.log").read_text()
 
 
+@pytest.mark.slow  # the same is tried quickly without workers
+def test_a_run_of_workers_is_reproduced_by_workers(whole, tmp_path):
+    done = PROGRAMS.run("scripts/reproduce.py", str(whole), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "weights: the same to the last bit" in done.stdout
+
+
 @pytest.mark.parametrize("mode", [pytest.param("eager", marks=pytest.mark.slow), "fit"])
 def test_all_modes_train_alike(options, whole, tmp_path, mode):
     arguments = [*WORKERS, *options, f"exec={mode}", "train.steps=30", "data.batch_size=50", "hydra.run.dir=run"]
