@@ -16,7 +16,7 @@ from tests.support.jobs import Jobs
 from tests.support.mnist_files import cut_mnist
 from tests.support.programs import LIGHT, PROGRAMS
 from tests.support.root import ROOT
-from tests.support.slow import reason
+from tests.support.slow import COLLECTED, reason
 from tests.support.tried import Tried
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; programs would begin with it
@@ -26,8 +26,10 @@ WHOLE_PROGRAMS = ("conformance", "e2e", "guide")
 """The folders whose tests take longest; they come first, so that the short ones fill the gaps at the end."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of `tests.support.slow`, and put those of whole programs first."""
+    config.stash[COLLECTED] = [item.nodeid.removeprefix("tests/") for item in items]
     for item in items:
         why = reason(item.nodeid.removeprefix("tests/"))
         if why is not None:

@@ -7,6 +7,11 @@ folder `tests/`; a bracket is matched as it stands.
 import fnmatch
 from collections.abc import Iterable
 
+import pytest
+
+COLLECTED = pytest.StashKey[list[str]]()
+"""The names of all tests that pytest collected, before any was left out."""
+
 _LAUNCHERS = "launchers and sweepers of others, which import TensorFlow again for every job; ours are tried quickly"
 _KILLED = "one way to kill a sweep, and one of its jobs, is tried quickly"
 _WORKERS = "one worker of each kind is killed, signalled and compared quickly; these are the other one, and Keras's fit"
@@ -39,6 +44,9 @@ SLOW = {
     "e2e/test_cli.py::test_a_signal_saves_and_says_so[15-143]": _SIGNALS,
     "e2e/test_terminals.py::test_a_sweep_goes_on_without_its_terminal[pipe]": _SIGNALS,
     "e2e/test_survival.py::test_a_killed_run_goes_on_to_the_same_end[fit-two]": "on one replica it is tried quickly",
+    "e2e/test_survival.py::test_a_killed_run_goes_on_to_the_same_end[function, a step a call-one]": (
+        "with many steps a call it is tried quickly, and it is the same loop"
+    ),
     "conformance/test_matrix.py::test_trains_and_restores_with_the_same_accuracy[eager-all-cnn]": _LARGE,
     "conformance/test_matrix.py::test_trains_and_restores_with_the_same_accuracy[session-all-cnn]": _LARGE,
     "conformance/test_matrix.py::test_trains_and_restores_with_the_same_accuracy[fit-all-cnn]": _LARGE,
