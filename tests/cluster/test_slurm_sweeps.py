@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.jobs import losses, results
-from tests.support.sweeping import ledger, start, statuses, sweep, wait_for
+from tests.support.sweeping import ledger, start, start_real, statuses, sweep, wait_for
 
 SLURM = "hydra/launcher=slurm"
 SLOW = [
@@ -88,7 +88,7 @@ def test_a_command_that_is_killed_or_left_finds_its_jobs_again_and_a_requeued_jo
 
     requeued = ledger(folder)["seed-1"]["slurm_job"]
     ask(cluster, "scontrol", "requeue", requeued)
-    left = start(SLURM, *SLOW, cwd=tmp_path, **slow)
+    left = start_real(SLURM, *SLOW, cwd=tmp_path, **slow)
     assert left.stdout is not None
     assert any("0/2 jobs done" in line for line in left.stdout)  # it watches
     assert in_slurm(cluster) == numbers
@@ -128,7 +128,8 @@ def test_what_fails_is_named_and_runs_again_when_it_is_asked_for(tmp_path, clust
     done = sweep(*command, cwd=tmp_path, **cluster)
     assert (done.returncode, done.stderr) == (1, "")
     assert "1 of 3 jobs completed" in done.stdout
-    why = r"model\._target_=tests\.models\.fragile: RuntimeError: the network is out of order \(models\.py, line \d+"
+    model = re.escape("model._target_=tests.support.models.fragile")
+    why = rf"{model}: RuntimeError: the network is out of order \(models\.py, line \d+"
     assert re.search(rf"failed number-1: {why}, in fragile\); log: s/number-1/run\.log", done.stdout), done.stdout
     number = ledger(tmp_path / "s")["number-3"]["slurm_job"]
     assert f"failed number-3: killed by SIGKILL, perhaps because memory ran out (Slurm job {number})" in done.stdout
