@@ -20,7 +20,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope
 test: $(VENV)/.dev ## set everything up and run the tests: some 8 minutes on 2 cores
 	$(PYTEST) -m "not slow and not cluster"
 
-test-all: $(VENV)/.dev ## run all tests, also those that need minutes
+test-all: $(VENV)/.dev ## run all tests, also those that need minutes: about 25 minutes
 	$(PYTEST) -m "not cluster"
 
 test-cluster: $(VENV)/.dev slurm ## sweeps on a Slurm of their own on this machine (Debian, as root): about 5 minutes
