@@ -10,6 +10,7 @@ from exp.exec.replicas import replica_rows
 from exp.system.signals import Stopped
 from exp.task import Classification
 from tests.support.splits import read
+from tests.support.training import strategy_over
 
 MODES = ("eager", "function", "session", "fit")
 
@@ -40,13 +41,7 @@ def make(tf, mode: str, *, replicas: int, batch_size: int, steps_per_call: int, 
 
     from exp.model.mlp import create
 
-    one_device = tf.distribute.ReductionToOneDevice() if mode == "session" else None
-    names = [f"CPU:{number}" for number in range(replicas)]
-    strategy = (
-        tf.distribute.MirroredStrategy(names, cross_device_ops=one_device)
-        if replicas > 1
-        else tf.distribute.get_strategy()
-    )
+    strategy = strategy_over(replicas, to_one_device=mode == "session")
     config = tf.compat.v1.ConfigProto(device_count={"CPU": 2})
     executor = make_executor(mode, session_config=config)
     keras.utils.clear_session()

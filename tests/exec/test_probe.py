@@ -2,9 +2,7 @@
 
 import pytest
 
-from exp.data import Spec
-from exp.data.dataset import LABELS
-from exp.task import Classification
+from tests.support.training import probed
 
 SHAPE = (4, 4, 1)
 
@@ -12,24 +10,9 @@ SHAPE = (4, 4, 1)
 def notes(tf, *layers) -> tuple[str, ...]:
     import keras
 
-    from exp.exec import Program
-    from exp.exec.probe import probe
-
     model = keras.Sequential([keras.layers.Flatten(), *layers, keras.layers.Dense(3)])
     model.build((None, *SHAPE))
-    return probe(
-        Program(
-            model=model,
-            optimizer=keras.optimizers.SGD(),
-            task=Classification(classes=3),
-            strategy=tf.distribute.get_strategy(),
-            batch_size=1,
-            steps_per_call=1,
-            features=Spec(SHAPE, "uint8"),
-            targets=LABELS,
-        ),
-        makes_graph=True,
-    ).notes
+    return probed(model, shape=SHAPE, classes=3).notes
 
 
 def drawing(draw):

@@ -11,6 +11,7 @@ from exp.data.dataset import Dataset
 from exp.errors import UserError
 from exp.exec import Batches, Program, executor_class, make_executor
 from tests.support.tasks import Regression
+from tests.support.training import strategy_over
 
 MODES = ("eager", "function", "session", "fit")
 FEATURES = {"numbers": Spec((3,), "float32"), "token": Spec((), "int32")}
@@ -42,14 +43,7 @@ def network():
 def made(tf, mode: str, replicas: int) -> SimpleNamespace:
     import keras
 
-    # The default all-reduce can be used once in a process.
-    reduction = tf.distribute.ReductionToOneDevice()
-    names = [f"CPU:{number}" for number in range(replicas)]
-    strategy = (
-        tf.distribute.MirroredStrategy(names, cross_device_ops=reduction)
-        if replicas > 1
-        else tf.distribute.get_strategy()
-    )
+    strategy = strategy_over(replicas)
     executor = make_executor(mode, session_config=tf.compat.v1.ConfigProto(device_count={"CPU": 2}))
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)

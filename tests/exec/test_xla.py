@@ -5,35 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from exp.data import Spec
-from exp.data.dataset import LABELS
-from exp.task import Classification
+from tests.support.training import probed
 
 SHAPE = (28, 28, 1)
 
 
 def decide(model, *, wanted="auto", makes_graph=True, training=True, devices=("CPU:0",)):
-    import keras
-    import tensorflow as tf
-
-    from exp.exec import Program
-    from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
 
-    probed = probe(
-        Program(
-            model=model,
-            optimizer=keras.optimizers.SGD(),
-            task=Classification(classes=10),
-            strategy=tf.distribute.get_strategy(),
-            batch_size=1,
-            steps_per_call=1,
-            features=Spec(SHAPE, "uint8"),
-            targets=LABELS,
-        ),
-        makes_graph=makes_graph,
-    )
-    return decide_jit(SimpleNamespace(jit_compile=wanted), probed if training else None, devices=devices)
+    found = probed(model, shape=SHAPE, classes=10, makes_graph=makes_graph) if training else None
+    return decide_jit(SimpleNamespace(jit_compile=wanted), found, devices=devices)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from exp.run_folder import names
-from tests.conftest import ROOT
+from tests.support.root import ROOT
 
 WRITTEN_ONCE = {
     *(names.HYDRA_FOLDER, names.CONFIG_YAML, names.OVERRIDES_YAML, names.HYDRA_YAML, names.CONFIG),

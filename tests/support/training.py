@@ -25,6 +25,46 @@ def small_network() -> Any:
     return create(input_shape=SHAPE, classes=3, hidden=5)
 
 
+def strategy_over(replicas: int, *, to_one_device: bool = True) -> Any:
+    """The strategy of so many logical CPUs.
+
+    Args:
+        replicas: TensorFlow must have as many logical CPUs.
+        to_one_device: how gradients are summed. The default all-reduce can be used once in a process, and not in a
+            session.
+    """
+    import tensorflow as tf
+
+    if replicas == 1:
+        return tf.distribute.get_strategy()
+    names = [f"CPU:{number}" for number in range(replicas)]
+    reduction = tf.distribute.ReductionToOneDevice() if to_one_device else None
+    return tf.distribute.MirroredStrategy(names, cross_device_ops=reduction)
+
+
+def probed(model: Any, *, shape: tuple[int, ...], classes: int, makes_graph: bool = True) -> Any:
+    """What a probe finds in the training step of a built model for uint8 pictures of a shape."""
+    import keras
+
+    from exp.data import Spec
+    from exp.data.dataset import LABELS
+    from exp.exec import Program
+    from exp.exec.probe import probe
+    from exp.task import Classification
+
+    program = Program(
+        model=model,
+        optimizer=keras.optimizers.SGD(),
+        task=Classification(classes=classes),
+        strategy=strategy_over(1),
+        batch_size=1,
+        steps_per_call=1,
+        features=Spec(shape, "uint8"),
+        targets=LABELS,
+    )
+    return probe(program, makes_graph=makes_graph)
+
+
 @dataclass
 class Trained:
     """What came out."""
@@ -56,14 +96,7 @@ def train(
     from exp.exec.penalties import keep_penalties_apart
     from exp.task import Classification
 
-    # The default all-reduce can be used once in a process.
-    reduction = tf.distribute.ReductionToOneDevice()
-    names = [f"CPU:{number}" for number in range(replicas)]
-    strategy = (
-        tf.distribute.MirroredStrategy(names, cross_device_ops=reduction)
-        if replicas > 1
-        else tf.distribute.get_strategy()
-    )
+    strategy = strategy_over(replicas)
     steps_per_call = 4 if mode in ("function", "session") else 1
     executor = make_executor(mode, session_config=tf.compat.v1.ConfigProto(device_count={"CPU": 2}))
     keras.utils.clear_session()

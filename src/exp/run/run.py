@@ -183,7 +183,7 @@ def _evaluate(run: "RunContext", known: "Evaluation | None", so_far: ResultsSoFa
     try:
         evaluation = evaluate(run, step=step, known=known)
         finite = math.isfinite(evaluation.loss)
-        so_far.add(test=evaluation.facts())
+        so_far.add(test=evaluation.facts() if finite else {**evaluation.facts(), "loss": None})
         show_predictions(run, step=step)
     except Stopped:
         done = f"; the test of step {step} is done when the run goes on" if run.config.mode == "train" else ""
@@ -191,7 +191,7 @@ def _evaluate(run: "RunContext", known: "Evaluation | None", so_far: ResultsSoFa
         return "interrupted"
     if finite:
         return "completed"
-    so_far.add(test={**evaluation.facts(), "loss": None}, error=f"the test loss is {evaluation.loss}")
+    so_far.add(error=f"the test loss is {evaluation.loss}")
     return "diverged"
 
 
