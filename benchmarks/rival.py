@@ -22,7 +22,7 @@ def main() -> None:
     # Libraries print what they like; the answers have a way of their own.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    pictures, labels = mnist.bundled_arrays()
+    pictures, labels = mnist.bundled_arrays("train")
     scaled = pictures.astype(np.float32) / np.float32(255)
     train = make(name, Work(network, int(batch_size), available_cores(), scaled, labels))
     for line in sys.stdin:

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it for its processes; a user's terminal does not
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,11 @@ from tests.support.root import ROOT
 from tests.support.slow import COLLECTED, reason
 from tests.support.tried import Tried
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; programs would begin with it
+# As in a shell's background, and under nohup; programs would begin with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 WHOLE_PROGRAMS = ("conformance", "e2e", "guide")
 """The folders whose tests take longest; they come first, so that the short ones fill the gaps at the end."""
@@ -59,6 +63,7 @@ def tf():
 
     cpu = tensorflow.config.list_physical_devices("CPU")[0]
     tensorflow.config.set_logical_device_configuration(cpu, [tensorflow.config.LogicalDeviceConfiguration()] * 2)
+    gc.freeze()  # Keras collects garbage for each model that is made; it need not look at the libraries each time
     return tensorflow
 
 

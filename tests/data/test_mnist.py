@@ -93,6 +93,7 @@ def test_pictures_and_labels_must_be_as_many(folder):
 
 def test_a_damaged_bundle_is_refused(monkeypatch, folder):
     monkeypatch.setattr(mnist.resources, "files", lambda _: folder.parent)
+    mnist.bundled_arrays.cache_clear()
     folder.rename(folder.parent / "mnist_idx")
     with pytest.raises(UserError, match="is not the file that exp ships"):
         mnist.load(source="bundled", dir=None)

@@ -9,14 +9,19 @@ import pytest
 from tests.support.jobs import losses, results
 from tests.support.sweeping import ledger, start, start_real, statuses, sweep, wait_for
 
-COMMAND = ["exec=eager", "seed=range(3)", "train.steps=400", "checkpoint.every=50", "summary.every=1"]
-FOLDER = ["hydra.sweep.dir=s"]
+
+@pytest.fixture(scope="module")
+def command(small_mnist: Path) -> list[str]:
+    return [
+        *("exec=eager", "seed=range(3)", "train.steps=400", "checkpoint.every=50", "summary.every=1"),
+        *("data.source=idx", f"data.dir={small_mnist}", "hydra.sweep.dir=s"),
+    ]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
+def undisturbed(command, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    done = sweep(*COMMAND, *FOLDER, cwd=folder)
+    done = sweep(*command, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "s"
 
@@ -25,17 +30,17 @@ def two_have_saved(folder: Path) -> bool:
     return len({path.parts[-3] for path in folder.glob("*/checkpoints/ckpt-*.json")}) == 2
 
 
-def assert_goes_on(folder: Path, undisturbed: Path, cwd: Path) -> None:
-    again = sweep(*COMMAND, *FOLDER, cwd=cwd)
+def assert_goes_on(command: list[str], folder: Path, undisturbed: Path, cwd: Path) -> None:
+    again = sweep(*command, cwd=cwd)
     assert again.returncode == 0, again.stdout + again.stderr
     for name, job in ledger(undisturbed).items():
         assert ledger(folder)[name]["result"] == job["result"]
         assert losses(folder / name) == losses(undisturbed / name)
 
 
-def test_a_signal_to_all_processes_at_once(undisturbed, tmp_path):
+def test_a_signal_to_all_processes_at_once(command, undisturbed, tmp_path):
     """As `timeout` sends it. Every job is in a session of its own, and gets it from here, and from its sweep too."""
-    process = start(*COMMAND, *FOLDER, cwd=tmp_path)
+    process = start(*command, cwd=tmp_path)
     folder = tmp_path / "s"
     wait_for(lambda: two_have_saved(folder))
     at_work = processes_in(tmp_path)
@@ -53,11 +58,11 @@ def test_a_signal_to_all_processes_at_once(undisturbed, tmp_path):
         log = (folder / name / "run.log").read_text()
         assert log.count("stopped by a signal after step") == 1
         assert "Traceback" not in log
-    assert_goes_on(folder, undisturbed, tmp_path)
+    assert_goes_on(command, folder, undisturbed, tmp_path)
 
 
-def test_the_death_of_the_fork_server_is_not_that_of_its_jobs(undisturbed, tmp_path):
-    process = start_real(*COMMAND, *FOLDER, cwd=tmp_path)
+def test_the_death_of_the_fork_server_is_not_that_of_its_jobs(command, undisturbed, tmp_path):
+    process = start_real(*command, cwd=tmp_path)
     folder = tmp_path / "s"
     wait_for(lambda: two_have_saved(folder))
     children = [pid for pid in processes_in(tmp_path) if parent_of(pid) == process.pid]

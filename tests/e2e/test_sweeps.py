@@ -94,10 +94,13 @@ def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def slow_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
+def slow_sweep(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
     """A sweep that can be caught in the middle, and the folder of one that was not disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    command = ["exec=eager", "seed=1,2,3,4", "train.steps=300", "checkpoint.every=50", *QUICK[1:], "hydra.sweep.dir=s"]
+    command = [
+        *("exec=eager", "seed=1,2,3,4", "train.steps=300", "checkpoint.every=50", *QUICK[1:], "hydra.sweep.dir=s"),
+        *("data.source=idx", f"data.dir={small_mnist}"),
+    ]
     done = sweep(*command, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return command, folder / "s"

@@ -45,7 +45,8 @@ def runs(jobs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Pat
     """A sweep of six runs and a run of its own, all in one folder."""
     folder = tmp_path_factory.mktemp("runs")
     single = jobs.start(["model=cnn", "train.steps=5", "hydra.run.dir=outputs/single"], folder)
-    done = sweep("data.buffer_size=1,1000,10000", "data.batch_size=32,128", "hydra.sweep.dir=outputs/sweep", cwd=folder)
+    values = ["data.buffer_size=1,1000,10000", "data.batch_size=32,128", "train.steps=200"]
+    done = sweep(*values, "hydra.sweep.dir=outputs/sweep", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     single.result().check()
     return folder / "outputs", [folder / "outputs" / "single", *sorted((folder / "outputs" / "sweep").glob("buffer*"))]
