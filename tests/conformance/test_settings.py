@@ -18,8 +18,8 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("mode", ["function", "session"])
-def test_losses_agree(jobs, tmp_path, mode):
-    fixed = [f"exec={mode}", "train.steps=50", "summary.every=1"]
+def test_losses_agree(jobs, small_mnist, tmp_path, mode):
+    fixed = [f"exec={mode}", "train.steps=50", "summary.every=1", "data.source=idx", f"data.dir={small_mnist}"]
     runs = tmp_path
     for name, options in SETTINGS.items():
         jobs.run(*fixed, *options, f"hydra.run.dir={mode}-{name}", cwd=runs).check()
@@ -36,8 +36,9 @@ def test_losses_agree(jobs, tmp_path, mode):
 
 
 @pytest.mark.parametrize("mode", ["function", "session"])
-def test_a_compiled_run_that_is_killed_goes_on_exactly(jobs, tmp_path, mode):
+def test_a_compiled_run_that_is_killed_goes_on_exactly(jobs, small_mnist, tmp_path, mode):
     options = [f"exec={mode}", "train.steps=150", "checkpoint.every=40", "summary.every=1"]
+    options += ["data.source=idx", f"data.dir={small_mnist}"]
     whole = jobs.start([*options, "hydra.run.dir=whole"], tmp_path)
     killed = jobs.start_alone([*options, "hydra.run.dir=killed"], tmp_path, die_at=100)
     assert killed.wait() == -signal.SIGKILL

@@ -219,14 +219,15 @@ def test_two_runs_at_once_get_two_folders(tmp_path):
 
 @pytest.fixture
 def long_run(tmp_path):
-    """A run that takes minutes, stopped by nothing yet; it is waited for until it has logged a step."""
-    process = PROGRAMS.start("run.py", "model=cnn", "train.epochs=50", "hydra.run.dir=run", cwd=tmp_path)
+    """A run that takes minutes, stopped by nothing yet; it is waited for until it has saved a checkpoint."""
+    options = ["model=cnn", "train.epochs=50", "checkpoint.every=20", "hydra.run.dir=run"]
+    process = PROGRAMS.start("run.py", *options, cwd=tmp_path)
     folder = tmp_path / "run"
     deadline = time.monotonic() + 120
     while not list(folder.glob("checkpoints/ckpt-*.json")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.02)
     yield process, folder
     process.kill()
     process.communicate()

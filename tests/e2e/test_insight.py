@@ -51,7 +51,7 @@ class Insight:
 
     def slow(self, sink: str, mode: str) -> Path:
         """A run in which something takes more than its share of the time."""
-        return self._runs.get(f"{sink}-{mode}", f"exec={mode}", "train.steps=40", *SINKS[sink])
+        return self._runs.get(f"{sink}-{mode}", f"exec={mode}", "train.steps=40", *self._idx, *SINKS[sink])
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """Photographs through `python run.py` and the scripts, in every mode, on folders drawn for the purpose."""
 
-import itertools
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import odd
 from tests.support.conf import choices
-from tests.support.jobs import Done, Jobs, losses, results
+from tests.support.jobs import Done, Jobs, Runs, losses, results
 from tests.support.pictures import picture_folder
 from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
@@ -36,39 +36,23 @@ def cats(folder, tmp_path_factory) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def runs(jobs: Jobs, cats, tmp_path_factory) -> Path:
-    """A run with transforms for each mode and one or two replicas: more than an epoch, in steps of 8 pictures."""
-    place = tmp_path_factory.mktemp("runs")
-    started = [
-        jobs.start(
-            [
-                *cats,
-                TRANSFORMS,
-                f"exec={e}",
-                f"device={d}",
-                "train.steps=13",
-                "summary.images=true",
-                f"hydra.run.dir={e}-{d}",
-            ],
-            place,
-        )
-        for e, d in itertools.product(EXECS, ("all", "virtual"))
-    ]
-    for job in started:
-        job.result().check()
-    return place
+def trained(jobs: Jobs, cats, tmp_path_factory) -> Callable[[str, str], Path]:
+    """The run with transforms of a mode on one or two replicas: more than an epoch, in steps of 8 pictures."""
+    runs = Runs(jobs, tmp_path_factory.mktemp("runs"))
+    more = [*cats, TRANSFORMS, "train.steps=13", "summary.images=true"]
+    return lambda execution, device: runs.get(f"{execution}-{device}", *more, f"exec={execution}", f"device={device}")
 
 
 @pytest.mark.parametrize("device", ["all", "virtual"])
 @pytest.mark.parametrize("execution", EXECS)
-def test_every_mode_trains_on_the_same_pictures(runs, execution, device):
-    run = runs / f"{execution}-{device}"
+def test_every_mode_trains_on_the_same_pictures(trained, execution, device):
+    run, reference = trained(execution, device), trained("function", "all")
     found = results(run)
     assert found["status"] == "completed"
     assert found["test"]["examples"] == 18
-    np.testing.assert_allclose(losses(run), losses(runs / "function-all"), rtol=1e-4)
+    np.testing.assert_allclose(losses(run), losses(reference), rtol=1e-4)
     if device == "all":
-        assert found["weights_sha256"] == results(runs / "function-all")["weights_sha256"]
+        assert found["weights_sha256"] == results(reference)["weights_sha256"]
     data = json.loads((run / "manifest.json").read_text())["data"]
     assert (data["name"], data["source"]) == ("cats_vs_dogs", "directory")
     assert data["examples"] == {"train": 80, "test": 18}
@@ -76,11 +60,11 @@ def test_every_mode_trains_on_the_same_pictures(runs, execution, device):
 
 
 @pytest.mark.parametrize("execution", EXECS)
-def test_pictures_go_to_tensorboard_in_every_mode(runs, execution):
+def test_pictures_go_to_tensorboard_in_every_mode(trained, execution):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     shown = {}
-    for run in (runs / f"{execution}-all", runs / "function-all"):
+    for run in (trained(execution, "all"), trained("function", "all")):
         accumulator = EventAccumulator(str(run))
         accumulator.Reload()
         assert accumulator.Tags()["images"] == ["train/batches", "test/worst", "test/confusion"]
@@ -91,17 +75,15 @@ def test_pictures_go_to_tensorboard_in_every_mode(runs, execution):
 
 
 @pytest.mark.parametrize("execution", EXECS)
-def test_a_test_restores_and_agrees(jobs, runs, tmp_path, execution):
-    done = jobs.run(
-        "mode=test", f"run={runs / 'function-virtual'}", f"exec={execution}", "hydra.run.dir=t", cwd=tmp_path
-    )
-    done.check()
-    trained, tested = results(runs / "function-virtual"), results(tmp_path / "t")
-    assert tested["weights_sha256"] == trained["weights_sha256"]
-    assert tested["test"]["accuracy"] == trained["test"]["accuracy"]
+def test_a_test_restores_and_agrees(jobs, trained, tmp_path, execution):
+    run = trained("function", "virtual")
+    jobs.run("mode=test", f"run={run}", f"exec={execution}", "hydra.run.dir=t", cwd=tmp_path).check()
+    tested = results(tmp_path / "t")
+    assert tested["weights_sha256"] == results(run)["weights_sha256"]
+    assert tested["test"]["accuracy"] == results(run)["test"]["accuracy"]
 
 
-def test_caches_change_nothing_but_the_speed(jobs, cats, runs, tmp_path):
+def test_caches_change_nothing_but_the_speed(jobs, cats, trained, tmp_path):
     options = [TRANSFORMS, "train.steps=13"]
     started = {
         cache: jobs.start([*cats, *options, f"data.cache={cache}", f"hydra.run.dir={cache}"], tmp_path)
@@ -109,7 +91,7 @@ def test_caches_change_nothing_but_the_speed(jobs, cats, runs, tmp_path):
     }
     for cache, job in started.items():
         job.result().check()
-        assert results(tmp_path / cache)["weights_sha256"] == results(runs / "function-all")["weights_sha256"]
+        assert results(tmp_path / cache)["weights_sha256"] == results(trained("function", "all"))["weights_sha256"]
     again = jobs.run(
         *("mode=test", f"run={tmp_path / 'disk'}", "data=cats_vs_dogs", "data.cache=none", "hydra.run.dir=t"),
         cwd=tmp_path,
@@ -118,14 +100,14 @@ def test_caches_change_nothing_but_the_speed(jobs, cats, runs, tmp_path):
     assert results(tmp_path / "t")["test"] == pytest.approx(results(tmp_path / "disk")["test"])
 
 
-def test_a_killed_run_goes_on_with_the_same_augmentation(jobs, cats, runs, tmp_path):
+def test_a_killed_run_goes_on_with_the_same_augmentation(jobs, cats, trained, tmp_path):
     options = [*cats, TRANSFORMS, "train.steps=13", "checkpoint.every=7", "hydra.run.dir=run"]
     killed = jobs.start_alone(options, tmp_path, die_at=12)
     assert killed.wait() == -signal.SIGKILL
     resumed = jobs.run("resume=run", cwd=tmp_path).check()
     assert "ckpt-7" in resumed.output
-    assert losses(tmp_path / "run") == losses(runs / "function-all")
-    assert results(tmp_path / "run")["weights_sha256"] == results(runs / "function-all")["weights_sha256"]
+    assert losses(tmp_path / "run") == losses(trained("function", "all"))
+    assert results(tmp_path / "run")["weights_sha256"] == results(trained("function", "all"))["weights_sha256"]
 
 
 def test_bad_files_stop_with_a_list_and_can_be_skipped(jobs, cats, folder, tmp_path):

@@ -41,12 +41,13 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian'
 
 
 @pytest.fixture(scope="module")
-def runs(jobs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+def runs(jobs, small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     """A sweep of six runs and a run of its own, all in one folder."""
     folder = tmp_path_factory.mktemp("runs")
-    single = jobs.start(["model=cnn", "train.steps=5", "hydra.run.dir=outputs/single"], folder)
-    values = ["data.buffer_size=1,1000,10000", "data.batch_size=32,128", "train.steps=200"]
-    done = sweep(*values, "hydra.sweep.dir=outputs/sweep", cwd=folder)
+    data = ["data.source=idx", f"data.dir={small_mnist}"]
+    single = jobs.start(["model=cnn", "train.steps=5", *data, "hydra.run.dir=outputs/single"], folder)
+    values = ["data.buffer_size=1,1000,10000", "data.batch_size=32,128"]
+    done = sweep(*values, *data, "hydra.sweep.dir=outputs/sweep", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     single.result().check()
     return folder / "outputs", [folder / "outputs" / "single", *sorted((folder / "outputs" / "sweep").glob("buffer*"))]

@@ -18,7 +18,10 @@ _WORKERS = "one worker of each kind is killed, signalled and compared quickly; t
 _PAGES = "long trainings; the keys and programs of these pages are checked quickly, the other pages are followed"
 _PASTED = "real shells with real processes; the commands of a run and of a test are pasted quickly"
 _LARGE = "the mlp is tried in every mode quickly, and the cnn in one"
-_IMPORTED = "two other kinds of old checkpoints are imported quickly"
+_IMPORTED = "one kind of old checkpoint is imported quickly, and its commands are compared; here they are pasted too"
+_IN_EVERY_MODE = "restoring is the same code in every mode; it is tried quickly in a graph, and in a session's own"
+_PICTURES = "two replicas are tried quickly with pictures in one mode, and with digits in every mode"
+_WITHOUT_OPTIMIZER = "with an optimizer besides, each of these models is tried quickly"
 _SIGNALS = "the same signal is tried quickly at another moment, or another signal at this one"
 
 SLOW = {
@@ -52,8 +55,19 @@ SLOW = {
     "conformance/test_matrix.py::test_trains_and_restores_with_the_same_accuracy[fit-all-cnn]": _LARGE,
     "conformance/test_matrix.py::test_modes_agree_on_the_first_50_losses[all-cnn]": _LARGE,
     "conformance/test_settings.py::*[session]": "a graph is tried quickly; a session has the same step",
+    "conformance/test_matrix.py::test_checkpoints_restore_in_every_mode[eager-all]": _IN_EVERY_MODE,
+    "conformance/test_matrix.py::test_checkpoints_restore_in_every_mode[fit-all]": _IN_EVERY_MODE,
     "e2e/test_checkpoints.py::test_checkpoints_of_an_older_tensorflow_become_runs[renamed-more1]": _IMPORTED,
     "e2e/test_checkpoints.py::test_checkpoints_of_an_older_tensorflow_become_runs[renamed-more2]": _IMPORTED,
+    "e2e/test_checkpoints.py::test_checkpoints_of_an_older_tensorflow_become_runs[pile-more3]": _IMPORTED,
+    "e2e/test_pictures.py::test_every_mode_trains_on_the_same_pictures[eager-virtual]": _PICTURES,
+    "e2e/test_pictures.py::test_every_mode_trains_on_the_same_pictures[session-virtual]": _PICTURES,
+    "e2e/test_pictures.py::test_every_mode_trains_on_the_same_pictures[fit-virtual]": _PICTURES,
+    "e2e/test_sweep_signals.py::test_a_signal_to_all_processes_at_once": _SIGNALS,
+    "e2e/test_optimizers.py::test_figures_of_an_optimizer_appear_in_every_mode[apply]": (
+        "`update_step` is tried quickly in every mode, and `apply` on replicas"
+    ),
+    "checkpoint/test_deferred.py::test_values_arrive_when_variables_are_made[*-model-*]": _WITHOUT_OPTIMIZER,
 }
 """The reason by the pattern."""
 
