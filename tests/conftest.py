@@ -1,11 +1,13 @@
 """Shared fixtures. TensorFlow gets two logical CPUs in this process; whole runs get processes of their own."""
 
+import gc
 import os
+
+gc.disable()  # until all tests are collected: what is imported by then stays
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it for its processes; a user's terminal does not
 
-import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +41,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if why is not None:
             item.add_marker(pytest.mark.slow(why))
     items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in WHOLE_PROGRAMS)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect garbage from now on, but not among the modules and the tests."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

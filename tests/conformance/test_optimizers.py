@@ -26,8 +26,8 @@ ARGUMENTS = {
 """What every optimizer takes, each with a value that bites within a few steps."""
 NOT_ALONE = {"name", "learning_rate", "ema_momentum", "ema_overwrite_frequency", "kwargs"}
 MADE_OF_OTHERS = {"LossScaleOptimizer", "MultiOptimizer"}
-QUICK = {"Adam", "Nadam", "ScheduleFreeAdamW"}
-"""These classes on two replicas too, and in every mode; the others in a session, and elsewhere when there is time."""
+QUICK = {"Adam", "Nadam", "ScheduleFreeAdamW", "gradient_accumulation_steps"}
+"""These on two replicas too, and in every mode; the others in a session, and elsewhere when there is time."""
 
 
 def classes() -> list[str]:
@@ -91,7 +91,7 @@ def slow(value: Any) -> Any:
 
 def is_quick(name: str, mode: str) -> bool:
     """Whether an optimizer is always tried in a mode."""
-    return name in QUICK or name in OTHERS or mode == "session"
+    return name in QUICK or mode == "session"
 
 
 def test_modes_agree(tf, case):

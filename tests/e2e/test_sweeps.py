@@ -23,9 +23,9 @@ QUICK = ["train.steps=40", "summary.every=1"]
     [(["session"], sweep), (["eager", "function", "session"], sweep_really)],
     ids=["one mode", "three modes"],
 )
-def test_the_jobs_are_the_runs(jobs, tmp_path, modes, start_sweep):
+def test_the_jobs_are_the_runs(jobs, small_mnist, tmp_path, modes, start_sweep):
     """Device layouts side by side, which one process cannot do; the same weights as one by one, bit for bit."""
-    options = ["data.batch_size=20", *QUICK]
+    options = ["data.batch_size=20", "data.source=idx", f"data.dir={small_mnist}", *QUICK]
     swept = [f"exec={','.join(modes)}", "device=all,virtual", *options, "hydra.sweep.dir=s"]
     done = start_sweep(*swept, cwd=tmp_path)
     assert done.returncode == 0, done.stderr + done.stdout
@@ -59,12 +59,13 @@ def test_the_jobs_are_the_runs(jobs, tmp_path, modes, start_sweep):
     assert "- device.threads=1\n" in overrides
 
 
-def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(tmp_path):
+def test_one_that_raises_one_that_is_killed_one_that_is_misshapen(small_mnist, tmp_path):
     """Five results, three named failures, status 1; then only those three run again, and give the same."""
     command = [
         *("model._target_=tests.support.models.fragile", "trusted_targets=[tests.]", "~model.hidden"),
         *("+model.number=range(8)", "+model.raises=1", "+model.dies=3", "+model.misshapen=5"),
         *("train.steps=200", "checkpoint.every=20", "checkpoint.keep_every=20", "hydra.sweep.dir=s"),
+        *("data.source=idx", f"data.dir={small_mnist}"),
     ]
     done = sweep(*command, cwd=tmp_path)
     assert done.returncode == 1

@@ -17,11 +17,14 @@ _KILLED = "one way to kill a sweep, and one of its jobs, is tried quickly"
 _WORKERS = "one worker of each kind is killed, signalled and compared quickly; these are the other one, and Keras's fit"
 _PAGES = "long trainings; the keys and programs of these pages are checked quickly, the other pages are followed"
 _PASTED = "real shells with real processes; the commands of a run and of a test are pasted quickly"
-_LARGE = "the mlp is tried in every mode quickly, and the cnn in one"
+_LARGE = "the mlp is tried in every mode and on two replicas quickly, and the cnn in one mode"
 _IMPORTED = "one kind of old checkpoint is imported quickly, and its commands are compared; here they are pasted too"
 _IN_EVERY_MODE = "restoring is the same code in every mode; it is tried quickly in a graph, and in a session's own"
 _PICTURES = "two replicas are tried quickly with pictures in one mode, and with digits in every mode"
 _WITHOUT_OPTIMIZER = "with an optimizer besides, each of these models is tried quickly"
+_DISKS = "a disk that gets full is tried quickly"
+_SINKS = "our own loop is tried quickly with each time sink, and Keras's with one"
+_RECURRENT = "other kinds of models are tried quickly"
 _SIGNALS = "the same signal is tried quickly at another moment, or another signal at this one"
 
 SLOW = {
@@ -67,6 +70,13 @@ SLOW = {
     "e2e/test_optimizers.py::test_figures_of_an_optimizer_appear_in_every_mode[apply]": (
         "`update_step` is tried quickly in every mode, and `apply` on replicas"
     ),
+    "e2e/test_stops.py::test_a_signal_while_pictures_are_made[drawing]": _SIGNALS,
+    "e2e/test_survival.py::test_a_limit_on_the_size_of_files": _DISKS,
+    "e2e/test_survival.py::test_a_folder_that_becomes_read_only": _DISKS,
+    "e2e/test_insight.py::test_each_time_sink_is_named[summaries-*-fit]": _SINKS,
+    "e2e/test_insight.py::test_each_time_sink_is_named[checkpoints-*-fit]": _SINKS,
+    "conformance/test_matrix.py::test_one_and_two_replicas_agree[function-cnn]": _LARGE,
+    "checkpoint/test_deferred.py::*[recurrent-model and optimizer-tf.function]": _RECURRENT,
     "checkpoint/test_deferred.py::test_values_arrive_when_variables_are_made[*-model-*]": _WITHOUT_OPTIMIZER,
 }
 """The reason by the pattern."""

@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from exp.cli.hydra_mode import mode_from_options
 from exp.cli.preflight import CallbackError
 from exp.errors import JobsFailed, UserError
 from exp.system.streams import outlast, printable
@@ -60,7 +61,8 @@ def main(*, conf: Path) -> int:
     sys.argv[1:] = [_one_value(argument) for argument in sys.argv[1:]]
     try:
         _check_options(sys.argv[1:])
-        hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
+        with mode_from_options(sys.argv[1:], conf):
+            hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
     except JobsFailed as failed:
         if failed.message:
             print(printable(failed.message), file=sys.stderr)
