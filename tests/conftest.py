@@ -1,13 +1,11 @@
 """Shared fixtures. TensorFlow gets two logical CPUs in this process; whole runs get processes of their own."""
 
-import gc
 import os
-
-gc.disable()  # until all tests are collected: what is imported by then stays
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it for its processes; a user's terminal does not
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,8 @@ from tests.support.programs import LIGHT, PROGRAMS
 from tests.support.root import ROOT
 from tests.support.slow import COLLECTED, reason
 from tests.support.tried import Tried
+
+gc.disable()  # until all tests are collected: what is imported by then stays
 
 # As in a shell's background, and under nohup; programs would begin with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

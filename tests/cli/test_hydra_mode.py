@@ -48,6 +48,5 @@ def test_a_configuration_may_set_it(tmp_path, text, expected):
 
 def test_an_error_leaves_hydra_as_it_was():
     with pytest.raises(ZeroDivisionError), mode_from_options([], ROOT / "conf"):
-        assert Hydra.get_mode is not OWN
         raise ZeroDivisionError
     assert Hydra.get_mode is OWN

@@ -47,6 +47,9 @@ SLOW = {
     "e2e/test_printed_commands.py::test_the_checkpoint_that_is_named_instead_of_a_damaged_one": _PASTED,
     "e2e/test_printed_commands.py::test_the_command_of_an_interrupted_run": _PASTED,
     "e2e/test_stops.py::test_a_signal_while_pictures_are_made[decoding]": _SIGNALS,
+    "e2e/test_cli.py::test_an_interrupted_run_goes_on_in_its_folder_to_the_same_end": (
+        "runs are killed in every mode quickly, and go on"
+    ),
     "e2e/test_cli.py::test_a_signal_saves_and_says_so[15-143]": _SIGNALS,
     "e2e/test_terminals.py::test_a_sweep_goes_on_without_its_terminal[pipe]": _SIGNALS,
     "e2e/test_survival.py::test_a_killed_run_goes_on_to_the_same_end[fit-two]": "on one replica it is tried quickly",

@@ -1,7 +1,7 @@
 """Whether a command line is one run or a sweep.
 
-Hydra's `hydra.mode` could say so instead of `-m`, from anywhere in the configuration. To look for it, Hydra composes the
-whole configuration before it composes it for good: an eighth of a second of every start.
+Hydra's `hydra.mode` could say so instead of `-m`, from anywhere in the configuration. To look for it, Hydra composes
+the whole configuration before it composes it for good: a twelfth of a second of every start.
 """
 
 import re
