@@ -17,10 +17,10 @@ run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 # The tests of a file share runs, and so stay in one process (tests/support/scheduling.py); the longest come first.
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test: $(VENV)/.dev ## set everything up and run the tests: some 8 minutes on 2 cores
+test: $(VENV)/.dev ## set everything up and run the tests: some 6 minutes on 2 cores
 	$(PYTEST) -m "not slow and not cluster"
 
-test-all: $(VENV)/.dev ## run all tests, also those that need minutes: about 25 minutes
+test-all: $(VENV)/.dev ## run all tests, also those that need minutes: about 20 minutes
 	$(PYTEST) -m "not cluster"
 
 test-cluster: $(VENV)/.dev slurm ## sweeps on a Slurm of their own on this machine (Debian, as root): about 5 minutes
