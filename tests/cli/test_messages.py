@@ -115,7 +115,7 @@ def test_a_sentence_names_the_key_and_what_is_wrong(tried, arguments, message):
         ),
         ("model=CNN", "model=CNN: must be one of cnn, conv-catsdogs, mlp; did you mean model=cnn?"),
         ("model=convnet", "model=convnet: must be one of cnn, conv-catsdogs, mlp; did you mean model=cnn?"),
-        ("data=MNIST", "data=MNIST: must be one of cats_vs_dogs, mnist; did you mean data=mnist?"),
+        ("data=MNIST", "data=MNIST: must be one of arrays, cats_vs_dogs, mnist; did you mean data=mnist?"),
     ],
 )
 def test_names_of_the_field_are_known(tried, given, message):

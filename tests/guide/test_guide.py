@@ -17,7 +17,11 @@ from tests.support.pages import blocks, links, names, page
 from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
 
-EXAMPLES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "examples").rglob("*.*") if path.suffix != ".pyc")
+EXAMPLES = sorted(
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "examples").rglob("*.*")
+    if path.suffix != ".pyc" and "projects" not in path.parts  # these are tried by tests/conformance/test_tasks.py
+)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exp.task import Classification
 from tests.support.requests import requested
 
 
@@ -78,7 +79,7 @@ def components(labels: list[int], names: tuple[str, ...] | None, *, limit: int, 
         order=SimpleNamespace(size=limit),  # type: ignore[arg-type]
         feed=SimpleNamespace(),  # type: ignore[arg-type]
         executor=executor,
-        program=SimpleNamespace(),  # type: ignore[arg-type]
+        program=SimpleNamespace(task=Classification(classes=3)),  # type: ignore[arg-type]
         total_steps=10,
         own_summaries=(),
         decisions=("exec.jit_compile=auto: compiled",),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exp.task import Classification
 from tests.support.networks import sequential
 from tests.support.requests import requested
 from tests.support.saving import assert_same, batch, step, store, values_of
@@ -49,7 +50,7 @@ def components(*overrides: str, classes: tuple[str, ...] = CLASSES, fingerprint:
         executor=executor,
         dataset=SimpleNamespace(class_names=classes, fingerprint=fingerprint),
         roots={"model": model, "optimizer": optimizer},
-        program=SimpleNamespace(model=model, optimizer=optimizer),
+        program=SimpleNamespace(model=model, optimizer=optimizer, task=Classification(classes=2)),
     )
 
 

@@ -12,6 +12,7 @@ from exp.run import run as module
 from exp.run.request import Request
 from exp.run_folder.folder import RunFolder
 from exp.system.signals import Stopped
+from exp.task import Classification
 from tests.support.requests import requested
 
 
@@ -122,6 +123,7 @@ def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
         executor=SimpleNamespace(traces=traces),
         notes=list,
         facts=dict,
+        program=SimpleNamespace(task=Classification(classes=2)),
         weights_sha256=lambda: "digest",
     )
     evaluation = SimpleNamespace(loss=0.5, facts=lambda: {"loss": 0.5, "accuracy": 1.0, "examples": 2})

@@ -63,20 +63,29 @@ class Jobs:
         return [Done(**one) for one in json.loads((cwd / "many_lines.json").read_text())]
 
     def start_alone(
-        self, arguments: Sequence[str], cwd: Path, *, die_at: int | None = None, wait_for: Path | None = None
+        self,
+        arguments: Sequence[str],
+        cwd: Path,
+        *,
+        die_at: int | None = None,
+        wait_for: Path | None = None,
+        said: Path | None = None,
+        **environment: str,
     ) -> Program:
         """Begin `python run.py ARGUMENTS` at once; the process may be killed.
 
         Args:
             arguments: of the command line.
-            cwd: the folder; what is said goes to its `output.txt`.
+            cwd: the folder.
             die_at: the process kills itself in the call of this step.
             wait_for: nothing happens before there is such a file.
+            said: the file for what is said; None: `output.txt` in the folder.
+            environment: further variables.
         """
         more = [json.dumps(die_at), json.dumps(str(wait_for) if wait_for else None), *arguments]
-        with (cwd / "output.txt").open("w") as output:
-            program, stdout = "tests.support.mortal_line", output.fileno()
-            return self._programs.start("-m", program, *more, cwd=cwd, stdout=stdout, stderr=subprocess.STDOUT)
+        with (said or cwd / "output.txt").open("w") as output:
+            program, streams = "tests.support.mortal_line", {"stdout": output.fileno(), "stderr": subprocess.STDOUT}
+            return self._programs.start("-m", program, *more, cwd=cwd, environment=environment, **streams)
 
 
 class Runs:

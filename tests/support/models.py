@@ -127,3 +127,12 @@ def unusual(*, input_shape: tuple[int, ...], classes: int, kind: str) -> Any:
     model = keras.Model(pictures, [logits, hidden] if kind == "two" else logits)
     model.trainable = kind != "frozen"
     return model
+
+
+def plain(*, inputs: Any, targets: Any) -> Any:
+    """A dense network of one output, for tables."""
+    import keras
+
+    del targets
+    layers = [keras.layers.Input(inputs.shape), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)]
+    return keras.Sequential(layers)

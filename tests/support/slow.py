@@ -15,7 +15,7 @@ COLLECTED = pytest.StashKey[list[str]]()
 _LAUNCHERS = "launchers and sweepers of others, which import TensorFlow again for every job; ours are tried quickly"
 _KILLED = "one way to kill a sweep, and one of its jobs, is tried quickly"
 _WORKERS = "one worker of each kind is killed, signalled and compared quickly; these are the other one, and Keras's fit"
-_PAGES = "long trainings; the keys and programs of these pages are checked quickly, the other pages are followed"
+_PAGES = "trainings that are long or many; the keys and programs of these pages are checked quickly, the other pages are followed"
 _PASTED = "real shells with real processes; the commands of a run and of a test are pasted quickly"
 _LARGE = "the mlp is tried in every mode and on two replicas quickly, and the cnn in one mode"
 _IMPORTED = "one kind of old checkpoint is imported quickly, and its commands are compared; here they are pasted too"
@@ -25,6 +25,10 @@ _WITHOUT_OPTIMIZER = "with an optimizer besides, each of these models is tried q
 _DISKS = "a disk that gets full is tried quickly"
 _SINKS = "our own loop is tried quickly with each time sink, and Keras's with one"
 _RECURRENT = "other kinds of models are tried quickly"
+_ADDRESSES = "distributed/test_handshake.py tries wrong addresses quickly, without TensorFlow"
+_SHAPES = "other sizes of batches are tried quickly, such as ones that do not divide, or are too large"
+    "other sizes of batches are tried quickly: one that does not divide, several in a call, and one that is too large"
+)
 _SIGNALS = "the same signal is tried quickly at another moment, or another signal at this one"
 
 SLOW = {
@@ -41,6 +45,8 @@ SLOW = {
     "guide/test_guide.py::test_a_page_can_be_followed[data]": _PAGES,
     "guide/test_guide.py::test_a_page_can_be_followed[beyond-one-machine]": _PAGES,
     "guide/test_guide.py::test_a_page_can_be_followed[tensorboard]": _PAGES,
+    "guide/test_guide.py::test_a_page_can_be_followed[checkpoint]": _PAGES,
+    "guide/test_guide.py::test_a_page_can_be_followed[checkpoint-manager]": _PAGES,
     "e2e/test_pictures.py::test_drawn_cats_and_dogs_can_be_learned": "every mode trains on such pictures quickly",
     "data/test_mnist.py::test_tfds_*": "TFDS prepares 70,000 pictures first; its other data set is prepared quickly",
     "e2e/test_printed_commands.py::test_the_commands_of_a_sweep": _PASTED,
@@ -52,6 +58,9 @@ SLOW = {
     ),
     "e2e/test_cli.py::test_a_signal_saves_and_says_so[15-143]": _SIGNALS,
     "e2e/test_terminals.py::test_a_sweep_goes_on_without_its_terminal[pipe]": _SIGNALS,
+    "e2e/test_survival.py::test_a_killed_run_goes_on_to_the_same_end[session-one]": (
+        "a session is killed quickly in conformance/test_tasks.py, and other modes here"
+    ),
     "e2e/test_survival.py::test_a_killed_run_goes_on_to_the_same_end[fit-two]": "on one replica it is tried quickly",
     "e2e/test_survival.py::test_a_killed_run_goes_on_to_the_same_end[function, a step a call-one]": (
         "with many steps a call it is tried quickly, and it is the same loop"
@@ -74,6 +83,10 @@ SLOW = {
         "`update_step` is tried quickly in every mode, and `apply` on replicas"
     ),
     "e2e/test_stops.py::test_a_signal_while_pictures_are_made[drawing]": _SIGNALS,
+    "e2e/test_stops.py::test_a_signal_in_the_test_of_a_checkpoint": _SIGNALS,
+    "e2e/test_workers.py::test_an_address_that_is_wrong_or_taken_is_named": _ADDRESSES,
+    "exec/test_executors.py::test_every_example_is_tested_exactly_once[shape1-*]": _SHAPES,
+    "exec/test_executors.py::test_every_example_is_tested_exactly_once[shape3-*]": _SHAPES,
     "e2e/test_survival.py::test_a_limit_on_the_size_of_files": _DISKS,
     "e2e/test_survival.py::test_a_folder_that_becomes_read_only": _DISKS,
     "e2e/test_insight.py::test_each_time_sink_is_named[summaries-*-fit]": _SINKS,

@@ -18,8 +18,14 @@ def ledger(folder: Path) -> Ledger:
     return Ledger(folder, ["python", "run.py", "-m", "seed=1,2"], ["train.steps=10"], threads=1, n_jobs=2)
 
 
-def job(folder: Path, name: str, digest: str = "a"):
-    return SimpleNamespace(name=name, overrides=(f"seed={name}",), config_hash=digest, folder=folder / name)
+def job(folder: Path, name: str, digest: str = "a", earlier: tuple[str, ...] = ()):
+    return SimpleNamespace(
+        name=name,
+        overrides=(f"seed={name}",),
+        config_hash=digest,
+        earlier_hashes=frozenset(earlier),
+        folder=folder / name,
+    )
 
 
 def write_results(folder: Path, **results) -> None:
@@ -92,6 +98,13 @@ def test_another_configuration_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"was begun with another configuration \(of 1 job, such as 2\)"):
         written.add([job(tmp_path, "1"), job(tmp_path, "2", digest="b"), job(tmp_path, "3")])
     assert (tmp_path / "sweep.json").read_text() == before
+
+
+def test_the_configuration_of_an_earlier_version_is_the_same(tmp_path):
+    written = ledger(tmp_path)
+    written.add([job(tmp_path, "1", digest="old")])
+    written.add([job(tmp_path, "1", digest="new", earlier=("old",))])
+    assert written.entries["1"].config_hash == "old"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"jobs": 3}', '{"jobs": [{"name": "1"}]}'])

@@ -79,3 +79,72 @@ def test_keras_computes_the_same(tf):
     assert float(form.mean_loss.result()) == pytest.approx(cross_entropies()[COUNTS].mean(), rel=1e-5)
     assert task.metrics["accuracy"].value_from_keras(float(form.metrics["accuracy"].result()), 9) == right() / 9
     assert float(form.loss(LABELS, LOGITS)) == pytest.approx(cross_entropies().mean(), rel=1e-5)
+
+
+def made(tf, *, classes=3, shape=(), **asked):
+    from exp.task.classification import create
+
+    options = {"label_smoothing": 0.0, "class_weights": None, "top_k": [], "metrics": {}, **asked}
+    return create(**options, classes=classes, targets=tf.TensorSpec(shape, tf.int32))
+
+
+def test_label_smoothing_is_keras_own(tf):
+    import keras
+
+    labels, logits = tf.constant(LABELS), tf.constant(LOGITS)
+    expected = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1).call(
+        tf.one_hot(labels, 3), logits
+    )
+    np.testing.assert_allclose(made(tf, label_smoothing=0.1).losses(labels, logits), expected, rtol=1e-6)
+
+
+def test_class_weights_multiply_the_loss_alone(tf):
+    labels, logits = tf.constant(LABELS), tf.constant(LOGITS)
+    weights = np.array([1.0, 2.0, 0.5], np.float32)
+    expected = made(tf).losses(labels, logits).numpy() * weights[LABELS]
+    weighted = made(tf, class_weights=weights.tolist())
+    np.testing.assert_allclose(weighted.losses(labels, logits), expected, rtol=1e-6)
+
+
+def test_each_position_counts(tf):
+    task = made(tf, shape=(2,), top_k=[2])
+    labels = tf.constant([[0, 1], [2, 2]], tf.int32)
+    logits = tf.constant([[[3.0, 1, 2], [3, 1, 2]], [[3, 1, 2], [9, 9, 9]]], tf.float32)
+    assert task.losses(labels, logits).shape == (2, 2)
+    counts = tf.constant([True, False])
+    found = {name: metric.sums(labels, logits, counts) for name, metric in task.metrics.items()}
+    values = {
+        name: metric.value({k: v.numpy() for k, v in found[name].items()}, 1) for name, metric in task.metrics.items()
+    }
+    assert values == {"accuracy": 0.5, "top_2_accuracy": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"label_smoothing": 1.0}, "task.label_smoothing=1.0: must be at least 0 and below 1"),
+        ({"class_weights": [1.0]}, "task.class_weights: must have a number of at least 0 for each of the 3 classes"),
+        ({"top_k": [4]}, "task.top_k=4: must be from 1 to 3, the number of classes"),
+    ],
+)
+def test_what_does_not_fit_the_classes_is_named(tf, asked, message):
+    from exp.errors import UserError
+
+    with pytest.raises(UserError) as error:
+        made(tf, **asked)
+    assert str(error.value) == message
+
+
+def test_numbers_are_no_classes(tf):
+    from exp.task import UnfitError
+    from exp.task.classification import create
+
+    with pytest.raises(UnfitError, match="and the targets are float32"):
+        create(
+            label_smoothing=0.0,
+            class_weights=None,
+            top_k=[],
+            metrics={},
+            classes=0,
+            targets=tf.TensorSpec((), tf.float32),
+        )

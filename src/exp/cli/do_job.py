@@ -61,14 +61,17 @@ def do_swept_job(request: Request, display: Display, *, started: float) -> float
     return figure_for_sweeper(ended.folder, request.objective)
 
 
-def figure_for_sweeper(folder: Path, objective: str) -> float | None:
+def figure_for_sweeper(folder: Path, objective: str | None) -> float | None:
     """What a launcher hands on to a sweeper of a job that is completed.
 
     Args:
         folder: the folder of its run.
-        objective: the figure's name in `results.json`, such as `test/accuracy`.
+        objective: the figure's name in `results.json`, such as `test/accuracy`; None: the first metric of the task.
     """
     results: Any = results_if_any(folder)
+    if objective is None:
+        metrics = [name for name in results.get("test") or {} if name not in ("loss", "examples")]
+        objective = f"test/{metrics[0]}" if metrics else "test/loss"
     for part in objective.split("/"):
         results = results.get(part) if isinstance(results, dict) else None
     return float(results) if isinstance(results, int | float) else None

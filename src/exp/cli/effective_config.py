@@ -6,6 +6,7 @@ from typing import Any
 
 from exp.cli.request_checks import check_unchanged
 from exp.config import Config, parse, yaml_text
+from exp.config.metric_rules import check_metric
 from exp.errors import UserError
 from exp.run_folder.stored import stored_config
 from exp.terminal import commands
@@ -21,8 +22,6 @@ TEST_KEYS = (
     "data.cache",
     "data.cache_dir",
 )
-OBJECTIVES = ("test/accuracy", "test/loss", "train/loss", "examples_per_second")
-"""Figures of `results.json` that a searching sweeper can be given."""
 
 
 def effective_config(
@@ -40,8 +39,6 @@ def effective_config(
     """
     tree = dict(composed)
     run, resume, objective = (tree.pop(key, None) for key in ("run", "resume", "objective"))
-    if objective not in OBJECTIVES:
-        raise UserError(f"objective={yaml_text(objective)}: must be one of {', '.join(OBJECTIVES)}")
     if resume is not None:
         if in_sweep:
             raise UserError(f"resume={resume}: goes with a single run; a sweep goes on when its command is given again")
@@ -53,7 +50,10 @@ def effective_config(
         return parse(tested, trusted=tree["trusted_targets"]), tested
     if run is not None:
         raise UserError(f"run={run}: goes with mode=test; to go on with a run, use {commands.override('resume', run)}")
-    return parse(tree), tree
+    config = parse(tree)
+    if objective is not None:
+        check_metric("objective", yaml_text(objective), config, others=["examples_per_second"])
+    return config, tree
 
 
 def _resumed(resume: Any, overrides: Sequence[str], *, trusted: Sequence[str]) -> tuple[Config, dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
-from exp.compare.table import RESULTS, Row, check_key, choose, differing, group_by_seed, sort
+from exp.compare.table import Row, check_key, choose, differing, group_by_seed, results_of, sort
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import Table, line_width, most_of, one_line, plain_table
@@ -59,18 +59,20 @@ def _compare(arguments: argparse.Namespace) -> None:
     rows = [Row([run]) for run in runs] if arguments.each else group_by_seed(runs)
     keys = differing(rows)
     rows = sort(rows, arguments.sort) if arguments.sort else rows
-    extra = [arguments.sort] if arguments.sort and arguments.sort not in (*keys, *RESULTS) else []
-    shown = wanted or [*(["seed"] if arguments.each else []), *keys, *RESULTS, *extra]
+    results = results_of(rows)
+    extra = [arguments.sort] if arguments.sort and arguments.sort not in (*keys, *results) else []
+    shown = wanted or [*(["seed"] if arguments.each else []), *keys, *results, *extra]
     headings = list(dict.fromkeys(["run", *shown]))
     if arguments.csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows([headings, *_exact(rows, headings)])
     else:
         cells = [[row.name if key == "run" else row.text(key) for key in headings] for row in rows]
-        _print_table(headings, cells, markdown=arguments.markdown, first=arguments.sort)
+        _print_table(headings, cells, results, markdown=arguments.markdown, first=arguments.sort)
     if arguments.plot:
         from exp.compare.plot import plot
 
-        plot(rows, keys, arguments.metric, arguments.plot)
+        first = next((key for key in results if key.startswith("test/") and key != "test/loss"), "test/loss")
+        plot(rows, keys, arguments.metric or first, arguments.plot)
         print(arguments.plot, file=sys.stderr if arguments.csv or arguments.markdown else sys.stdout)
 
 
@@ -80,24 +82,32 @@ def _exact(rows: Sequence[Row], headings: Sequence[str]) -> list[list[Any]]:
     return [[printable(value) if isinstance(value, str) else value for value in row] for row in exact]
 
 
-def _print_table(headings: Sequence[str], cells: Sequence[Sequence[str]], *, markdown: bool, first: str | None) -> None:
+def _print_table(
+    headings: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    results: Sequence[str],
+    *,
+    markdown: bool,
+    first: str | None,
+) -> None:
     table = plain_table(headings, cells)
     if markdown:
         for line in (table.headings, ["---"] * len(headings), *table.rows):
             print(f"| {' | '.join(cell.replace('|', f'{chr(92)}|') for cell in line)} |")
         return
-    lines, left_out = most_of(table, line_width(), _by_importance(table, first))
+    lines, left_out = most_of(table, line_width(), _by_importance(table, results, first))
     print("\n".join(lines))
     if left_out:
         print(f"\nno room for {', '.join(left_out)}; --keys KEY,... shows the keys it names, --csv and --markdown all")
 
 
-def _by_importance(table: Table, first: str | None) -> list[str]:
+def _by_importance(table: Table, results: Sequence[str], first: str | None) -> list[str]:
     """Columns in the order in which they get room: what came out, then what differs, then what else came out."""
     varying = [name for name, *cells in zip(table.headings, *table.rows, strict=True) if len(set(cells)) > 1]
     status = [name for name in varying if name == "status"]
-    keys = [key for key in table.headings if key not in RESULTS]
-    order = ["run", first or "run", "seed", "test/accuracy", *status, *keys, "test/loss", "train/loss", *RESULTS]
+    keys = [key for key in table.headings if key not in results]
+    metrics = [key for key in results if key.startswith("test/") and key != "test/loss"]
+    order = ["run", first or "run", "seed", *metrics, *status, *keys, "test/loss", "train/loss", *results]
     return [key for key in dict.fromkeys(order) if key in table.headings]
 
 
@@ -121,6 +131,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--csv", action="store_true", help="print CSV, with numbers in full")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="loss curves; a heat map where two keys differ")
-    parser.add_argument("--metric", default="test/accuracy", help="of the heat map (test/accuracy)")
+    parser.add_argument("--metric", help="of the heat map (the first of the task's)")
     parser.add_argument("--diff", nargs=2, type=Path, metavar=("A", "B"), help="all that differs between two runs")
     return parser

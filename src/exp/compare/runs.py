@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exp.config.flat import flat, flat_config
+from exp.config.migrations import with_later_keys
 from exp.errors import UserError
 from exp.run_folder import names
 from exp.run_folder import read as run_files
@@ -28,6 +29,11 @@ class Run:
     def value(self, key: str) -> Any:
         """The value of a configuration key or a result; None if the run has neither."""
         return self.config.get(key, self.results.get(key))
+
+    def goal(self, key: str) -> str | None:
+        """Whether the best value of a metric is the largest (`max`) or the smallest (`min`); None if unknown."""
+        goal = self.manifest.get(f"metrics.{key.partition('/')[2]}")
+        return goal if isinstance(goal, str) else None
 
     def losses(self) -> list[tuple[int, float]]:
         """The logged steps with their training losses.
@@ -81,7 +87,7 @@ def read_run(folder: Path) -> Run:
     except MissingError as error:
         raise UserError(f"{folder}: is not the folder of a run (it has no {names.CONFIG})") from error
     manifest = flat(_or_empty(run_files.read_manifest, folder))
-    config = flat_config(tree, threads=manifest.get("devices.threads"))
+    config = flat_config(with_later_keys(tree), threads=manifest.get("devices.threads"))
     results = flat(_or_empty(run_files.read_results, folder)) or {"status": "unfinished"}
     for part in ("train", "test"):
         for key in [key for key in results if key.startswith(f"{part}.")]:

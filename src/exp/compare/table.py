@@ -8,9 +8,9 @@ from typing import Any
 from exp.compare.runs import Run
 from exp.config import yaml_text
 from exp.errors import UserError
+from exp.terminal.words import metric_text
 
-RESULTS = ("status", "step", "train/loss", "test/loss", "test/accuracy", "examples_per_second")
-_LABELS = ("model", "data", "exec", "device", "optimizer")
+_LABELS = ("model", "data", "task", "exec", "device", "optimizer")
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,11 @@ class Row:
         """The value as a cell of a table: of several runs the mean with its standard deviation."""
         numbers, value = self.numbers(key), self.value(key)
         if len(set(numbers)) > 1 and key not in self.runs[0].config:
-            return f"{_number(key, statistics.fmean(numbers))} ± {_number(key, statistics.stdev(numbers))}"
+            return f"{metric_text(key, statistics.fmean(numbers))} ± {metric_text(key, statistics.stdev(numbers))}"
         if value is None:
             return ""
-        return _number(key, value) if isinstance(value, float) and key in RESULTS else yaml_text(value)
+        is_result = isinstance(value, float) and key not in self.runs[0].config
+        return metric_text(key, value) if is_result else yaml_text(value)
 
 
 def choose(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
@@ -87,9 +88,17 @@ def differing(rows: Sequence[Row]) -> list[str]:
     return sorted(different, key=lambda key: (key not in _LABELS, key))
 
 
+def results_of(rows: Sequence[Row]) -> list[str]:
+    """The results that are shown of runs: those of every run, and the metrics that any of them has."""
+    tested = [key for row in rows for run in row.runs for key in run.results if key.startswith("test/")]
+    metrics = [key for key in dict.fromkeys(tested) if key not in ("test/loss", "test/examples")]
+    return ["status", "step", "train/loss", "test/loss", *metrics, "examples_per_second"]
+
+
 def sort(rows: Sequence[Row], key: str) -> list[Row]:
     """The best first: high accuracies and speeds, low losses and seconds; then text, and at last what is unknown."""
-    falling = key.endswith(("accuracy", "per_second"))
+    goals = {goal for row in rows for run in row.runs if (goal := run.goal(key))}
+    falling = "max" in goals if len(goals) == 1 else key.endswith(("accuracy", "per_second"))
 
     def place(row: Row) -> tuple[int, float, str]:
         value = row.value(key)
@@ -114,9 +123,3 @@ def check_key(option: str, key: str, runs: Sequence[Run]) -> None:
     if key not in known:
         near = difflib.get_close_matches(key, known, n=1)
         raise UserError(f"{option} {key}: no run has such a key{f'; did you mean {near[0]}?' if near else ''}")
-
-
-def _number(key: str, value: float) -> str:
-    if key.endswith("accuracy"):
-        return f"{value:.2%}"
-    return f"{value:.0f}" if key.endswith("per_second") else f"{value:.4f}"

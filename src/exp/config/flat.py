@@ -5,7 +5,7 @@ from typing import Any
 
 from exp.config.targets import short_name
 
-_TARGETS = ("model", "data", "optimizer")
+_TARGETS = ("model", "data", "task", "optimizer")
 """Groups whose choice is known by the function that their `_target_` names."""
 _NAMES = ("exec", "device")
 """Groups whose choice is known by their key `name`."""

@@ -3,16 +3,52 @@
 from collections.abc import Mapping
 from typing import Any
 
-LATER: Mapping[str, Mapping[str, Any]] = {
-    "exec": {"show_autograph": False, "profile": None},
-    "summary": {"figures": 100, "histograms": None},
-}
+from exp.config.config_hash import config_hash
+
+Keys = Mapping[str, Mapping[str, Any]]
+
+ADDITIONS: tuple[Keys, ...] = (
+    {"exec": {"show_autograph": False, "profile": None}, "summary": {"figures": 100, "histograms": None}},
+    {
+        "task": {
+            "_target_": "exp.task.classification.create",
+            "label_smoothing": 0.0,
+            "class_weights": None,
+            "top_k": [],
+            "metrics": {},
+        },
+        "model": {"frozen": []},
+        "checkpoint": {"goal": None},
+    },
+)
+"""What each version has added, group by group, the oldest first."""
+NEW_GROUPS = ("task",)
+"""Those of the groups above that earlier configurations lack as a whole."""
 
 
 def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored configuration with today's keys added; the keys that it has keep their values."""
+    """A stored configuration with today's groups and keys added; the keys that it has keep their values."""
     tree = dict(stored)
-    for section, keys in LATER.items():
-        if isinstance(tree.get(section), Mapping):
-            tree[section] = {**tree[section], **{k: v for k, v in keys.items() if k not in tree[section]}}
+    for addition in ADDITIONS:
+        for group, keys in addition.items():
+            if isinstance(tree.get(group), Mapping):
+                if group not in NEW_GROUPS:
+                    tree[group] = {**tree[group], **{k: v for k, v in keys.items() if k not in tree[group]}}
+            elif group in NEW_GROUPS and group not in tree:
+                tree[group] = dict(keys)
     return tree
+
+
+def earlier_hashes(tree: Mapping[str, Any]) -> frozenset[str]:
+    """The hashes that earlier versions, which lacked keys of today, gave a run with this configuration."""
+    found, form = set[str](), dict(tree)
+    for addition in reversed(ADDITIONS):
+        for group, keys in addition.items():
+            node = form.get(group, {})
+            if any(node.get(key) != value for key, value in keys.items()):
+                return frozenset(found)  # it asks for what earlier versions could not do
+            form[group] = {key: value for key, value in node.items() if key not in keys}
+            if group in NEW_GROUPS:
+                del form[group]
+        found.add(config_hash(form))
+    return frozenset(found)

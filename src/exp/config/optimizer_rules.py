@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from exp.config.targets import KERAS_PREFIX, Target
+from exp.config.targets import KERAS_OPTIMIZERS, Target
 
 NEVER: Mapping[str, str] = {
     "use_ema": (
@@ -27,7 +27,7 @@ ON_REPLICAS: Mapping[str, str] = {
 }
 """Arguments that are refused with several replicas, with the reason."""
 
-LOSS_SCALE = f"{KERAS_PREFIX}LossScaleOptimizer"
+LOSS_SCALE = f"{KERAS_OPTIMIZERS}LossScaleOptimizer"
 CLASSES: Mapping[str, str] = {
     LOSS_SCALE: "it divides gradients by its scale, but only Keras's own fit multiplies the loss by that"
 }
@@ -46,7 +46,7 @@ def target_problems(optimizer: Target, replicas: int) -> list[str]:
         name = str(node["_target_"])
         if name in CLASSES:
             problems.append(f"{path}._target_={name}: {CLASSES[name]}")
-        elif name.startswith(KERAS_PREFIX):
+        elif name.startswith(KERAS_OPTIMIZERS):
             problems += argument_problems(path, node.get, replicas)
     return problems
 

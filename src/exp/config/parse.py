@@ -8,12 +8,16 @@ from pydantic_core import ErrorDetails
 
 from exp.config.combination_rules import check_combinations
 from exp.config.error_messages import refuse_errors
+from exp.config.metric_rules import check_metric, check_metric_names
 from exp.config.schema import REQUEST_KEYS, Config, Data
 from exp.config.suggestions import known_keys
 from exp.config.targets import argument_errors, check_trusted, nested_targets
 
-SUPPLIED = {"model": ("input_shape", "classes"), "data.target": (), "optimizer": ()}
+SUPPLIED = {"model": ("input_shape", "classes", "inputs", "targets"), "task": ("classes", "targets")}
 """Parameters of targets that the run passes itself, because their values follow from the data set."""
+OWN_KEYS = {"data": set(Data.model_fields), "model": {"frozen"}}
+"""Keys beside a `_target_` that are none of its arguments."""
+SECTIONS_WITH_TARGET = ("model", "data", "task", "optimizer")
 
 
 def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Config:
@@ -41,32 +45,36 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
     for path, target in (
         ("model", config.model),
         ("data", config.data.target),
+        ("task", config.task),
         ("optimizer", config.optimizer),
     ):
         errors, arguments = argument_errors(path, target, supplied=SUPPLIED.get(path, ()))
         wrong, known = [*wrong, *errors], [*known, *arguments]
     refuse_errors(wrong, known)
+    check_metric_names(config)
+    if config.checkpoint.best is not None:
+        check_metric("checkpoint.best", config.checkpoint.best, config)
     check_combinations(config)
     return config
 
 
 def _argument_keys(raw: Mapping[str, Any]) -> list[str]:
-    nodes = ((section, raw.get(section)) for section in ("model", "data", "optimizer"))
+    nodes = ((section, raw.get(section)) for section in SECTIONS_WITH_TARGET)
     return [f"{section}.{key}" for section, node in nodes if isinstance(node, Mapping) for key in node]
 
 
 def _with_targets(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn each node with a `_target_` into a `Target`: `model` and `optimizer` as a whole, and a part of `data`."""
+    """Turn each node with a `_target_` into a `Target`: a part of `data`, and the others as a whole."""
     tree = {key: value for key, value in raw.items() if key not in REQUEST_KEYS}
-    for section in ("model", "optimizer", "data"):
+    for section in SECTIONS_WITH_TARGET:
         node = tree.get(section)
         if not isinstance(node, Mapping) or "_target_" not in node:
             continue
-        own = set(Data.model_fields) if section == "data" else set()
+        own = OWN_KEYS.get(section, set())
         target = {
             "name": node["_target_"],
             "arguments": {k: v for k, v in node.items() if k != "_target_" and k not in own},
         }
         rest = {k: v for k, v in node.items() if k in own}
-        tree[section] = {**rest, "target": target} if section == "data" else target
+        tree[section] = {**rest, "target": target} if section == "data" else {**rest, **target}
     return tree

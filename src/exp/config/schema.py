@@ -24,6 +24,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Model(Target):
+    """What makes the model, and which of its variables stay as they are."""
+
+    frozen: list[str]
+    """Patterns of the variables that are not trained."""
+
+
 class Data(Section):
     """The data set, and how its examples are ordered and batched."""
 
@@ -125,7 +132,8 @@ class Checkpoint(Section):
     every: PositiveInt
     max_to_keep: PositiveInt
     keep_every: PositiveInt | None
-    best: Literal["test/accuracy", "test/loss", "train/loss"] | None
+    best: Annotated[str, Field(min_length=1)] | None
+    goal: Literal["min", "max"] | None
     name: FileName
     restore: Annotated[str, Field(min_length=1)] | None
     scope: Literal["all", "model"]
@@ -144,8 +152,9 @@ class Summary(Section):
 class Config(Section):
     """A whole run, as asked for."""
 
-    model: Target
+    model: Model
     data: Data
+    task: Target
     exec: Exec
     device: Device
     optimizer: Target

@@ -16,10 +16,14 @@ from pydantic_core import ErrorDetails
 from exp.errors import UserError, excerpt
 from exp.system.own_code import place_of, told
 
-OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.")
-OWN_NAMES = {"exp.model.": "create", "exp.data.": "load"}
+OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.", "exp.task.")
+OWN_NAMES = {"exp.model.": "create", "exp.data.": "load", "exp.task.": "create"}
 """The name that a function of ours must have to be a target, by prefix; the helpers beside it are no targets."""
-KERAS_PREFIX = "keras.optimizers."
+KERAS_OPTIMIZERS = "keras.optimizers."
+KERAS_CLASSES = (KERAS_OPTIMIZERS, "keras.losses.", "keras.metrics.")
+"""Modules of Keras whose classes may be targets; none of their functions is one."""
+KERAS_APPLICATIONS = "keras.applications."
+"""Each function that this module itself offers makes a network, and may be a target."""
 
 
 class Target(BaseModel):
@@ -72,15 +76,21 @@ def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
     Raises:
         UserError: the name is not a dotted name, or starts with none of the prefixes.
     """
-    prefixes = (*OWN_PREFIXES, KERAS_PREFIX, *trusted)
+    prefixes = (*OWN_PREFIXES, *KERAS_CLASSES, KERAS_APPLICATIONS, *trusted)
     if isinstance(name, str) and name.startswith(prefixes):
         parts = name.split(".")
+        of_a_network = not name.startswith(KERAS_APPLICATIONS) or len(parts) == 3 or name.startswith(tuple(trusted))
         wanted = next((function for prefix, function in OWN_NAMES.items() if name.startswith(prefix)), parts[-1])
-        if parts[-1] == wanted and all(part.isidentifier() and not part.startswith("_") for part in parts):
+        if (
+            of_a_network
+            and parts[-1] == wanted
+            and all(part.isidentifier() and not part.startswith("_") for part in parts)
+        ):
             return
     raise UserError(
         f"{path}={excerpt('null' if name is None else name)}: not trusted to run; "
-        f"a target is exp.model.NAME.create, exp.data.NAME.load, or starts with one of {', '.join(prefixes[2:])} "
+        f"a target is exp.model.NAME.create, exp.task.NAME.create, exp.data.NAME.load, or starts with one of "
+        f"{', '.join(prefix for prefix in prefixes if prefix not in OWN_NAMES)} "
         "(add a prefix of your own code with trusted_targets=[PREFIX])"
     )
 
@@ -134,9 +144,9 @@ def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
         if not isinstance(error, ImportError | AttributeError):
             raise
         raise UserError(f"{path}._target_={name}: cannot be found ({error})") from error
-    allowed_kind = inspect.isclass(found) or (inspect.isfunction(found) and not name.startswith(KERAS_PREFIX))
+    allowed_kind = inspect.isclass(found) or (inspect.isfunction(found) and not name.startswith(KERAS_CLASSES))
     if not allowed_kind or attribute not in getattr(module, "__all__", (attribute,)):
-        kind = "class" if name.startswith(KERAS_PREFIX) else "function or class"
+        kind = "class" if name.startswith(KERAS_CLASSES) else "function or class"
         raise UserError(f"{path}._target_={name}: not a {kind} that {module_name} offers")
     if not f"{found.__module__}.".startswith(_home(name, trusted)):
         raise UserError(

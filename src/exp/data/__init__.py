@@ -5,6 +5,7 @@ import sys
 from exp.data import old_names
 from exp.data.dataset import Dataset, Skipped, Spec, Split, array_split
 from exp.data.images.transforms import ImageTransforms
+from exp.data.in_memory import arrays
 from exp.data.old_names import Part, Splits
 from exp.data.order import Order
 from exp.data.pipeline import Call, Feed, evaluation_dataset, plan_calls, training_dataset
@@ -21,6 +22,7 @@ __all__ = [
     "Split",
     "Splits",
     "array_split",
+    "arrays",
     "evaluation_dataset",
     "plan_calls",
     "training_dataset",

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from exp.data.dataset import Dataset, Spec, Specs, Split, leaves
+from exp.data.dataset import Dataset, Spec, Specs, Split, leaves, read_examples
 from exp.errors import UserError, excerpt
 from exp.system.own_code import told
 
@@ -60,10 +60,12 @@ def _problem_of_targets(split_name: str, split: Split, dataset: Dataset) -> str 
     if dataset.class_names is None:
         return None if split.size else f"the {split_name} split has no examples"
     labels, classes = split.targets, dataset.classes
-    if not isinstance(labels, np.ndarray) or labels.dtype != np.int32 or labels.ndim != 1:
+    shape = getattr(dataset.targets, "shape", ())
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.int32 or labels.shape[1:] != shape:
         is_array = isinstance(labels, np.ndarray)
         found = f"{labels.dtype} of shape {labels.shape}" if is_array else f"a {type(labels).__name__}"  # type: ignore[union-attr]
-        return f"the {split_name} labels are {found}, and must be int32 of shape (examples,): astype(numpy.int32)"
+        must = f"({', '.join(['examples', *map(str, shape)])}{'' if shape else ','})"
+        return f"the {split_name} labels are {found}, and must be int32 of shape {must}: astype(numpy.int32)"
     if not len(labels):
         return f"the {split_name} split has no examples"
     low, high = int(labels.min()), int(labels.max())
@@ -76,7 +78,7 @@ def _problem_of_targets(split_name: str, split: Split, dataset: Dataset) -> str 
 def _problem_of_examples(split_name: str, split: Split, dataset: Dataset) -> str | None:
     indices = [0, split.size - 1]
     try:
-        features, targets = _read(split, indices)
+        features, targets = read_examples(split, indices)
     except Exception as error:  # whatever the user's own code, or TensorFlow about it, raises
         return f"the {split_name} examples 0 and {indices[1]} cannot be read: {told(error)}"
     problem = _problem_of_arrays(f"{split_name} features", features, dataset.features, "features")
@@ -110,12 +112,3 @@ def _problem_of_arrays(what: str, arrays: Any, specs: Specs, name: str) -> str |
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             return f"the {what} have values that are not finite"
     return None
-
-
-def _read(split: Split, indices: list[int]) -> tuple[Any, Any]:
-    import tensorflow as tf
-
-    requests = tf.data.Dataset.from_tensors(np.asarray(indices, np.int64))
-    batch = next(iter(split.read(requests, 1)))
-    features, targets = tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
-    return features, targets

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class Dataset:
     features: Specs
     """What a model gets of an example, before transforms."""
     targets: Specs
-    """What a model should give for it."""
+    """What a model should give for it; () if that is the features themselves."""
     class_names: tuple[str, ...] | None = None
     """If the targets are classes, from 0 on, the name of each."""
     fingerprint: str
@@ -86,9 +86,15 @@ class Dataset:
         return len(self.class_names or ())
 
     @property
+    def has_targets(self) -> bool:
+        """Whether an example has targets besides its features."""
+        return any(True for _ in leaves(self.targets))
+
+    @property
     def is_pictures_of_classes(self) -> bool:
         """Whether an example is one picture, (height, width, channels), of one class."""
-        return isinstance(self.features, Spec) and len(self.features.shape) == 3 and self.class_names is not None
+        pictures = isinstance(self.features, Spec) and len(self.features.shape) == 3
+        return pictures and self.class_names is not None and self.targets == LABELS
 
 
 LABELS = Spec((), "int32")
@@ -104,17 +110,32 @@ def leaves(specs: Specs) -> Iterator[Spec]:
             yield from leaves(inner)
 
 
+def tensor_specs(specs: Specs, *, scaled: bool) -> Any:
+    """The same as `tf.TensorSpec`s without a batch dimension.
+
+    Args:
+        specs: of features or targets.
+        scaled: whether uint8 pixels are float32, as a model is given them.
+    """
+    import tensorflow as tf
+
+    def made(spec: Spec) -> Any:
+        return tf.TensorSpec(spec.shape, "float32" if scaled and spec.dtype == "uint8" else spec.dtype)
+
+    return tf.nest.map_structure(made, specs)
+
+
 def example_bytes(specs: Specs) -> int:
     """The size of what specs describe, for one example, in bytes."""
     return sum(math.prod(spec.shape) * np.dtype(spec.dtype).itemsize for spec in leaves(specs))
 
 
-def array_split(features: Any, targets: npt.NDArray[Any], *, copied: bool = True) -> Split:
+def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Split:
     """A split that is held in arrays, in memory or mapped from a file.
 
     Args:
         features: an array of shape (n, ...), or a structure of such arrays.
-        targets: (n, ...), such as int32 labels.
+        targets: such as int32 labels of shape (n,); an array or a structure of arrays too, or () if there are none.
         copied: make tensors of the features, which is faster for many small examples; else batches are read from
             where the arrays are.
 
@@ -123,15 +144,19 @@ def array_split(features: Any, targets: npt.NDArray[Any], *, copied: bool = True
     """
     import tensorflow as tf
 
-    for array in tf.nest.flatten(features):
-        if len(array) != len(targets):
-            raise UserError(f"a split of the data set has {len(array)} features, and {len(targets)} targets")
+    given = targets
+    if isinstance(targets, list) and targets and np.isscalar(targets[0]):
+        targets = np.asarray(targets)
+    arrays = tf.nest.flatten((features, targets))
+    for array in arrays:
+        if len(array) != len(arrays[-1]):
+            raise UserError(f"a split of the data set has {len(array)} features, and {len(arrays[-1])} targets")
 
     def read(requests: Any, threads: int) -> Any:
         # A NumPy array used in a graph would be copied into its definition: a tensor made outside is only referred to.
         with tf.device("CPU:0"):
             held = tf.nest.map_structure(tf.constant, features) if copied else None
-            known = tf.constant(targets)
+            known = tf.nest.map_structure(tf.constant, targets)
 
         def load(indices: Any) -> tuple[Any, Any]:
             rows = tf.maximum(indices, 0)
@@ -139,11 +164,22 @@ def array_split(features: Any, targets: npt.NDArray[Any], *, copied: bool = True
                 batch = tf.nest.map_structure(lambda array: tf.gather(array, rows), held)
             else:
                 batch = tf.nest.map_structure(lambda array: _mapped_rows(array, rows), features)
-            return batch, tf.gather(known, rows)
+            return batch, tf.nest.map_structure(lambda array: tf.gather(array, rows), known)
 
         return requests.map(as_written(load))
 
-    return Split(size=len(targets), read=read, targets=targets)
+    one_array = isinstance(targets, np.ndarray)
+    return Split(size=len(arrays[0]), read=read, targets=given if one_array else None)
+
+
+def read_examples(split: Split, indices: Sequence[int]) -> tuple[Any, Any]:
+    """The features and targets of some examples, as arrays: (n, ...) each."""
+    import tensorflow as tf
+
+    requests = tf.data.Dataset.from_tensors(np.asarray(indices, np.int64))
+    batch = next(iter(split.read(requests, 1)))
+    features, targets = tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
+    return features, targets
 
 
 def _mapped_rows(array: npt.NDArray[Any], rows: Any) -> Any:

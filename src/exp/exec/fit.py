@@ -90,6 +90,8 @@ class FitExecutor(EagerVariables):
         # Keras counts its calls from the start; only the last one may be shorter.
         assert len({call.steps for call in batches.calls[:-1]}) <= 1
         dataset = batches.dataset.unbatch().take(steps)
+        if not tf.nest.flatten(self._program.targets):
+            dataset = dataset.map(lambda features, targets: (features, step.wanted(features, targets)))
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
         self._outer.fit(
             self._shared(dataset), epochs=1, shuffle=False, verbose=0, callbacks=[_AfterCall(batches, after_call)]
@@ -99,7 +101,7 @@ class FitExecutor(EagerVariables):
         """Rows that only fill up a batch get the weight 0."""
 
         def weighted(features: Any, targets: Any, counts: Any) -> tuple[Any, Any, Any]:
-            return features, targets, tf.cast(counts, tf.float32)
+            return features, step.wanted(features, targets), tf.cast(counts, tf.float32)
 
         logs = self._outer.evaluate(
             self._shared(dataset.unbatch().map(weighted)), verbose=0, return_dict=True, callbacks=[_Between(between)]

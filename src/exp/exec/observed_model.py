@@ -33,7 +33,10 @@ class StepLosses(keras.metrics.Metric):  # type: ignore[misc]
 
     def __init__(self, program: Program) -> None:
         super().__init__(name="step_losses")
-        self._task, self._targets = program.task, program.targets
+        self._task = program.task
+        self._targets = tf.nest.map_structure(
+            _after_scaling, program.targets if tf.nest.flatten(program.targets) else program.features
+        )
         self._losses = self.add_variable((program.steps_per_call,), "zeros", name="losses")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -46,6 +49,10 @@ class StepLosses(keras.metrics.Metric):  # type: ignore[misc]
     def result(self) -> Any:
         """All losses that are held; the last ones belong to the last call."""
         return tf.convert_to_tensor(self._losses)
+
+
+def _after_scaling(spec: Spec) -> Spec:
+    return Spec(spec.shape, "float32") if spec.dtype == "uint8" else spec
 
 
 def _as_given(spec: Spec, tensor: Any) -> Any:

@@ -44,6 +44,14 @@ def _scaled(tensor: tf.Tensor) -> tf.Tensor:
     return tf.cast(tensor, tf.float32) * SCALE if tensor.dtype == tf.uint8 else tensor
 
 
+def wanted(features: Any, targets: Any) -> Any:
+    """What a model should give: the targets; the features themselves if the data set has none (an autoencoder).
+
+    Pixels are scaled as they are for the model.
+    """
+    return scaled(targets if tf.nest.flatten(targets) else features)
+
+
 def row_losses(task: Task, targets: Any, outputs: Any) -> tf.Tensor:
     """The loss of each row: (rows,) float32; if a row has several positions, the mean over them."""
     losses = task.losses(targets, outputs)
@@ -66,7 +74,7 @@ def train_step(model: Any, *, optimizer: Any, task: Task, features: Any, targets
     """
     with tf.GradientTape() as tape:
         outputs = model(scaled(features), training=True)
-        losses = row_losses(task, targets, outputs)
+        losses = row_losses(task, wanted(features, targets), outputs)
         loss = tf.reduce_sum(losses) / global_batch
         if model.losses:
             share = tf.cast(tf.shape(losses)[0], loss.dtype) / global_batch
@@ -88,6 +96,7 @@ def eval_step(model: Any, *, task: Task, features: Any, targets: Any, counts: An
         counts: (rows,) bool: False for a row that only fills up a batch.
     """
     outputs = model(scaled(features), training=False)
+    targets = wanted(features, targets)
     losses = row_losses(task, targets, outputs)
     return Sums(
         loss=tf.reduce_sum(tf.where(counts, losses, tf.zeros_like(losses))),

@@ -23,8 +23,8 @@ Found = dict[str, Any]
 
 SHOWN = 3
 """Number of pictures or sounds of a batch that are kept."""
-TAKEN = frozenset({"step", "loss", "epoch", "train/loss", "test/loss", "test/accuracy", "train/batches"})
-"""Names of what every run logs, and a model cannot take."""
+TAKEN = frozenset({"step", "loss", "epoch", "train/loss", "train/batches"})
+"""Names of what every run logs, and a model cannot take; nor what begins with `test/`."""
 
 _collecting = threading.local()  # each replica of a strategy runs in a thread of its own
 
@@ -117,7 +117,7 @@ def _wanted() -> bool:
 def _keep(kind: str, name: str, value: Any, *, rank: int, shape: str) -> None:
     found = _collecting.found
     key, tag = f"{kind}/{name}", name.partition("/")[2] if kind == "audio" else name
-    if tag in TAKEN or not tag:
+    if tag in TAKEN or not tag or tag.startswith("test/"):
         raise UserError(f"summary.{kind}({tag!r}): is the name of another figure of every run; take one of your own")
     if key in found:
         raise UserError(f"summary.{kind}({tag!r}): is logged twice in one step; give each figure a name of its own")

@@ -19,7 +19,7 @@ from exp.terminal.commands import neighbourhood, override, run_command, tensorbo
 from exp.terminal.plain_console import PlainConsole
 from exp.terminal.plain_console import console as stdout
 from exp.terminal.tables import facts, line_width
-from exp.terminal.words import counted
+from exp.terminal.words import counted, metric_text
 
 log = logging.getLogger("exp")
 
@@ -140,10 +140,10 @@ def _result_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("last good checkpoint", results["checkpoint"] or "none"))
     if results["train"]["loss"] is not None:
         rows.append(("training loss, last step", f"{results['train']['loss']:.4f}"))
-    if results["test"]["accuracy"] is not None:
-        test = results["test"]
-        rows.append(("test loss", f"{test['loss']:.4f}"))
-        rows.append(("test accuracy", f"{test['accuracy']:.2%} of {counted(test['examples'], 'example')}"))
+    tested = {name: value for name, value in results["test"].items() if name != "examples" and value is not None}
+    for name, value in tested.items():
+        last = f" of {counted(results['test']['examples'], 'example')}" if name == list(tested)[-1] else ""
+        rows.append((f"test {name}", f"{metric_text(name, value)}{last}"))
     if results["examples_per_second"] is not None:
         rows.append(("speed", f"{results['examples_per_second']:.0f} examples/s"))
     seconds = {name: value for name, value in results["seconds"].items() if value is not None}

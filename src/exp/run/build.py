@@ -4,7 +4,7 @@ Whatever can turn out to be impossible on this machine and with this data is ref
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exp.config import Config
 from exp.config.combination_rules import replica_problems
@@ -14,8 +14,9 @@ from exp.distributed import Group
 from exp.errors import UserError
 from exp.run.components import Components
 from exp.run.limits import limits
-from exp.run.load_data import load_data, task_of
-from exp.run.network import build_network
+from exp.run.load_data import load_data, make_task
+from exp.run.metric_check import check_metrics
+from exp.run.network import Network, build_network
 from exp.system.signals import leaving_long_work
 
 if TYPE_CHECKING:
@@ -47,19 +48,22 @@ def build(config: Config, *, group: Group) -> Components:
     from exp.exec import make_executor
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
+    from exp.run.open_checkpoints import best_rule
 
     devices = _set_up_devices(config, group)
     dataset, order, transforms = _load_data_together(config, group)
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
-    task = task_of(config, dataset)
+    task = make_task(config, dataset, transforms.features)
+    best_rule(config, task)  # refuses a metric that there is not
     executor = make_executor(config.exec.name, session_config=devices.session_config)
     keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
     keras.utils.set_random_seed(config.seed)
+    with executor.scope(), devices.strategy.scope():
+        network = build_network(
+            config, dataset=dataset, task=task, features=transforms.features, replicas=devices.replicas
+        )
+    check_metrics(task, dataset, network.outputs)
     with executor.scope():
-        with devices.strategy.scope():
-            network = build_network(
-                config, dataset=dataset, task=task, features=transforms.features, replicas=devices.replicas
-            )
         program = _program(config, network, task=task, devices=devices, dataset=dataset, transforms=transforms)
         probed = probe(program, makes_graph=executor.makes_graph) if config.mode == "train" else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
@@ -122,7 +126,7 @@ def _load_data_together(config: Config, group: Group) -> tuple[Dataset, Order, I
 
 def _program(
     config: Config,
-    network: tuple[Any, Any],
+    network: Network,
     *,
     task: "Task",
     devices: "Devices",
@@ -132,10 +136,9 @@ def _program(
     """The program of one step a call, as it is known before its step was looked into."""
     from exp.exec import Program
 
-    model, optimizer = network
     return Program(
-        model=model,
-        optimizer=optimizer,
+        model=network.model,
+        optimizer=network.optimizer,
         task=task,
         strategy=devices.strategy,
         batch_size=config.data.batch_size,

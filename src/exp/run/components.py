@@ -42,6 +42,11 @@ class Components:
         with self.executor.scope():
             return weights_digest(self.executor.read(self.program.model.weights))
 
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether examples are pictures of one class each, which can be shown with what the model takes them for."""
+        return self.program.task.is_of_classes and self.dataset.is_pictures_of_classes
+
     def notes(self) -> list[str]:
         """Sentences that tell the person about the devices, the data and the decisions."""
         devices = f"Number of devices: {self.devices.replicas} ({', '.join(self.devices.names)})"
@@ -52,7 +57,7 @@ class Components:
         """A sentence that names the classes, and one about those without examples; none if there are no classes."""
         dataset, size = self.dataset, self.order.size
         names, labels = dataset.class_names or (), dataset.train.targets
-        if not names:
+        if not names or not self.program.task.is_of_classes:
             return [], []
         shown = ", ".join(names[:MOST_CLASSES_NAMED])
         more = f", and {len(names) - MOST_CLASSES_NAMED} more" if len(names) > MOST_CLASSES_NAMED else ""
@@ -86,6 +91,7 @@ class Components:
                 "class_names": list(dataset.class_names or ()),
                 "skipped": {"count": len(dataset.skipped), "files": [asdict(skipped) for skipped in dataset.skipped]},
             },
+            "metrics": {name: metric.direction for name, metric in self.program.task.metrics.items()},
             "steps_per_call": self.program.steps_per_call,
             "jit_compile": self.program.jit_train,
         }

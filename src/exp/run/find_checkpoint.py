@@ -10,12 +10,13 @@ from exp.run.open_checkpoints import best_rule
 from exp.run_folder.names import CHECKPOINTS
 from exp.run_folder.read import read_manifest
 from exp.system.safe_files import MissingError
+from exp.task import Task
 from exp.terminal.commands import override
 
 BEST = "best"
 
 
-def checkpoint_to_test(config: Config, folder: Path, display: Display) -> Path:
+def checkpoint_to_test(config: Config, folder: Path, display: Display, *, task: Task) -> Path:
     """The prefix of the checkpoint that a test restores: the newest, the best, or the one that is named.
 
     Raises:
@@ -29,7 +30,7 @@ def checkpoint_to_test(config: Config, folder: Path, display: Display) -> Path:
     directory = folder / CHECKPOINTS
     found = take_inventory(directory, asked.name, run=run_named_in(config, folder))
     metrics = {step: record.metrics for step, record in found.verified.items()}
-    rule = best_rule(config)
+    rule = best_rule(config, task)
     best = rule.step(metrics) if rule else None
     if best is None:
         raise CheckpointError(f"checkpoint.restore=best: {folder} {_without_best(asked.best, found)}")

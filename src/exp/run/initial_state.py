@@ -74,7 +74,7 @@ def restored_to_test(folder: Path, components: Components, display: Display) -> 
         CheckpointError: the checkpoint cannot be trusted, or is not one of this model and these classes.
     """
     config = components.config
-    prefix = checkpoint_to_test(config, folder, display)
+    prefix = checkpoint_to_test(config, folder, display, task=components.program.task)
     try:
         restored = _restore(components, prefix, Wanted(roots=("model",)), display)
     except CheckpointError as error:

@@ -1,7 +1,8 @@
 """Calling what a `_target_` names, and saying whose fault it is if that fails."""
 
+import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exp.config import Target
@@ -15,6 +16,12 @@ log = logging.getLogger("exp")
 def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: Any) -> Any:
     """Call what a target names, nested targets first, after making sure of each that it may be called.
 
+    Args:
+        path: the node's path in the configuration.
+        target: the callable and its arguments.
+        trusted: prefixes that targets may start with besides our own.
+        supplied: what the run knows; the callable gets what its signature names.
+
     Raises:
         UserError: a target is not trusted, does not exist, does not take these arguments, or fails in the user's code.
     """
@@ -23,10 +30,12 @@ def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: A
 
     where = f"{path}._target_={target.name}"
     node = {"_target_": target.name, **target.arguments}
-    for key, name in nested_targets(node, path):
-        locate(key.removesuffix("._target_"), name, trusted=trusted)
+    found = {
+        key: locate(key.removesuffix("._target_"), name, trusted=trusted) for key, name in nested_targets(node, path)
+    }
+    wanted = _named(found[f"{path}._target_"], supplied)
     try:
-        return hydra.utils.instantiate(node, **supplied, _convert_="all")
+        return hydra.utils.instantiate(node, **wanted, _convert_="all")
     except hydra.errors.InstantiationException as error:
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
@@ -34,6 +43,15 @@ def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: A
         if isinstance(cause, TypeError | ValueError) or place_of(cause):
             raise fault(where, cause) from error
         raise
+
+
+def _named(function: Any, supplied: Mapping[str, Any]) -> dict[str, Any]:
+    """What the signature of a function names of what is supplied; all of it if that takes any keyword."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return dict(supplied)
+    names = {parameter.name for parameter in parameters}
+    return {name: value for name, value in supplied.items() if name in names}
 
 
 def fault(what: str, error: BaseException) -> UserError:

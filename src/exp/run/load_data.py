@@ -5,10 +5,14 @@ from exp.config.combination_rules import check_batch_size
 from exp.config.targets import OWN_PREFIXES
 from exp.data import Dataset, ImageTransforms, Order
 from exp.data.check import check_dataset
+from exp.data.dataset import Specs, tensor_specs
 from exp.data.old_names import as_dataset
 from exp.errors import UserError
 from exp.run.instantiate import check_kind, instantiate
-from exp.task import Classification, Task
+from exp.task import Task, UnfitError
+
+ARRAY_FILE = "exp.data.npz.load"
+"""Loads what is the user's own."""
 
 
 def load_data(config: Config) -> tuple[Dataset, Order, ImageTransforms]:
@@ -20,21 +24,33 @@ def load_data(config: Config) -> tuple[Dataset, Order, ImageTransforms]:
     dataset: Dataset = as_dataset(instantiate("data", config.data.target, config.trusted_targets))
     name = config.data.target.name
     check_kind(f"data={name}", dataset, Dataset, called="an exp.data.Dataset")
-    if not name.startswith(OWN_PREFIXES):
+    if not name.startswith(OWN_PREFIXES) or name == ARRAY_FILE:
         check_dataset(dataset, what=f"data={name}")
     transforms = ImageTransforms(config.data.transforms, features=dataset.features)
     return dataset, _order(config, dataset), transforms
 
 
-def task_of(config: Config, dataset: Dataset) -> Task:
+def make_task(config: Config, dataset: Dataset, features: Specs) -> Task:
     """What a model is trained for on a data set.
 
+    Args:
+        config: of the run.
+        dataset: the data set.
+        features: what the model gets of an example.
+
     Raises:
-        UserError: there is no task for such a data set.
+        UserError: the task does not fit the data set, or cannot be made.
     """
-    if dataset.class_names is None:
-        raise UserError(f"data={config.data.target.name}: has no class_names, and training is for classes only so far")
-    return Classification(classes=dataset.classes)
+    targets = tensor_specs(dataset.targets if dataset.has_targets else features, scaled=True)
+    try:
+        task: Task = instantiate("task", config.task, config.trusted_targets, classes=dataset.classes, targets=targets)
+    except UnfitError as error:
+        names = f"task={config.task.short_name} and data={config.data.target.short_name}"
+        raise UserError(f"{names} do not go together: {error}") from error
+    missing = [name for name in ("metrics", "losses", "output_problem", "keras_form") if not hasattr(task, name)]
+    if missing:
+        raise UserError(f"task={config.task.name}: gives a {type(task).__name__} without {', '.join(missing)}")
+    return task
 
 
 def _order(config: Config, dataset: Dataset) -> Order:

@@ -26,8 +26,8 @@ class Request:
     resumed: bool = False
     sweep: Mapping[str, Any] | None = None
     """For a job of a sweep: the sweep's folder, and the number of jobs that ran side by side."""
-    objective: str = "test/accuracy"
-    """The figure of `results.json` that a searching sweeper is given, such as `test/accuracy`."""
+    objective: str | None = None
+    """The figure of `results.json` that a searching sweeper is given; None: the first metric of the task."""
     cluster: Cluster | None = None
     """The workers that train together, if they were started from outside (`TF_CONFIG`, Slurm)."""
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from exp.config.config_hash import config_hash
 from exp.config.flat import flat_config
+from exp.config.metric_rules import metric_names
 from exp.config.targets import needed_prefixes, target_names
 from exp.distributed import Group
 from exp.errors import UserError
@@ -37,7 +38,7 @@ from exp.run.gather_workers import gathered
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.folder import Folder, NoFolder, RunFolder
-from exp.run_folder.results import Results, ResultsSoFar
+from exp.run_folder.results import Results, ResultsSoFar, not_tested
 from exp.system.files import storage_problem
 from exp.system.own_code import told
 from exp.system.signals import Stopped, StopRequest, check_current
@@ -72,7 +73,8 @@ def _run(request: Request, display: Display, started: float, group: Group) -> in
     """Do a run as a member of its group: all run the same code, and the chief alone writes."""
     folder: Folder = RunFolder(request.folder) if group.is_chief else NoFolder(request.folder)
     log_file = request.folder / (names.LOG if group.is_chief else names.worker_log(group.index))
-    so_far = ResultsSoFar(Results(mode=request.config.mode))
+    known = metric_names(request.config.task) or []  # those of a user's own task are known once it is made
+    so_far = ResultsSoFar(Results(mode=request.config.mode, test=not_tested(known)))
     logging.captureWarnings(True)  # Keras warns of a network at length, before its error says the same
     logging.raiseExceptions = False  # a full disk stops the log: the person shall not see a traceback for each line
     begun = True
@@ -133,7 +135,8 @@ def _stages(
         raise
     checkpoint = str(state.checkpoint) if state.checkpoint and state.step else None
     replicas = components.devices.replicas
-    so_far.add(step=state.step, examples=state.examples, replicas=replicas, checkpoint=checkpoint)
+    tested = not_tested(list(components.program.task.metrics))
+    so_far.add(step=state.step, examples=state.examples, replicas=replicas, checkpoint=checkpoint, test=tested)
     if request.config_files:
         folder.write_config(request.config_files)
     facts = {**_facts(request, components), "run": state.run, "restored": state.facts()}

@@ -106,7 +106,7 @@ def _make_up_for_evaluation(run: RunContext, tests: Any) -> tuple[RunContext, Ev
     state, last = run.state, run.components.total_steps
     first = state.step
     due = first > 0 and (first % run.config.checkpoint.every == 0 or first == last)
-    if tests is None or not due or "test/accuracy" in state.metrics:
+    if tests is None or not due or "test/loss" in state.metrics:
         return run, None
     evaluation = run.components.executor.evaluate(tests, between=run.stop.check)
     metrics = evaluation.tagged("test")

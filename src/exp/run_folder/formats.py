@@ -1,19 +1,28 @@
 """The schema of a run folder's JSON files, as far as programs here rely on it. Other keys are allowed."""
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, NonNegativeInt, PositiveInt
+from pydantic_core import PydanticCustomError
 
 
 class _Stored(BaseModel):
     model_config = ConfigDict(extra="allow", allow_inf_nan=False, strict=True)
 
 
+def _figure(value: Any) -> Any:
+    if isinstance(value, bool | str) or (isinstance(value, float) and not math.isfinite(value)):
+        raise PydanticCustomError("figure", "Input should be a valid number")
+    return value
+
+
 class _Figures(_Stored):
-    """The figures of a training or a test."""
+    """The figures of a training or a test; further ones are the metrics of the task."""
+
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(_figure)]]
 
     loss: float | None = None
-    accuracy: float | None = None
     examples: NonNegativeInt | None = None
 
 

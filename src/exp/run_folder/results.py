@@ -8,6 +8,11 @@ TIMED = ("import", "build", "first_step", "train", "data_wait", "checkpoint", "s
 """The names in `seconds`, in the order in which `results.json` has them."""
 
 
+def not_tested(metrics: Sequence[str]) -> dict[str, float | None]:
+    """What a run has under `test` before anything was tested."""
+    return dict.fromkeys(["loss", *metrics, "examples"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Results:
     """What came out of a run. A run that has done nothing yet has every key of the contract already."""
@@ -19,7 +24,8 @@ class Results:
     examples: int = 0
     replicas: int | None = None
     train: Mapping[str, float | None] = field(default_factory=lambda: {"loss": None})
-    test: Mapping[str, float | None] = field(default_factory=lambda: {"loss": None, "accuracy": None, "examples": None})
+    test: Mapping[str, float | None] = field(default_factory=lambda: not_tested([]))
+    """The loss, the metrics of the task, and the number of examples; each is None as long as nothing was tested."""
     weights_sha256: str | None = None
     seconds: Mapping[str, float | None] = field(default_factory=dict)
     """Seconds by the names of `TIMED`; a name that is missing is null in the file."""

@@ -14,7 +14,7 @@ from exp.run_folder import read as run_files
 from exp.system.files import is_folder, open_regular
 from exp.system.safe_files import MissingError
 
-GROUPS = ("model", "data", "exec", "device", "optimizer", "train", "checkpoint", "summary")
+GROUPS = ("model", "data", "task", "exec", "device", "optimizer", "train", "checkpoint", "summary")
 """Groups that every run's configuration has."""
 
 
@@ -75,7 +75,8 @@ def stored_config(key: str, value: Any) -> dict[str, Any]:
     """
     folder = folder_of_run(key, value)
     path = folder / names.CONFIG
-    stored = {name: node for name, node in run_files.read_config(folder).items() if name not in REQUEST_KEYS}
+    written = {name: node for name, node in run_files.read_config(folder).items() if name not in REQUEST_KEYS}
+    stored = with_later_keys(written)
     for name in GROUPS:
         if not isinstance(stored.get(name), dict):
             raise UserError(f"{path}: {name} is not a group of keys")
@@ -84,4 +85,4 @@ def stored_config(key: str, value: Any) -> dict[str, Any]:
             raise UserError(
                 f"{path}: {name} is {str(node)[:60]}; a stored configuration has values, and refers to none"
             )
-    return with_later_keys(stored)
+    return stored

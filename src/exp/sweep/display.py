@@ -10,16 +10,13 @@ from rich.text import Text
 from exp.run_folder import names
 from exp.sweep.backend import RunningJob
 from exp.sweep.heartbeat import Report, read_report
-from exp.sweep.ledger import Entry
+from exp.sweep.ledger import Entry, metrics_of
 from exp.terminal.plain_console import PlainConsole
 from exp.terminal.plain_console import console as stdout
 from exp.terminal.tables import line_width, most_of, plain_table
-from exp.terminal.words import counted
+from exp.terminal.words import counted, metric_text
 
 SECONDS_BETWEEN_LINES = 5.0
-HEADINGS = ("job", "status", "step", "train/loss", "test/loss", "test/accuracy", "seconds")
-BY_IMPORTANCE = ("job", "status", "test/accuracy", "test/loss", "train/loss", "seconds", "step")
-"""Columns of the closing table, the most important first; the last ones are left out if the terminal is narrow."""
 MOST_SHOWN = 12
 """Number of running jobs that are shown one by one; a cluster may run hundreds."""
 
@@ -89,9 +86,12 @@ class SweepDisplay:
 
     def table(self, entries: Sequence[Entry], *, done_before: int) -> None:
         """Print a table of all jobs, and the reason and the log of each that did not complete."""
-        table = plain_table(HEADINGS, [[entry.name, entry.status, *_figures(entry)] for entry in entries])
+        metrics = metrics_of(entries)
+        headings = ("job", "status", "step", "train/loss", "test/loss", *metrics, "seconds")
+        table = plain_table(headings, [[_cell(entry, heading) for heading in headings] for entry in entries])
         width = self._console.width if self._console.is_terminal else line_width()
-        lines, left_out = most_of(table, width, BY_IMPORTANCE)
+        by_importance = ("job", "status", *metrics, "test/loss", "train/loss", "seconds", "step")
+        lines, left_out = most_of(table, width, by_importance)
         self._console.print(Text("\n".join(["", *lines, ""])))
         if left_out:
             self.say(f"no room for {', '.join(left_out)}; scripts/compare.py shows all")
@@ -138,18 +138,15 @@ def _where(report: Report) -> str:
     return f"step {report.step}/{report.total}{loss}"
 
 
-def _figures(entry: Entry) -> list[str]:
-    result = entry.result or {}
-    losses = [result.get("train/loss"), result.get("test/loss")]
-    accuracy = result.get("test/accuracy")
-    return [
-        str(result.get("step", "")),
-        *("" if loss is None else f"{loss:.4f}" for loss in losses),
-        "" if accuracy is None else f"{accuracy:.2%}",
-        "" if entry.seconds is None else f"{entry.seconds:.1f}",
-    ]
+def _cell(entry: Entry, heading: str) -> str:
+    if heading == "seconds":
+        return "" if entry.seconds is None else f"{entry.seconds:.1f}"
+    value = {"job": entry.name, "status": entry.status, **(entry.result or {})}.get(heading)
+    if value is None:
+        return ""
+    return metric_text(heading, value) if isinstance(value, float) else str(value)
 
 
 def _result(entry: Entry) -> str:
-    _, train, _, accuracy, _ = _figures(entry)
-    return f"test/accuracy {accuracy}" if accuracy else f"train/loss {train or 'none'}"
+    shown = next((name for name in metrics_of([entry]) if (entry.result or {})[name] is not None), "train/loss")
+    return f"{shown} {_cell(entry, shown) or 'none'}"

@@ -15,7 +15,7 @@ from exp.run_folder import names
 from exp.run_folder.read import is_completed
 from exp.sweep.backend import Backend, RunningJob
 from exp.sweep.display import SweepDisplay
-from exp.sweep.ledger import Entry, Ledger, now, read_ledger
+from exp.sweep.ledger import Entry, Ledger, metrics_of, now, read_ledger
 from exp.sweep.plan import Job, Plan
 from exp.sweep.snapshot import Snapshot
 from exp.system.lock import Lock
@@ -189,11 +189,12 @@ def _job_return(job: Job, entry: Entry) -> JobReturn:
 
 
 def _next_commands(folder: Path, entries: Sequence[Entry], trusted: Sequence[str]) -> list[str]:
+    first = next(iter(metrics_of(entries)), "test/loss")
     lines = [f"sweep:       {folder}"]
     if any(entry.status != "completed" for entry in entries):
         lines.append(f"go on:       {same_command('hydra.sweep.dir', folder, trusted=trusted)}")
     return [
         *lines,
-        f"compare:     {script_command('compare', '--sort test/accuracy', folder=folder)}",
+        f"compare:     {script_command('compare', f'--sort {first}', folder=folder)}",
         f"look at it:  {tensorboard(folder)}",
     ]

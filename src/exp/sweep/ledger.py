@@ -1,7 +1,7 @@
 """`sweep.json`, the ledger of a sweep: what became of each job. It is correct after a crash, too."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,9 +78,19 @@ class Entry:
                 "step": results.get("step"),
                 "train/loss": (results.get("train") or {}).get("loss"),
                 "test/loss": test.get("loss"),
-                "test/accuracy": test.get("accuracy"),
+                **{f"test/{name}": value for name, value in test.items() if _is_metric(name, value)},
                 "weights_sha256": results.get("weights_sha256"),
             }
+
+
+def metrics_of(entries: "Iterable[Entry]") -> list[str]:
+    """The metrics that any job has, such as `test/accuracy`, in the order of their tasks."""
+    found = [name for entry in entries for name in entry.result or {} if name.startswith("test/")]
+    return [name for name in dict.fromkeys(found) if name != "test/loss"]
+
+
+def _is_metric(name: str, value: object) -> bool:
+    return name not in ("loss", "examples") and (value is None or isinstance(value, int | float))
 
 
 @dataclass
@@ -121,7 +131,7 @@ class Ledger:
             known = entries.get(job.name)
             if known and known.status == "failed" and known.left_nothing():
                 entries[job.name] = replace(entry, attempts=known.attempts)
-            if {entries.setdefault(job.name, entry).config_hash, there} != {job.config_hash}:
+            if not {entries.setdefault(job.name, entry).config_hash, there} <= {job.config_hash, *job.earlier_hashes}:
                 changed.append(job.name)
         if changed:
             raise UserError(

@@ -17,6 +17,7 @@ from exp.cli.make_request import check
 from exp.cli.messages import explain
 from exp.cli.request_checks import TrainingSizes
 from exp.config.config_hash import config_hash
+from exp.config.migrations import earlier_hashes
 from exp.errors import UserError
 from exp.sweep.compose import Composer
 from exp.terminal.progress import track
@@ -38,6 +39,8 @@ class Job:
     """The whole composed configuration, with Hydra's part."""
     config_hash: str
     folder: Path
+    earlier_hashes: frozenset[str] = frozenset()
+    """The hashes that earlier versions gave the same run."""
 
     @property
     def asked_for(self) -> tuple[str, ...]:
@@ -127,7 +130,7 @@ class Plan:
         folder = Path(str(composed.hydra.sweep.dir)) / name
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
             raise UserError(f"{folder}: is in the way of the job's folder")
-        return Job(name, swept, composed, config_hash(tree), folder)
+        return Job(name, swept, composed, config_hash(tree), folder, earlier_hashes(tree))
 
     def swept(self, overrides: Sequence[str]) -> tuple[str, ...]:
         """Those of a job's overrides that not all jobs share."""

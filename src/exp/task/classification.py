@@ -1,89 +1,205 @@
-"""Classification: each example belongs to one of several classes, and the model gives a logit for each class."""
+"""Classification: each example, or each position of one, belongs to one of several classes.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+A model gives a logit for each class.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from exp.task.protocol import Direction, KerasForm, Metric
+from exp.errors import UserError
+from exp.task.keras_form import keras_form_of
+from exp.task.keras_metric import KerasMetric
+from exp.task.protocol import Direction, KerasForm, Metric, UnfitError
+
+ACCURACY = "accuracy"
 
 
+def create(
+    *,
+    label_smoothing: float,
+    class_weights: Sequence[float] | None,
+    top_k: Sequence[int],
+    metrics: Mapping[str, Any],
+    classes: int,
+    targets: Any,
+) -> "Classification":
+    """Softmax cross-entropy in nats, the accuracy, and what is asked for besides.
+
+    Args:
+        label_smoothing: of the loss: the share of a target that is spread evenly over all classes, from 0 to 1.
+        class_weights: of the loss: a weight for each class, by which losses of its examples are multiplied.
+        top_k: numbers k: `top_K_accuracy` is the share of examples whose class is among the k largest logits.
+        metrics: further `keras.metrics.Metric`s by the names that results have; they are given classes and logits.
+        classes: the number of classes; 0 if the data set has none.
+        targets: the `tf.TensorSpec` of an example's targets, without the batch dimension.
+
+    Raises:
+        UnfitError: the targets are no classes.
+        UserError: something does not fit the number of classes.
+    """
+    import tensorflow as tf
+
+    if not isinstance(targets, tf.TensorSpec) or not targets.dtype.is_integer or not classes:
+        kind = targets.dtype.name if isinstance(targets, tf.TensorSpec) else "several arrays"
+        raise UnfitError(f"classification needs one whole number from 0 on for each class, and the targets are {kind}")
+    if not 0 <= label_smoothing < 1:
+        raise UserError(f"task.label_smoothing={label_smoothing}: must be at least 0 and below 1")
+    weights = tuple(map(float, class_weights)) if class_weights is not None else None
+    if weights is not None and (len(weights) != classes or min(weights) < 0):
+        raise UserError(f"task.class_weights: must have a number of at least 0 for each of the {classes} classes")
+    wrong = [k for k in top_k if not 0 < k <= classes]
+    if wrong:
+        raise UserError(f"task.top_k={wrong[0]}: must be from 1 to {classes}, the number of classes")
+    shape = tuple(targets.shape)
+    positions = math.prod(shape)
+    made: dict[str, Metric] = {ACCURACY: Accuracy(positions)}
+    made |= {f"top_{k}_accuracy": TopK(positions, k=k) for k in top_k}
+    made |= {name: KerasMetric(name, metric) for name, metric in metrics.items()}
+    return Classification(
+        classes=classes, shape=shape, label_smoothing=label_smoothing, class_weights=weights, metrics=made
+    )
+
+
+def metric_names(*, top_k: Sequence[int], metrics: Mapping[str, Any], **others: Any) -> list[str]:
+    """The names of the metrics, without making the task."""
+    return [ACCURACY, *(f"top_{k}_accuracy" for k in top_k), *metrics]
+
+
+@dataclass(frozen=True)
 class Accuracy:
-    """The share of the examples whose class has the largest logit."""
+    """The share of the examples, or positions, whose class has the largest logit."""
 
+    positions: int = 1
+    """Of an example."""
     direction: Direction = "max"
 
     @property
     def no_sums(self) -> Mapping[str, npt.NDArray[Any]]:
-        """`correct` counts the examples whose class was predicted: a scalar int32."""
+        """`correct` counts the classes that were predicted: a scalar int32."""
         return {"correct": np.zeros((), np.int32)}
 
     def sums(self, targets: Any, outputs: Any, counts: Any) -> Mapping[str, Any]:
         """Count the correct predictions.
 
         Args:
-            targets: (rows,) int32 classes.
-            outputs: (rows, classes) logits.
+            targets: (rows, ...) int32 classes.
+            outputs: (rows, ..., classes) logits.
             counts: (rows,) bool.
         """
         import tensorflow as tf
 
-        correct = tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int32), targets)
-        return {"correct": tf.reduce_sum(tf.cast(tf.logical_and(correct, counts), tf.int32))}
+        return {"correct": _counted(self._correct(tf, targets, outputs), counts)}
+
+    def _correct(self, tf: Any, targets: Any, outputs: Any) -> Any:
+        return tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int32), targets)
 
     def value(self, totals: Mapping[str, npt.NDArray[Any]], examples: int) -> float:
         """A quotient of whole numbers."""
-        return int(totals["correct"]) / examples
+        return int(totals["correct"]) / (examples * self.positions)
 
     def value_from_keras(self, result: float, examples: int) -> float:
         """Undo the rounding to float32: the number of correct predictions is whole."""
-        return round(result * examples) / examples
+        return round(result * examples * self.positions) / (examples * self.positions)
+
+    def of_keras(self) -> Any:
+        """Keras's counterpart."""
+        import keras
+
+        return keras.metrics.SparseCategoricalAccuracy(name="sparse_categorical_accuracy")
 
 
 @dataclass(frozen=True)
+class TopK(Accuracy):
+    """The share of the examples, or positions, whose class is among the k largest logits."""
+
+    k: int = 1
+
+    def _correct(self, tf: Any, targets: Any, outputs: Any) -> Any:
+        flat = tf.math.in_top_k(tf.reshape(targets, [-1]), tf.reshape(outputs, [-1, outputs.shape[-1]]), self.k)
+        return tf.reshape(flat, tf.shape(targets))
+
+    def of_keras(self) -> Any:
+        """Keras's counterpart."""
+        import keras
+
+        return keras.metrics.SparseTopKCategoricalAccuracy(k=self.k, name=f"top_{self.k}_accuracy")
+
+
+def _counted(correct: Any, counts: Any) -> Any:
+    """How many values are true in the rows that count."""
+    import tensorflow as tf
+
+    rows = tf.reshape(counts, [-1, *[1] * (correct.shape.rank - 1)])
+    return tf.reduce_sum(tf.cast(tf.logical_and(correct, rows), tf.int32))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Classification:
-    """Softmax cross-entropy in nats, and the accuracy."""
+    """Softmax cross-entropy in nats, and metrics."""
 
     classes: int
     """The number of classes; targets are int32 from 0 to `classes` - 1."""
-
-    @property
-    def metrics(self) -> Mapping[str, Metric]:
-        """The accuracy alone."""
-        return MappingProxyType({"accuracy": Accuracy()})
+    shape: tuple[int, ...] = ()
+    """Of an example's targets: () for one class an example, (positions,) for one at each position."""
+    label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] | None = None
+    is_of_classes: bool = True
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: MappingProxyType({ACCURACY: Accuracy()}))
 
     def output_problem(self, output: Any, *, data: str) -> str | None:
-        """A model must give one tensor of float32 logits, of shape (batch, classes)."""
+        """A model must give one tensor of float32 logits, of shape (batch, ..., classes)."""
         import keras
 
         if not isinstance(output, keras.KerasTensor):
             return f"must give one tensor, of shape (batch, classes), and gives a {type(output).__name__}"
-        if tuple(output.shape) != (None, self.classes):
-            return f"gives {tuple(output.shape)}, and data={data} has {self.classes} classes"
+        if tuple(output.shape) != (None, *self.shape, self.classes):
+            at_each = f" at each of {self.shape} positions" if self.shape else ""
+            return f"gives {tuple(output.shape)}, and data={data} has {self.classes} classes{at_each}"
         if output.dtype != "float32":
             return f"gives {output.dtype}; its last layer must have dtype='float32'"
         return None
 
     def losses(self, targets: Any, outputs: Any) -> Any:
-        """The softmax cross-entropy of each example, in nats: (rows,) float32.
+        """The softmax cross-entropy in nats: (rows, ...) float32.
 
         Args:
-            targets: (rows,) int32 classes.
-            outputs: (rows, classes) float32 logits.
+            targets: (rows, ...) int32 classes.
+            outputs: (rows, ..., classes) float32 logits.
         """
         import tensorflow as tf
 
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=outputs)
+        targets = tf.cast(targets, tf.int32)  # Keras's fit makes them float32
+        if self.label_smoothing:
+            even = self.label_smoothing / self.classes
+            wanted = tf.one_hot(targets, self.classes) * (1 - self.label_smoothing) + even
+            losses = tf.nn.softmax_cross_entropy_with_logits(labels=wanted, logits=outputs)
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=outputs)
+        if self.class_weights is not None:
+            losses *= tf.gather(tf.constant(self.class_weights), targets)
+        return losses
+
+    def named_outputs(self, outputs: Any) -> Mapping[str, Any]:
+        """The logits, and the probabilities that they stand for."""
+        import tensorflow as tf
+
+        return {"logits": outputs, "probabilities": tf.nn.softmax(outputs)}
 
     def keras_form(self) -> KerasForm:
-        """Keras's sparse categorical cross-entropy from logits, and its accuracy."""
+        """Keras's sparse categorical cross-entropy from logits, if that is the loss of an example; and the metrics."""
         import keras
 
+        metrics = {name: metric.of_keras() for name, metric in self.metrics.items()}
+        if self.shape or self.label_smoothing or self.class_weights is not None:
+            return keras_form_of(self, metrics)
         return KerasForm(
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             mean_loss=keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
-            metrics={"accuracy": keras.metrics.SparseCategoricalAccuracy(name="sparse_categorical_accuracy")},
+            metrics=metrics,
         )

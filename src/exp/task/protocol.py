@@ -10,6 +10,13 @@ from typing import Any, Literal, Protocol
 
 import numpy.typing as npt
 
+from exp.errors import UserError
+
+
+class UnfitError(UserError):
+    """A task is not for such a data set; the message ends a sentence that names both."""
+
+
 Direction = Literal["max", "min"]
 """Whether the best value of a metric is the largest or the smallest one."""
 
@@ -18,8 +25,8 @@ class Metric(Protocol):
     """A figure of an evaluation, computed from sums that add up over batches and replicas."""
 
     @property
-    def direction(self) -> Direction:
-        """Which values of the metric are better."""
+    def direction(self) -> Direction | None:
+        """Which values of the metric are better; None if that is not known."""
 
     @property
     def no_sums(self) -> Mapping[str, npt.NDArray[Any]]:
@@ -41,7 +48,10 @@ class Metric(Protocol):
         """The value of the metric, from the totals over all examples: in float64 and int64."""
 
     def value_from_keras(self, result: float, examples: int) -> float:
-        """The value of the metric, from the float32 result of its counterpart in `KerasForm.metrics`."""
+        """The value of the metric, from the result of its counterpart in `KerasForm.metrics`."""
+
+    def of_keras(self) -> Any:
+        """A new `keras.metrics.Metric` that computes the same, for `exec=fit`."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,10 @@ class KerasForm:
 
 class Task(Protocol):
     """What a model is trained for."""
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether targets are classes, of which predictions are shown as such."""
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -77,6 +91,13 @@ class Task(Protocol):
         Args:
             targets: of each row, in the structure that the data set has.
             outputs: what the model gives for each row.
+        """
+
+    def named_outputs(self, outputs: Any) -> Mapping[str, Any]:
+        """What an exported model gives, by name.
+
+        Args:
+            outputs: what the model gives for each row, as tensors.
         """
 
     def keras_form(self) -> KerasForm:

@@ -11,3 +11,10 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
     """
     written = str(number) if isinstance(number, int) else f"{number:g}"
     return f"{written} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def metric_text(name: str, value: float) -> str:
+    """A metric as a person reads it: the share of an accuracy in percent, speeds whole, others with four digits."""
+    if name.endswith("accuracy"):
+        return f"{value:.2%}"
+    return f"{value:.0f}" if name.endswith("per_second") else f"{value:.4f}"

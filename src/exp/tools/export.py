@@ -24,16 +24,16 @@ DESCRIPTION = """Export the model of a run: its newest checkpoint, verified, or 
   python scripts/export.py RUN_DIR
   python scripts/export.py RUN_DIR --checkpoint RUN_DIR/checkpoints/ckpt-300 --to exported
 
-saved_model/   takes pictures as the data set has them (scaling and data.transforms are inside) and gives logits and
-               probabilities; runs wherever TensorFlow does, without this project:
-               tf.saved_model.load(FOLDER).serve(pictures)
+saved_model/   takes features as the data set has them (scaling and data.transforms are inside), and gives logits and
+               probabilities of classes, or outputs; runs wherever TensorFlow does, without this project:
+               tf.saved_model.load(FOLDER).serve(features), with a dict if there are several
 model.keras    Keras's own file, for further work with keras.saving.load_model
 export.json    where it comes from, the classes, and what goes in and out
 """
 CHECKED = 256
-"""Number of test pictures for which the exported model must give the logits of the run's model."""
+"""Number of test examples for which the exported model must give the outputs of the run's model."""
 CLOSE = 1e-4
-"""Largest difference of a logit that is accepted, because another graph rounds differently."""
+"""Largest difference of an output that is accepted, because another graph rounds differently."""
 
 
 def main() -> int:
@@ -59,32 +59,29 @@ def _export(arguments: argparse.Namespace) -> None:
     state = restored_to_test(run, components, Display())
     folder = new_folder(target.with_name(f".{target.name}.tmp"), key=None)
     try:
-        pictures = next(iter(evaluation_dataset(components.dataset.test, components.feed)))[0]
-        wanted = components.executor.predict(components.program.model, _rows(pictures))
-        raw = _raw_pictures(components)
+        features = _rows(next(iter(evaluation_dataset(components.dataset.test, components.feed)))[0])
+        wanted = components.executor.predict(components.program.model, features)
+        raw, count = _raw_features(components)
         _write_saved_model(components, folder / "saved_model")
-        worst = _check_saved_model(folder / "saved_model", raw, wanted)
-        reason = _write_keras(components.program.model, folder / "model.keras", _rows(pictures), wanted)
+        given, worst = _check_saved_model(folder / "saved_model", raw, wanted)
+        reason = _write_keras(components.program.model, folder / "model.keras", features, wanted)
         assert state.record is not None
-        features = components.dataset.features
         facts = {
             "run": str(run),
             "checkpoint": str(state.checkpoint),
             "weights_sha256": state.record.weights_sha256,
             "class_names": list(components.dataset.class_names or ()),
-            "input": {"dtype": features.dtype, "shape": [None, *features.shape]},
-            "output": {
-                "logits": [None, components.dataset.classes],
-                "probabilities": [None, components.dataset.classes],
-            },
+            "input": _described(components.dataset.features),
+            "output": {name: [None, *array.shape[1:]] for name, array in given.items()},
         }
         (folder / "export.json").write_text(json.dumps(facts, indent=2) + "\n")
         folder.rename(target)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    what = "test picture" if components.dataset.is_pictures_of_classes else "test example"
     say(
-        f"{target}/saved_model: {counted(len(raw), 'test picture')} gave the run's logits "
+        f"{target}/saved_model: {counted(count, what)} gave the run's {next(iter(given))} "
         f"(largest difference {worst:.1e})"
     )
     say(reason or f"{target}/model.keras: was loaded again, and gave the same")
@@ -98,18 +95,28 @@ _PLAIN: dict[str, Any] = {
 """Whatever the run trained with, its model is exported from the eager world of one process."""
 
 
-def _rows(pictures: Any) -> Any:
-    """(n, ...) pictures of a call's (1, n, ...), at most `CHECKED`."""
-    return pictures[0][:CHECKED]
-
-
-def _raw_pictures(components: Any) -> Any:
-    """The same pictures as they are before transforms."""
+def _rows(features: Any) -> Any:
+    """(n, ...) features of a call's (1, n, ...), at most `CHECKED`."""
     import tensorflow as tf
 
+    return tf.nest.map_structure(lambda tensor: tensor[0][:CHECKED], features)
+
+
+def _raw_features(components: Any) -> tuple[Any, int]:
+    """The same features as they are before transforms, and for how many examples."""
+    import tensorflow as tf
+
+    from exp.data.dataset import read_examples
+
     count = min(components.dataset.test.size, components.program.batch_size, CHECKED)
-    requests = tf.data.Dataset.from_tensors(np.arange(count, dtype=np.int64))
-    return next(iter(components.dataset.test.read(requests, components.feed.threads)))[0]
+    return tf.nest.map_structure(tf.constant, read_examples(components.dataset.test, range(count))[0]), count
+
+
+def _described(features: Any) -> Any:
+    """The type and the shape of each array of features, in their structure."""
+    import tensorflow as tf
+
+    return tf.nest.map_structure(lambda spec: {"dtype": spec.dtype, "shape": [None, *spec.shape]}, features)
 
 
 def _write_saved_model(components: Any, folder: Path) -> None:
@@ -118,32 +125,43 @@ def _write_saved_model(components: Any, folder: Path) -> None:
 
     from exp.exec import step
 
-    model, transforms = components.program.model, components.feed.transforms
+    program, transforms = components.program, components.feed.transforms
+    model = program.model
 
-    def serve(pictures: Any) -> dict[str, Any]:
-        changed = transforms.test(pictures) if transforms else pictures
-        logits = model(step.scaled(changed), training=False)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+    def serve(features: Any) -> dict[str, Any]:
+        changed = transforms.test(features) if transforms else features
+        return dict(program.task.named_outputs(model(step.scaled(changed), training=False)))
 
-    features = components.dataset.features
-    taken = tf.TensorSpec((None, *features.shape), tf.as_dtype(features.dtype), name="pictures")
+    def taken(spec: Any, name: str) -> Any:
+        return tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype), name=name)
+
+    specs = components.dataset.features
+    if isinstance(specs, dict):
+        signature: Any = {name: taken(spec, name) for name, spec in specs.items()}
+    else:
+        signature = tf.nest.map_structure(
+            lambda spec: taken(spec, "pictures" if len(spec.shape) == 3 else "features"), specs
+        )
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint("serve", serve, input_signature=[taken])
+    archive.add_endpoint("serve", serve, input_signature=[signature])
     archive.write_out(str(folder), verbose=False)
 
 
-def _check_saved_model(folder: Path, pictures: Any, wanted: Any) -> float:
+def _check_saved_model(folder: Path, features: Any, wanted: Any) -> tuple[dict[str, Any], float]:
+    """What the exported model gives, by name; and by how much the first of it differs from what it should be."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))  # it keeps the variables
-    logits = loaded.serve(pictures)["logits"].numpy()
-    worst = float(np.abs(logits - wanted[: len(logits)]).max())
+    given = {name: tensor.numpy() for name, tensor in loaded.serve(features).items()}
+    given = dict(sorted(given.items(), key=lambda item: item[0] == "probabilities"))
+    first = next(iter(given.values()))
+    worst = float(np.abs(first - wanted[: len(first)]).max())
     assert worst <= CLOSE * max(1.0, float(np.abs(wanted).max())), f"the exported model differs by {worst}"
-    return worst
+    return given, worst
 
 
-def _write_keras(model: Any, path: Path, pictures: Any, wanted: Any) -> str | None:
+def _write_keras(model: Any, path: Path, features: Any, wanted: Any) -> str | None:
     """Write a file and load it again; if that fails, leave no file and return the reason."""
     import keras
 
@@ -152,8 +170,8 @@ def _write_keras(model: Any, path: Path, pictures: Any, wanted: Any) -> str | No
     try:
         model.save(path)
         loaded = keras.saving.load_model(path, compile=False)
-        same = np.allclose(loaded(step.scaled(pictures), training=False), wanted, atol=CLOSE)
-        reason = None if same else "what was loaded again gives other logits"
+        same = np.allclose(loaded(step.scaled(features), training=False), wanted, atol=CLOSE)
+        reason = None if same else "what was loaded again gives other outputs"
     except Exception as error:  # whatever a model's own get_config or from_config raises
         reason = str(error).strip().splitlines()[0]
     if reason:

@@ -1,0 +1,127 @@
+"""Data sets from NumPy arrays: `exp.data.arrays(train=(x, y), test=(x, y))`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from exp.data.dataset import Dataset, Spec, Split, array_split, fingerprint_of
+from exp.errors import UserError
+
+COPIED_BYTES = 2**28
+"""Arrays of one split above this size are read from where they are, example by example."""
+MOST_CLASSES = 10_000
+"""Integers above are taken for numbers, not for classes without names."""
+
+
+def arrays(
+    *, train: Any, test: Any, name: str = "arrays", class_names: Sequence[str] | None = None, source: str = "arrays"
+) -> Dataset:
+    """Make a data set from arrays.
+
+    Args:
+        train: the training split: (features, targets), or the features alone if a model learns to give them back. Each
+            is an array of shape (examples, ...), or a dict, list or tuple of such arrays. Integers stay integers, but
+            those of targets become int32; float64 becomes float32; uint8 features are pixels, scaled to 0..1.
+        test: the test split, likewise.
+        name: of the data set.
+        class_names: if the targets are classes, from 0 on, the name of each; None numbers them if the targets are one
+            array of integers.
+        source: where the arrays come from, for the manifest.
+
+    Raises:
+        UserError: something is not as it must be; one sentence.
+    """
+    import tensorflow as tf
+
+    splits = {"train": _split("train", train), "test": _split("test", test)}
+    specs = {split: tf.nest.map_structure(_spec, pair) for split, pair in splits.items()}
+    if specs["train"] != specs["test"]:
+        raise UserError(f"the training split has {_shown(specs['train'])}, and the test split {_shown(specs['test'])}")
+    features, targets = specs["train"]
+    leaves = [leaf for pair in splits.values() for leaf in tf.nest.flatten(pair)]
+    return Dataset(
+        name=name,
+        source=source,
+        train=_held(*splits["train"]),
+        test=_held(*splits["test"]),
+        features=features,
+        targets=targets,
+        class_names=tuple(class_names) if class_names is not None else _numbered(targets, splits),
+        fingerprint=fingerprint_of(*leaves),
+    )
+
+
+def _split(split: str, given: Any) -> tuple[Any, Any]:
+    """Features and targets of a split, with the types that they will have; () for targets that there are not."""
+    import tensorflow as tf
+
+    pair = given if isinstance(given, tuple) and len(given) == 2 else (given, ())
+    made = []
+    for kind, part in zip(("features", "targets"), pair, strict=True):
+        checked = [_array(f"{split} {kind}", leaf, is_target=kind == "targets") for leaf in tf.nest.flatten(part)]
+        made.append(tf.nest.pack_sequence_as(part, checked))
+    lengths = {len(leaf) for leaf in tf.nest.flatten(made)}
+    if len(lengths) > 1:
+        raise UserError(
+            f"the arrays of the {split} split have {', '.join(map(str, sorted(lengths)))} examples, not as many"
+        )
+    if lengths <= {0}:
+        raise UserError(f"the {split} split has no examples")
+    return made[0], made[1]
+
+
+def _array(what: str, given: Any, *, is_target: bool) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = np.asanyarray(given)
+    kind = array.dtype.kind
+    if kind not in "fiub" or not array.ndim:
+        found = f"{array.dtype} of shape {array.shape}"
+        raise UserError(f"the {what} are {found}, and must be arrays of numbers, an example in each row")
+    if kind == "f":
+        finite = np.isfinite(array)
+        if not finite.all():
+            where = int(np.argwhere(~finite)[0][0])
+            raise UserError(f"the {what} have values that are not finite, the first in example {where}")
+        return _as(array, np.float32)
+    if not is_target:
+        return array
+    bounds = np.iinfo(np.int32)
+    if array.size and (int(array.min()) < bounds.min or int(array.max()) > bounds.max):
+        raise UserError(f"the {what} have whole numbers beyond int32")
+    return _as(array, np.int32)
+
+
+def _as(array: npt.NDArray[Any], kind: type[np.generic]) -> npt.NDArray[Any]:
+    """An array of a type; the same one if it has that already, so that a mapped file stays one."""
+    same: npt.NDArray[Any] = array.astype(kind, copy=False)
+    return same
+
+
+def _spec(array: npt.NDArray[Any]) -> Spec:
+    return Spec(array.shape[1:], str(array.dtype))
+
+
+def _held(features: Any, targets: Any) -> Split:
+    import tensorflow as tf
+
+    size = sum(leaf.nbytes for leaf in tf.nest.flatten(features))
+    return array_split(features, targets, copied=size <= COPIED_BYTES)
+
+
+def _numbered(targets: Any, splits: Mapping[str, tuple[Any, Any]]) -> tuple[str, ...] | None:
+    """A name for each class, if the targets are one array of integers from 0 on."""
+    if not isinstance(targets, Spec) or targets.dtype != "int32":
+        return None
+    values = [pair[1] for pair in splits.values()]
+    low, high = min(int(value.min()) for value in values), max(int(value.max()) for value in values)
+    return None if low < 0 or high >= MOST_CLASSES else tuple(str(number) for number in range(high + 1))
+
+
+def _shown(specs: Any) -> str:
+    import tensorflow as tf
+
+    features, targets = (
+        ", ".join(f"{leaf.dtype} {leaf.shape}" for leaf in tf.nest.flatten(part)) or "none" for part in specs
+    )
+    return f"features {features} and targets {targets}"

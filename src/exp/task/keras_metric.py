@@ -1,0 +1,158 @@
+"""A metric of Keras's, or of the user's, as sums that add up over batches and replicas."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from exp.errors import UserError
+from exp.task.protocol import Direction
+
+ROWS = 12
+"""The number of rows with which it is tried whether the state of a metric adds up."""
+
+
+class KerasMetric:
+    """The variables of a `keras.metrics.Metric` after one batch are its sums; Keras makes the value of their totals.
+
+    That is right for metrics whose state is made of sums, such as means, counts of a confusion matrix, and sums of
+    squares. `problem` tries it out, for any metric. Keras computes in float64 here.
+    """
+
+    def __init__(self, name: str, metric: Any, *, prepare: Callable[[Any, Any], tuple[Any, Any]] | None = None) -> None:
+        """Take a metric.
+
+        Args:
+            name: by which the task calls it.
+            metric: a `keras.metrics.Metric`.
+            prepare: makes of targets and outputs what the metric is given.
+
+        Raises:
+            UserError: it is something else.
+        """
+        import keras
+
+        if not isinstance(metric, keras.metrics.Metric):
+            raise UserError(f"task.metrics.{name}: gives a {type(metric).__name__}, not a keras.metrics.Metric")
+        self._name, self._metric = name, _in_float64(metric, name)
+        self._tried: tuple[Any, Any] | None = None
+        self._prepare = prepare or (lambda targets, outputs: (targets, outputs))
+
+    @property
+    def direction(self) -> Direction | None:
+        """As Keras has it; None if it has none."""
+        known: Mapping[Any, Direction] = {"up": "max", "down": "min"}
+        return known.get(getattr(self._metric, "_direction", None))
+
+    @property
+    def no_sums(self) -> Mapping[str, npt.NDArray[Any]]:
+        """A zero for each variable of the metric, in order."""
+        return {
+            f"{number:02}": np.zeros(tuple(variable.shape), variable.dtype)
+            for number, variable in enumerate(self._metric.variables)
+        }
+
+    def sums(self, targets: Any, outputs: Any, counts: Any) -> Mapping[str, Any]:
+        """The state of the metric after a batch; rows that do not count have the weight 0."""
+        import tensorflow as tf
+
+        zeros = self.no_sums
+        before = [tf.constant(zero) for zero in zeros.values()]
+        weights = tf.cast(counts, self._metric.dtype)
+        after = self._metric.stateless_update_state(before, *self._prepare(targets, outputs), sample_weight=weights)
+        return {
+            name: tf.ensure_shape(tf.cast(tensor, zero.dtype), zero.shape)
+            for (name, zero), tensor in zip(zeros.items(), after, strict=True)
+        }
+
+    def value(self, totals: Mapping[str, npt.NDArray[Any]], examples: int) -> float:
+        """What Keras makes of the totals."""
+        import keras
+
+        variables = self._metric.variables
+        state = [
+            (variable, keras.ops.convert_to_tensor(totals[name], variable.dtype))
+            for name, variable in zip(sorted(totals), variables, strict=True)
+        ]
+        with keras.StatelessScope(state_mapping=state):
+            # Converted inside: a metric may give one of its variables, which outside has another value.
+            return float(np.asarray(keras.ops.convert_to_tensor(self._metric.result())))
+
+    def value_from_keras(self, result: float, examples: int) -> float:
+        """Keras's own."""
+        return result
+
+    def of_keras(self) -> Any:
+        """A metric like this one, without a state, for Keras's own evaluation."""
+        metric = _in_float64(self._metric, self._name)
+        if self._tried is not None:
+            self._make_variables(metric)
+        return metric
+
+    def _make_variables(self, metric: Any) -> None:
+        """Some metrics make their variables when they first see shapes, and then with the default type of Keras."""
+        import keras
+
+        assert self._tried is not None
+        usual = keras.config.floatx()
+        keras.config.set_floatx("float64")
+        try:
+            metric.update_state(*self._prepare(*self._tried))
+        finally:
+            keras.config.set_floatx(usual)
+        metric.reset_state()
+
+    def problem(self, targets: Any, outputs: Any) -> str | None:
+        """Why the metric cannot be exact over batches, padded rows and replicas; None if it can.
+
+        Args:
+            targets: of `ROWS` rows, as a model is given them.
+            outputs: for these rows.
+        """
+        import tensorflow as tf
+
+        try:
+            self._tried = targets, outputs
+            self._make_variables(self._metric)
+            whole, first, rest = (
+                self._state(targets, outputs, slice(*ends)) for ends in ((0, ROWS), (0, ROWS // 3), (ROWS // 3, ROWS))
+            )
+            half = tf.constant([number < ROWS // 2 for number in range(ROWS)])
+            padded = {name: np.asarray(part) for name, part in self.sums(targets, outputs, half).items()}
+            added = {name: first[name] + rest[name] for name in whole}
+            expected, got = self.value(whole, ROWS), self.value(added, ROWS)
+            unpadded = self.value(self._state(targets, outputs, slice(0, ROWS // 2)), ROWS // 2)
+            filled = self.value(padded, ROWS // 2)
+        except Exception as error:  # whatever Keras, or the user's own metric, makes of such targets and outputs
+            return f"task.metrics.{self._name}: cannot be computed from these targets and outputs: {_told(error)}"
+        if not np.isclose(got, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
+            return (
+                f"task.metrics.{self._name}: its state does not add up over batches ({got:.6g} from two parts, "
+                f"{expected:.6g} from the whole), so that it would depend on the batch size and on replicas"
+            )
+        if not np.isclose(filled, unpadded, rtol=1e-6, atol=1e-9, equal_nan=True):
+            return (
+                f"task.metrics.{self._name}: does not leave out rows with sample_weight 0 ({filled:.6g} instead of "
+                f"{unpadded:.6g}), and the last batch is filled up with such rows"
+            )
+        return None
+
+    def _state(self, targets: Any, outputs: Any, rows: slice) -> dict[str, npt.NDArray[Any]]:
+        import tensorflow as tf
+
+        some_targets, some_outputs = tf.nest.map_structure(lambda tensor: tensor[rows], (targets, outputs))
+        sums = self.sums(some_targets, some_outputs, tf.ones(rows.stop - rows.start, tf.bool))
+        return {name: np.asarray(tensor) for name, tensor in sums.items()}
+
+
+def _in_float64(metric: Any, name: str) -> Any:
+    """The same metric with a state in double precision, if it can be made anew."""
+    with contextlib.suppress(TypeError, NotImplementedError):
+        return type(metric).from_config({**metric.get_config(), "name": name, "dtype": "float64"})
+    return metric
+
+
+def _told(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,29 @@
+"""The projects of `examples/projects`: each a folder of a user's own, with its command on the first line."""
+
+import shlex
+from pathlib import Path
+
+from tests.support.jobs import Done, Jobs
+from tests.support.root import ROOT
+
+FOLDER = ROOT / "examples" / "projects"
+NAMES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+
+
+def module(project: str) -> Path:
+    """The Python file of a project."""
+    (path,) = (FOLDER / project).glob("*.py")
+    return path
+
+
+def command(project: str) -> list[str]:
+    """The arguments of the command on the first line of a project's Python file, without how long it trains."""
+    first = module(project).read_text().splitlines()[0].removeprefix('"""')
+    variable, python, program, *arguments = shlex.split(first)
+    assert (variable, python, program) == ("PYTHONPATH=.", "python", "../../../run.py")
+    return [argument for argument in arguments if not argument.startswith("train.")]
+
+
+def run(jobs: Jobs, *arguments: str, project: str) -> Done:
+    """`python run.py ARGUMENTS` in the folder of a project."""
+    return jobs.run(*arguments, cwd=FOLDER / project, PYTHONPATH=str(FOLDER / project))
