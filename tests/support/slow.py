@@ -27,8 +27,6 @@ _SINKS = "our own loop is tried quickly with each time sink, and Keras's with on
 _RECURRENT = "other kinds of models are tried quickly"
 _ADDRESSES = "distributed/test_handshake.py tries wrong addresses quickly, without TensorFlow"
 _SHAPES = "other sizes of batches are tried quickly, such as ones that do not divide, or are too large"
-    "other sizes of batches are tried quickly: one that does not divide, several in a call, and one that is too large"
-)
 _SIGNALS = "the same signal is tried quickly at another moment, or another signal at this one"
 
 SLOW = {
