@@ -61,6 +61,8 @@ NAN[2, 1] = np.nan
             "(3,) and targets int32 ()",
         ),
         ((X, Y + 2**40), (X, Y), "the train targets have whole numbers beyond int32"),
+        ((X, Y, -Y), (X, Y, Y), "the train weights must be at least 0, and not all 0"),
+        ((X, Y, X), (X, Y, X), "the train weights have shape (6, 4), and must have (6,) or (6,)"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(tf, train, test, message):
@@ -96,7 +98,7 @@ def test_several_features_have_names_in_a_file(tf, tmp_path):
     [
         ({"x_train": X, "y_train": Y, "y_test": Y}, "has no x_test"),
         ({"x_train": X, "x_test": X, "y_train": Y}, "has no y_test"),
-        ({"x_train": X, "x_test": X, "z": Y}, "has z; known are x_train, y_train, x_test, y_test, each perhaps"),
+        ({"x_train": X, "x_test": X, "z": Y}, "has z; known are x_train, y_train, w_train, x_test, y_test, w_test,"),
         ({"x_train": np.array([None, 1], object), "x_test": X}, "cannot be read as a .npz file"),
         ({"x_train": X, "x_test": X, "y_train": Y[:2], "y_test": Y}, "the arrays of the train split have 2, 6"),
     ],

@@ -1,5 +1,6 @@
 """Tasks from the command line: what does not fit is one sentence, and metrics are called by their names."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.conf import choices
-from tests.support.jobs import results
+from tests.support.jobs import losses, results
 
 MODEL = ["model._target_=tests.support.models.plain", "~model.hidden", "trusted_targets=[tests.]"]
 
@@ -101,3 +102,35 @@ def test_frozen_variables_stay_as_they_began_in_every_mode(jobs, small_mnist, tm
     }
     jobs.run("mode=test", "run=function", "hydra.run.dir=t", cwd=tmp_path).check()
     assert results(tmp_path / "t")["weights_sha256"] in digests
+
+
+@pytest.fixture(scope="module")
+def padded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of sequences of different lengths, filled up, with a mask."""
+    random = np.random.default_rng(0)
+    letters = random.integers(0, 7, (300, 9))
+    letters[:, 1:] = (letters[:, :-1] * 3 + 1) % 7
+    mask = (np.arange(8) < random.integers(1, 9, (300, 1))).astype(np.float32)
+    x, y = letters[:, :-1] * mask.astype(int), letters[:, 1:]
+    path = tmp_path_factory.mktemp("padded") / "padded.npz"
+    parts = {"train": slice(0, 203), "test": slice(203, None)}
+    np.savez(path, **{f"{n}_{s}": a[part] for n, a in {"x": x, "y": y, "w": mask}.items() for s, part in parts.items()})
+    return path
+
+
+@pytest.mark.slow  # one step is computed with weights quickly, in tests/exec/test_weights.py
+def test_a_mask_counts_the_same_in_every_mode_and_on_replicas(jobs, padded, tmp_path):
+    model = ["model._target_=tests.support.models.recurrent", "~model.hidden", "trusted_targets=[tests.]"]
+    options = [*model, "data=arrays", f"data.file={padded}", "train.steps=20", "summary.every=1", "data.batch_size=10"]
+    runs = list(itertools.product(("function", "eager", "session"), ("all", "virtual")))
+    for mode, device in runs:
+        run = [f"exec={mode}", f"device={device}", f"hydra.run.dir={mode}-{device}"]
+        jobs.run(*options, *run, cwd=tmp_path).check()
+    reference = tmp_path / "function-all"
+    for mode, device in runs:
+        run = tmp_path / f"{mode}-{device}"
+        np.testing.assert_allclose(losses(run), losses(reference), rtol=1e-4)
+        assert results(run)["test"] == pytest.approx(results(reference)["test"], rel=1e-4)
+    refused = jobs.run(*options, "exec=fit", cwd=tmp_path)
+    assert refused.status == 2
+    assert refused.errors.startswith("exec=fit: Keras's own loss and metrics take weights otherwise")

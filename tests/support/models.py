@@ -136,3 +136,15 @@ def plain(*, inputs: Any, targets: Any) -> Any:
     del targets
     layers = [keras.layers.Input(inputs.shape), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)]
     return keras.Sequential(layers)
+
+
+def recurrent(*, inputs: Any, classes: int) -> Any:
+    """A logit for each class at each position of a sequence of whole numbers."""
+    import keras
+
+    layers = [
+        keras.layers.Embedding(classes, 4),
+        keras.layers.GRU(4, return_sequences=True),
+        keras.layers.Dense(classes),
+    ]
+    return keras.Sequential([keras.layers.Input(inputs.shape, dtype=inputs.dtype.name), *layers])

@@ -15,7 +15,9 @@ COLLECTED = pytest.StashKey[list[str]]()
 _LAUNCHERS = "launchers and sweepers of others, which import TensorFlow again for every job; ours are tried quickly"
 _KILLED = "one way to kill a sweep, and one of its jobs, is tried quickly"
 _WORKERS = "one worker of each kind is killed, signalled and compared quickly; these are the other one, and Keras's fit"
-_PAGES = "trainings that are long or many; the keys and programs of these pages are checked quickly, the other pages are followed"
+_PAGES = (
+    "trainings that are long or many; keys and programs of these pages are checked quickly, other pages are followed"
+)
 _PASTED = "real shells with real processes; the commands of a run and of a test are pasted quickly"
 _LARGE = "the mlp is tried in every mode and on two replicas quickly, and the cnn in one mode"
 _IMPORTED = "one kind of old checkpoint is imported quickly, and its commands are compared; here they are pasted too"
@@ -44,6 +46,7 @@ SLOW = {
     "guide/test_guide.py::test_a_page_can_be_followed[beyond-one-machine]": _PAGES,
     "guide/test_guide.py::test_a_page_can_be_followed[tensorboard]": _PAGES,
     "guide/test_guide.py::test_a_page_can_be_followed[checkpoint]": _PAGES,
+    "guide/test_guide.py::test_a_page_can_be_followed[own-experiment]": _PAGES,
     "guide/test_guide.py::test_a_page_can_be_followed[checkpoint-manager]": _PAGES,
     "e2e/test_pictures.py::test_drawn_cats_and_dogs_can_be_learned": "every mode trains on such pictures quickly",
     "data/test_mnist.py::test_tfds_*": "TFDS prepares 70,000 pictures first; its other data set is prepared quickly",

@@ -13,7 +13,7 @@ from exp.config.schema import REQUEST_KEYS, Config, Data
 from exp.config.suggestions import known_keys
 from exp.config.targets import argument_errors, check_trusted, nested_targets
 
-SUPPLIED = {"model": ("input_shape", "classes", "inputs", "targets"), "task": ("classes", "targets")}
+SUPPLIED = {"model": ("input_shape", "classes", "inputs", "targets"), "task": ("classes", "targets", "weighted")}
 """Parameters of targets that the run passes itself, because their values follow from the data set."""
 OWN_KEYS = {"data": set(Data.model_fields), "model": {"frozen"}}
 """Keys beside a `_target_` that are none of its arguments."""

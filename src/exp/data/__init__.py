@@ -3,7 +3,7 @@
 import sys
 
 from exp.data import old_names
-from exp.data.dataset import Dataset, Skipped, Spec, Split, array_split
+from exp.data.dataset import Dataset, Skipped, Spec, Split, Weighted, array_split
 from exp.data.images.transforms import ImageTransforms
 from exp.data.in_memory import arrays
 from exp.data.old_names import Part, Splits
@@ -21,6 +21,7 @@ __all__ = [
     "Spec",
     "Split",
     "Splits",
+    "Weighted",
     "array_split",
     "arrays",
     "evaluation_dataset",

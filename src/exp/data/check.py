@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from exp.data.dataset import Dataset, Spec, Specs, Split, leaves, read_examples
+from exp.data.dataset import Dataset, Spec, Specs, Split, Weighted, leaves, read_examples
 from exp.errors import UserError, excerpt
 from exp.system.own_code import told
 
@@ -60,7 +60,7 @@ def _problem_of_targets(split_name: str, split: Split, dataset: Dataset) -> str 
     if dataset.class_names is None:
         return None if split.size else f"the {split_name} split has no examples"
     labels, classes = split.targets, dataset.classes
-    shape = getattr(dataset.targets, "shape", ())
+    shape = getattr(dataset.task_targets, "shape", ())
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int32 or labels.shape[1:] != shape:
         is_array = isinstance(labels, np.ndarray)
         found = f"{labels.dtype} of shape {labels.shape}" if is_array else f"a {type(labels).__name__}"  # type: ignore[union-attr]
@@ -87,6 +87,7 @@ def _problem_of_examples(split_name: str, split: Split, dataset: Dataset) -> str
     labels = split.targets
     if dataset.class_names is None or labels is None:
         return _problem_of_arrays(f"{split_name} targets", targets, dataset.targets, "targets")
+    targets = targets.targets if isinstance(targets, Weighted) else targets
     if targets.dtype != np.int32 or targets.tolist() != labels[indices].tolist():
         return (
             f"the {split_name} examples 0 and {indices[1]} are read with the labels {targets.tolist()} "

@@ -5,7 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,15 @@ class Spec:
 
 Specs = Any
 """One `Spec`, or a dict, list or tuple of them, nested as the features or targets of an example are."""
+
+
+class Weighted(NamedTuple):
+    """Targets of which some count more than others, or not at all; takes the place of the targets alone."""
+
+    targets: Any
+    """An array, or the `Spec` of one."""
+    weights: Any
+    """float32, at least 0: one number an example, or one for each of its positions (0: it is only filled up)."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class Dataset:
     features: Specs
     """What a model gets of an example, before transforms."""
     targets: Specs
-    """What a model should give for it; () if that is the features themselves."""
+    """What a model should give for it, perhaps `Weighted`; () if that is the features themselves."""
     class_names: tuple[str, ...] | None = None
     """If the targets are classes, from 0 on, the name of each."""
     fingerprint: str
@@ -84,6 +93,11 @@ class Dataset:
     def classes(self) -> int:
         """The number of classes; 0 if the targets are not classes."""
         return len(self.class_names or ())
+
+    @property
+    def task_targets(self) -> Specs:
+        """The targets without weights; () if there are none."""
+        return self.targets.targets if isinstance(self.targets, Weighted) else self.targets
 
     @property
     def has_targets(self) -> bool:
@@ -168,8 +182,9 @@ def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Spl
 
         return requests.map(as_written(load))
 
-    one_array = isinstance(targets, np.ndarray)
-    return Split(size=len(arrays[0]), read=read, targets=given if one_array else None)
+    known_targets = given.targets if isinstance(given, Weighted) else given
+    one_array = isinstance(known_targets, np.ndarray | list) and not isinstance(targets, list)
+    return Split(size=len(arrays[0]), read=read, targets=known_targets if one_array else None)
 
 
 def read_examples(split: Split, indices: Sequence[int]) -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Dataset, Spec, Split, array_split, fingerprint_of
+from exp.data.dataset import Dataset, Spec, Split, Weighted, array_split, fingerprint_of
 from exp.errors import UserError
 
 COPIED_BYTES = 2**28
@@ -24,6 +24,8 @@ def arrays(
         train: the training split: (features, targets), or the features alone if a model learns to give them back. Each
             is an array of shape (examples, ...), or a dict, list or tuple of such arrays. Integers stay integers, but
             those of targets become int32; float64 becomes float32; uint8 features are pixels, scaled to 0..1.
+            (features, targets, weights) lets examples count more or less, or positions of them: weights are at least
+            0, of shape (examples,) or of that of the targets, where 0 stands for what is only filled up.
         test: the test split, likewise.
         name: of the data set.
         class_names: if the targets are classes, from 0 on, the name of each; None numbers them if the targets are one
@@ -57,19 +59,33 @@ def _split(split: str, given: Any) -> tuple[Any, Any]:
     """Features and targets of a split, with the types that they will have; () for targets that there are not."""
     import tensorflow as tf
 
-    pair = given if isinstance(given, tuple) and len(given) == 2 else (given, ())
+    parts = given if isinstance(given, tuple) and len(given) in (2, 3) else (given, ())
     made = []
-    for kind, part in zip(("features", "targets"), pair, strict=True):
+    for kind, part in zip(("features", "targets", "weights"), parts, strict=False):
         checked = [_array(f"{split} {kind}", leaf, is_target=kind == "targets") for leaf in tf.nest.flatten(part)]
         made.append(tf.nest.pack_sequence_as(part, checked))
     lengths = {len(leaf) for leaf in tf.nest.flatten(made)}
     if len(lengths) > 1:
-        raise UserError(
-            f"the arrays of the {split} split have {', '.join(map(str, sorted(lengths)))} examples, not as many"
-        )
+        sizes = ", ".join(map(str, sorted(lengths)))
+        raise UserError(f"the arrays of the {split} split have {sizes} examples, not as many")
     if lengths <= {0}:
         raise UserError(f"the {split} split has no examples")
-    return made[0], made[1]
+    if len(made) == 2:
+        return made[0], made[1]
+    return made[0], _weighted(split, made[1], made[2])
+
+
+def _weighted(split: str, targets: Any, weights: Any) -> Weighted:
+    if not isinstance(targets, np.ndarray) or not isinstance(weights, np.ndarray):
+        raise UserError(f"the {split} weights are for one array of targets, and are one array themselves")
+    if weights.shape not in (targets.shape, targets.shape[:1]):
+        raise UserError(
+            f"the {split} weights have shape {weights.shape}, and must have {targets.shape[:1]} or {targets.shape}"
+        )
+    weights = _as(weights, np.float32)
+    if float(weights.min()) < 0 or not float(weights.max()):
+        raise UserError(f"the {split} weights must be at least 0, and not all 0")
+    return Weighted(targets, weights)
 
 
 def _array(what: str, given: Any, *, is_target: bool) -> npt.NDArray[Any]:
@@ -111,9 +127,10 @@ def _held(features: Any, targets: Any) -> Split:
 
 def _numbered(targets: Any, splits: Mapping[str, tuple[Any, Any]]) -> tuple[str, ...] | None:
     """A name for each class, if the targets are one array of integers from 0 on."""
+    targets = targets.targets if isinstance(targets, Weighted) else targets
     if not isinstance(targets, Spec) or targets.dtype != "int32":
         return None
-    values = [pair[1] for pair in splits.values()]
+    values = [pair[1].targets if isinstance(pair[1], Weighted) else pair[1] for pair in splits.values()]
     low, high = min(int(value.min()) for value in values), max(int(value.max()) for value in values)
     return None if low < 0 or high >= MOST_CLASSES else tuple(str(number) for number in range(high + 1))
 

@@ -14,13 +14,15 @@ from exp.data.dataset import Dataset
 from exp.data.in_memory import arrays
 from exp.errors import UserError, excerpt
 
-NAMES = ("x_train", "y_train", "x_test", "y_test")
+NAMES = ("x_train", "y_train", "w_train", "x_test", "y_test", "w_test")
 _LOCAL_HEADER = 30
 """Bytes of a zip file's header of a member, before the member's name."""
 
 
 def load(*, file: str | None) -> Dataset:
     """Read x_train, y_train, x_test and y_test; without the two y, a model learns to give its features back.
+
+    w_train and w_test, if they are there, are weights of examples or of their positions.
 
     Several features are x_train.NAME and x_test.NAME for each NAME, and are given to the model as a dict. Arrays that
     are not compressed are mapped from the file, and not read into memory.
@@ -42,15 +44,12 @@ def load(*, file: str | None) -> Dataset:
     if unknown:
         raise UserError(f"{where}: has {unknown[0]}; known are {', '.join(NAMES)}, each perhaps followed by .NAME")
     parts = {name: _part(members, name) for name in NAMES}
-    needed = ["x_train", "x_test"]
-    needed += ["y_train", "y_test"] if parts["y_train"] is not None or parts["y_test"] is not None else []
-    missing = [name for name in needed if parts[name] is None]
-    if missing:
-        raise UserError(f"{where}: has no {missing[0]}")
-    train, test = (
-        parts[f"x_{split}"] if parts[f"y_{split}"] is None else (parts[f"x_{split}"], parts[f"y_{split}"])
-        for split in ("train", "test")
-    )
+    for kind in ("x", "y", "w"):
+        there = [f"{kind}_{split}" for split in ("train", "test") if parts[f"{kind}_{split}"] is not None]
+        if len(there) == 1 or (kind == "x" and not there):
+            missing = f"{kind}_test" if there == [f"{kind}_train"] else f"{kind}_train"
+            raise UserError(f"{where}: has no {missing}")
+    train, test = (_given(*(parts[f"{kind}_{split}"] for kind in ("x", "y", "w"))) for split in ("train", "test"))
     try:
         return arrays(train=train, test=test, name=Path(file).stem, source="npz")
     except UserError as error:
@@ -66,6 +65,13 @@ def count(*, file: str | None) -> int | None:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, TypeError):
         pass
     return None
+
+
+def _given(features: Any, targets: Any, weights: Any) -> Any:
+    """A split as `arrays` takes it."""
+    if targets is None:
+        return features
+    return (features, targets) if weights is None else (features, targets, weights)
 
 
 def _part(members: dict[str, npt.NDArray[Any]], name: str) -> Any:

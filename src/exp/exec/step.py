@@ -47,15 +47,31 @@ def _scaled(tensor: tf.Tensor) -> tf.Tensor:
 def wanted(features: Any, targets: Any) -> Any:
     """What a model should give: the targets; the features themselves if the data set has none (an autoencoder).
 
-    Pixels are scaled as they are for the model.
+    Pixels are scaled as they are for the model, and weights are left out.
     """
+    if weights_of(targets) is not None:
+        return scaled(targets.targets)
     return scaled(targets if tf.nest.flatten(targets) else features)
 
 
-def row_losses(task: Task, targets: Any, outputs: Any) -> tf.Tensor:
-    """The loss of each row: (rows,) float32; if a row has several positions, the mean over them."""
+def weights_of(targets: Any) -> Any:
+    """The weights of the rows, or of their positions, if the targets are an `exp.data.Weighted`; else None."""
+    return getattr(targets, "weights", None)
+
+
+def row_losses(task: Task, targets: Any, outputs: Any, weights: Any = None) -> tf.Tensor:
+    """The loss of each row: (rows,) float32.
+
+    If a row has several positions, it is the mean over them, by their weights if they have some. A weight of the row
+    itself multiplies its loss.
+    """
     losses = task.losses(targets, outputs)
-    return losses if losses.shape.rank == 1 else tf.reduce_mean(losses, axis=list(range(1, losses.shape.rank)))
+    others = list(range(1, losses.shape.rank))
+    if weights is not None and weights.shape.rank > 1:
+        weights.shape.assert_is_compatible_with(losses.shape)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses * weights, axis=others), tf.reduce_sum(weights, axis=others))
+    rows = tf.reduce_mean(losses, axis=others) if others else losses
+    return rows if weights is None else rows * weights
 
 
 def train_step(model: Any, *, optimizer: Any, task: Task, features: Any, targets: Any, global_batch: int) -> Update:
@@ -74,7 +90,7 @@ def train_step(model: Any, *, optimizer: Any, task: Task, features: Any, targets
     """
     with tf.GradientTape() as tape:
         outputs = model(scaled(features), training=True)
-        losses = row_losses(task, wanted(features, targets), outputs)
+        losses = row_losses(task, wanted(features, targets), outputs, weights_of(targets))
         loss = tf.reduce_sum(losses) / global_batch
         if model.losses:
             share = tf.cast(tf.shape(losses)[0], loss.dtype) / global_batch
@@ -96,10 +112,11 @@ def eval_step(model: Any, *, task: Task, features: Any, targets: Any, counts: An
         counts: (rows,) bool: False for a row that only fills up a batch.
     """
     outputs = model(scaled(features), training=False)
-    targets = wanted(features, targets)
-    losses = row_losses(task, targets, outputs)
+    weights, targets = weights_of(targets), wanted(features, targets)
+    losses = row_losses(task, targets, outputs, weights)
+    given = (targets, outputs, counts) if weights is None else (targets, outputs, counts, weights)
     return Sums(
         loss=tf.reduce_sum(tf.where(counts, losses, tf.zeros_like(losses))),
-        metrics={name: dict(metric.sums(targets, outputs, counts)) for name, metric in task.metrics.items()},
+        metrics={name: dict(metric.sums(*given)) for name, metric in task.metrics.items()},
         examples=tf.reduce_sum(tf.cast(counts, tf.int32)),
     )

@@ -5,7 +5,7 @@ from exp.config.combination_rules import check_batch_size
 from exp.config.targets import OWN_PREFIXES
 from exp.data import Dataset, ImageTransforms, Order
 from exp.data.check import check_dataset
-from exp.data.dataset import Specs, tensor_specs
+from exp.data.dataset import Specs, Weighted, tensor_specs
 from exp.data.old_names import as_dataset
 from exp.errors import UserError
 from exp.run.instantiate import check_kind, instantiate
@@ -41,9 +41,16 @@ def make_task(config: Config, dataset: Dataset, features: Specs) -> Task:
     Raises:
         UserError: the task does not fit the data set, or cannot be made.
     """
-    targets = tensor_specs(dataset.targets if dataset.has_targets else features, scaled=True)
+    targets = tensor_specs(dataset.task_targets if dataset.has_targets else features, scaled=True)
+    weighted = isinstance(dataset.targets, Weighted)
+    if weighted and config.exec.name == "fit":
+        raise UserError(
+            f"exec=fit: Keras's own loss and metrics take weights otherwise, and data={dataset.name} has some; take "
+            "another mode"
+        )
     try:
-        task: Task = instantiate("task", config.task, config.trusted_targets, classes=dataset.classes, targets=targets)
+        known = {"classes": dataset.classes, "targets": targets, "weighted": weighted}
+        task: Task = instantiate("task", config.task, config.trusted_targets, **known)
     except UnfitError as error:
         names = f"task={config.task.short_name} and data={config.data.target.short_name}"
         raise UserError(f"{names} do not go together: {error}") from error

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from exp.errors import UserError
 from exp.task.keras_form import keras_form_of
-from exp.task.keras_metric import KerasMetric
+from exp.task.keras_metric import KerasMetric, weighted_counts
 from exp.task.protocol import Direction, KerasForm, Metric, UnfitError
 
 ACCURACY = "accuracy"
@@ -28,6 +28,7 @@ def create(
     metrics: Mapping[str, Any],
     classes: int,
     targets: Any,
+    weighted: bool = False,
 ) -> "Classification":
     """Softmax cross-entropy in nats, the accuracy, and what is asked for besides.
 
@@ -38,6 +39,7 @@ def create(
         metrics: further `keras.metrics.Metric`s by the names that results have; they are given classes and logits.
         classes: the number of classes; 0 if the data set has none.
         targets: the `tf.TensorSpec` of an example's targets, without the batch dimension.
+        weighted: whether examples, or their positions, have weights.
 
     Raises:
         UnfitError: the targets are no classes.
@@ -58,8 +60,8 @@ def create(
         raise UserError(f"task.top_k={wrong[0]}: must be from 1 to {classes}, the number of classes")
     shape = tuple(targets.shape)
     positions = math.prod(shape)
-    made: dict[str, Metric] = {ACCURACY: Accuracy(positions)}
-    made |= {f"top_{k}_accuracy": TopK(positions, k=k) for k in top_k}
+    made: dict[str, Metric] = {ACCURACY: Accuracy(positions, weighted=weighted)}
+    made |= {f"top_{k}_accuracy": TopK(positions, weighted=weighted, k=k) for k in top_k}
     made |= {name: KerasMetric(name, metric) for name, metric in metrics.items()}
     return Classification(
         classes=classes, shape=shape, label_smoothing=label_smoothing, class_weights=weights, metrics=made
@@ -79,28 +81,43 @@ class Accuracy:
     """Of an example."""
     direction: Direction = "max"
 
+    weighted: bool = False
+    """Whether examples, or positions, have weights."""
+
     @property
     def no_sums(self) -> Mapping[str, npt.NDArray[Any]]:
-        """`correct` counts the classes that were predicted: a scalar int32."""
+        """`correct` counts the classes that were predicted: a scalar int32; with weights, both are sums of them."""
+        if self.weighted:
+            return {"correct": np.zeros((), np.float64), "all": np.zeros((), np.float64)}
         return {"correct": np.zeros((), np.int32)}
 
-    def sums(self, targets: Any, outputs: Any, counts: Any) -> Mapping[str, Any]:
+    def sums(self, targets: Any, outputs: Any, counts: Any, weights: Any = None) -> Mapping[str, Any]:
         """Count the correct predictions.
 
         Args:
             targets: (rows, ...) int32 classes.
             outputs: (rows, ..., classes) logits.
             counts: (rows,) bool.
+            weights: float32, (rows,) or (rows, ...); None: all count alike.
         """
         import tensorflow as tf
 
-        return {"correct": _counted(self._correct(tf, targets, outputs), counts)}
+        correct = self._correct(tf, targets, outputs)
+        if weights is None:
+            return {"correct": _counted(correct, counts)}
+        parts = weighted_counts(counts, weights, tf.float64)
+        parts = tf.broadcast_to(
+            tf.reshape(parts, [*parts.shape, *[1] * (correct.shape.rank - parts.shape.rank)]), correct.shape
+        )
+        return {"correct": tf.reduce_sum(parts * tf.cast(correct, tf.float64)), "all": tf.reduce_sum(parts)}
 
     def _correct(self, tf: Any, targets: Any, outputs: Any) -> Any:
         return tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int32), targets)
 
     def value(self, totals: Mapping[str, npt.NDArray[Any]], examples: int) -> float:
-        """A quotient of whole numbers."""
+        """A quotient of whole numbers, or of sums of weights."""
+        if self.weighted:
+            return float(totals["correct"] / totals["all"])
         return int(totals["correct"]) / (examples * self.positions)
 
     def value_from_keras(self, result: float, examples: int) -> float:

@@ -54,14 +54,14 @@ class KerasMetric:
             for number, variable in enumerate(self._metric.variables)
         }
 
-    def sums(self, targets: Any, outputs: Any, counts: Any) -> Mapping[str, Any]:
+    def sums(self, targets: Any, outputs: Any, counts: Any, weights: Any = None) -> Mapping[str, Any]:
         """The state of the metric after a batch; rows that do not count have the weight 0."""
         import tensorflow as tf
 
         zeros = self.no_sums
         before = [tf.constant(zero) for zero in zeros.values()]
-        weights = tf.cast(counts, self._metric.dtype)
-        after = self._metric.stateless_update_state(before, *self._prepare(targets, outputs), sample_weight=weights)
+        given = weighted_counts(counts, weights, self._metric.dtype)
+        after = self._metric.stateless_update_state(before, *self._prepare(targets, outputs), sample_weight=given)
         return {
             name: tf.ensure_shape(tf.cast(tensor, zero.dtype), zero.shape)
             for (name, zero), tensor in zip(zeros.items(), after, strict=True)
@@ -145,6 +145,16 @@ class KerasMetric:
         some_targets, some_outputs = tf.nest.map_structure(lambda tensor: tensor[rows], (targets, outputs))
         sums = self.sums(some_targets, some_outputs, tf.ones(rows.stop - rows.start, tf.bool))
         return {name: np.asarray(tensor) for name, tensor in sums.items()}
+
+
+def weighted_counts(counts: Any, weights: Any, dtype: Any) -> Any:
+    """What rows, or their positions, count: 0 for a row that only fills up a batch, else its weight or 1."""
+    import tensorflow as tf
+
+    counts = tf.cast(counts, dtype)
+    if weights is None:
+        return counts
+    return tf.reshape(counts, [-1, *[1] * (weights.shape.rank - 1)]) * tf.cast(weights, dtype)
 
 
 def _in_float64(metric: Any, name: str) -> Any:

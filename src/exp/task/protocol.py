@@ -32,13 +32,14 @@ class Metric(Protocol):
     def no_sums(self) -> Mapping[str, npt.NDArray[Any]]:
         """The sums over no examples at all, by name: zeros that tell the shape and the type of each sum."""
 
-    def sums(self, targets: Any, outputs: Any, counts: Any) -> Mapping[str, Any]:
+    def sums(self, targets: Any, outputs: Any, counts: Any, weights: Any = None) -> Mapping[str, Any]:
         """The sums over the rows of a batch that count.
 
         Args:
             targets: of each row, in the structure that the data set has.
             outputs: what the model gives for each row.
             counts: (rows,) bool: False for a row that only fills up a batch.
+            weights: float32, (rows,), or of the shape of the targets; None: all count alike.
 
         Returns:
             Tensors with the names, shapes and types of `no_sums`.
