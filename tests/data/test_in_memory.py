@@ -28,6 +28,12 @@ def test_features_may_have_names_and_integers_stay_integers(tf):
     assert (made.targets, made.class_names) == (Spec((), "float32"), None)
 
 
+def test_bytes_are_pixels_in_pictures_only(tf):
+    tokens, pictures = np.arange(24, dtype=np.uint8).reshape(6, 4), np.zeros((6, 2, 2), np.uint8)
+    assert exp.data.arrays(train=(tokens, Y), test=(tokens, Y)).features == Spec((4,), "int32")
+    assert exp.data.arrays(train=(pictures, Y), test=(pictures, Y)).features == Spec((2, 2), "uint8")
+
+
 def test_without_targets_the_features_are_wanted(tf):
     made = exp.data.arrays(train=X, test=X)
     assert (made.targets, made.has_targets) == ((), False)
@@ -98,6 +104,7 @@ def test_several_features_have_names_in_a_file(tf, tmp_path):
     [
         ({"x_train": X, "y_train": Y, "y_test": Y}, "has no x_test"),
         ({"x_train": X, "x_test": X, "y_train": Y}, "has no y_test"),
+        ({"x_train": X, "x_test": X, "w_train": Y, "w_test": Y}, "has w_train, and weights go with targets (y_train)"),
         ({"x_train": X, "x_test": X, "z": Y}, "has z; known are x_train, y_train, w_train, x_test, y_test, w_test,"),
         ({"x_train": np.array([None, 1], object), "x_test": X}, "cannot be read as a .npz file"),
         ({"x_train": X, "x_test": X, "y_train": Y[:2], "y_test": Y}, "the arrays of the train split have 2, 6"),

@@ -29,8 +29,8 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (
             [],
-            "task=classification and data=npz do not go together: classification needs one whole number from 0 on for "
-            "each class, and the targets are float32",
+            "task=classification does not fit the data set numbers: classification needs one whole number from 0 on "
+            "for each class, and the targets are float32",
         ),
         (
             ["task=regression", "checkpoint.best=test/accuracy"],

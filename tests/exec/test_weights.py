@@ -19,7 +19,7 @@ COUNTS = np.array([True, True, True, True, False])
 @pytest.fixture(scope="module")
 def task(tf):
     options = {"label_smoothing": 0.0, "class_weights": None, "top_k": [], "metrics": {}}
-    return create(**options, classes=CLASSES, targets=tf.TensorSpec((POSITIONS,), tf.int32), weighted=True)
+    return create(**options, classes=CLASSES, targets=tf.TensorSpec((POSITIONS,), tf.int32), weighted="positions")
 
 
 @pytest.fixture

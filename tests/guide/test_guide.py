@@ -17,7 +17,7 @@ from tests.support.pages import blocks, links, names, page
 from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
 
-NOT_SHOWN = ("examples/projects/autoencoder", "examples/projects/two-inputs")
+NOT_SHOWN = ("examples/projects/autoencoder", "examples/projects/forecaster", "examples/projects/two-inputs")
 """These are run by tests/conformance/test_tasks.py only."""
 EXAMPLES = sorted(
     path

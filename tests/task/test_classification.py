@@ -148,3 +148,13 @@ def test_numbers_are_no_classes(tf):
             classes=0,
             targets=tf.TensorSpec((), tf.float32),
         )
+
+
+def test_a_metric_of_probabilities_is_refused(tf):
+    import keras
+
+    from exp.errors import UserError
+
+    made(tf, metrics={"x": keras.metrics.SparseCategoricalCrossentropy(from_logits=True)})
+    with pytest.raises(UserError, match=r"^task\.metrics\.x: takes probabilities, and the model gives logits"):
+        made(tf, metrics={"x": keras.metrics.SparseCategoricalCrossentropy()})

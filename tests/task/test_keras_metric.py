@@ -122,3 +122,31 @@ def test_targets_that_a_metric_cannot_take_are_named(tf):
     problem = KerasMetric("r2", keras.metrics.R2Score()).problem(targets, targets)
     assert problem is not None
     assert problem.startswith("task.metrics.r2: cannot be computed from these targets and outputs: R2Score expects 2D")
+
+
+def test_fit_is_given_the_same_shapes(tf):
+    """Numbers against a column would be compared each with each."""
+    import keras
+
+    from exp.task.regression import aligned
+
+    class Plain(keras.metrics.Mean):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            return super().update_state(tf.square(y_true - y_pred), sample_weight)
+
+    targets, outputs = tf.constant(random(ROWS)), tf.constant(random(2 * ROWS, 1)[ROWS:])
+    made = KerasMetric("mine", Plain(), prepare=aligned)
+    assert made.problem(targets, outputs) is None
+    there = made.of_keras()
+    there.update_state(targets, outputs)
+    expected = np.square(targets.numpy()[:, None] - outputs.numpy()).mean()
+    assert float(there.result()) == pytest.approx(expected, rel=1e-6)
+
+
+def test_several_numbers_are_no_metric(tf):
+    import keras
+
+    targets, outputs = tf.constant(np.abs(random(ROWS, 3)) > 0.5), tf.constant(np.abs(random(ROWS, 3)))
+    problem = KerasMetric("f1", keras.metrics.F1Score(threshold=0.5)).problem(targets, outputs)
+    assert problem is not None
+    assert problem.endswith("it gives 3 numbers, and must give one (perhaps by its argument `average`)")

@@ -31,10 +31,34 @@ def test_a_loss_may_be_a_function_of_ones_own(tf):
     np.testing.assert_allclose(made.losses(tf.constant(TARGETS), tf.constant(OUTPUTS)).numpy(), [[0.5], [0], [3]])
 
 
-def test_a_loss_of_a_whole_batch_is_refused(tf):
-    made = task(tf, loss=lambda targets, outputs: tf.reduce_mean(tf.abs(targets - outputs)))
-    with pytest.raises(UserError, match=r"^task\.loss: gives one number for a whole batch"):
-        made.losses(tf.constant(TARGETS), tf.constant(OUTPUTS))
+@pytest.mark.parametrize(
+    ("loss", "problem"),
+    [
+        (lambda tf, error: tf.reduce_mean(error), "task.loss: gives one number for a batch of 12 rows"),
+        (lambda tf, error: tf.reduce_mean(error, axis=0), "task.loss: gives an array of shape (1,) for a batch of 12"),
+        (lambda tf, error: error / tf.reduce_mean(error), "task.loss: the loss of a row depends on the other rows"),
+        (lambda tf, error: 1 / 0, "task.loss: cannot be computed from these targets and outputs: ZeroDivisionError"),
+        (lambda tf, error: error, None),
+    ],
+)
+def test_a_loss_must_be_that_of_each_row_by_itself(tf, loss, problem):
+    from exp.task.regression import aligned
+
+    made = task(tf, loss=lambda targets, outputs: loss(tf, tf.square(targets - outputs)))
+    random = np.random.default_rng(0)
+    targets, outputs = tf.constant(random.random(12), tf.float32), tf.constant(random.random((12, 1)), tf.float32)
+    found = made.row_losses.problem(aligned, targets, outputs)
+    assert (found or "").startswith(problem or "")
+    assert (found is None) == (problem is None)
+
+
+def test_what_is_no_loss_of_rows_is_refused(tf):
+    import keras
+
+    with pytest.raises(UserError, match=r"gives a MeanAbsoluteError, not a keras\.losses\.Loss or a function"):
+        task(tf, loss=keras.metrics.MeanAbsoluteError())
+    with pytest.raises(UserError, match=r"^task\.loss\.reduction=sum: is not what a run does"):
+        task(tf, loss=keras.losses.MeanSquaredError(reduction="sum"))
 
 
 def test_whole_numbers_are_numbers_too(tf):

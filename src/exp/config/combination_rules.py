@@ -38,6 +38,8 @@ def check_combinations(config: Config) -> None:
             f"checkpoint.keep_every={keep.keep_every}: must be a multiple of checkpoint.every={keep.every}, the steps "
             "at which there are checkpoints"
         )
+    if keep.goal is not None and keep.best is None:
+        wrong.append(f"checkpoint.goal={keep.goal}: goes with checkpoint.best, the metric that it is about")
     if keep.restore is None and (keep.scope != "all" or keep.exclude):
         wrong.append("checkpoint.restore=null: checkpoint.scope and checkpoint.exclude go with a checkpoint to restore")
     if keep.restore == "best" and config.mode == "train":

@@ -11,6 +11,8 @@ from exp.errors import UserError
 
 COPIED_BYTES = 2**28
 """Arrays of one split above this size are read from where they are, example by example."""
+MOST_OF_A_TABLE = 2
+"""Dimensions, with that of the examples, up to which uint8 features are whole numbers like others, and no pixels."""
 MOST_CLASSES = 10_000
 """Integers above are taken for numbers, not for classes without names."""
 
@@ -23,7 +25,8 @@ def arrays(
     Args:
         train: the training split: (features, targets), or the features alone if a model learns to give them back. Each
             is an array of shape (examples, ...), or a dict, list or tuple of such arrays. Integers stay integers, but
-            those of targets become int32; float64 becomes float32; uint8 features are pixels, scaled to 0..1.
+            those of targets become int32; float64 becomes float32. If a feature is uint8 and has two dimensions or
+            more, it is pixels, which reach the model as 0..1.
             (features, targets, weights) lets examples count more or less, or positions of them: weights are at least
             0, of shape (examples,) or of that of the targets, where 0 stands for what is only filled up.
         test: the test split, likewise.
@@ -101,7 +104,7 @@ def _array(what: str, given: Any, *, is_target: bool) -> npt.NDArray[Any]:
             raise UserError(f"the {what} have values that are not finite, the first in example {where}")
         return _as(array, np.float32)
     if not is_target:
-        return array
+        return _as(array, np.int32) if array.dtype == np.uint8 and array.ndim <= MOST_OF_A_TABLE else array
     bounds = np.iinfo(np.int32)
     if array.size and (int(array.min()) < bounds.min or int(array.max()) > bounds.max):
         raise UserError(f"the {what} have whole numbers beyond int32")

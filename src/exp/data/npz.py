@@ -49,6 +49,8 @@ def load(*, file: str | None) -> Dataset:
         if len(there) == 1 or (kind == "x" and not there):
             missing = f"{kind}_test" if there == [f"{kind}_train"] else f"{kind}_train"
             raise UserError(f"{where}: has no {missing}")
+    if parts["w_train"] is not None and parts["y_train"] is None:
+        raise UserError(f"{where}: has w_train, and weights go with targets (y_train)")
     train, test = (_given(*(parts[f"{kind}_{split}"] for kind in ("x", "y", "w"))) for split in ("train", "test"))
     try:
         return arrays(train=train, test=test, name=Path(file).stem, source="npz")

@@ -39,8 +39,10 @@ class AgreedStop:
             WorkerLost: another worker is gone.
         """
         self._own.insist()  # TensorFlow may take SIGTERM for itself late, once its servers are connected
-        self._own.signal = self._agree(self._own.signal)
-        return self._own.signal is not None
+        agreed = self._agree(self._own.signal)
+        if agreed is not None:  # a signal that came meanwhile is not forgotten: the others hear of it at the next call
+            self._own.signal = agreed
+        return agreed is not None
 
     def check(self) -> None:
         """Leave long work if it is time to stop; every worker does so at the same call.

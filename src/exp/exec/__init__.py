@@ -34,6 +34,9 @@ def make_executor(name: str, *, session_config: Any) -> Executor:
         name: of the mode.
         session_config: a `tf.compat.v1.ConfigProto`, for a mode that `needs_session`.
     """
+    from exp.exec import ordered_sums
+
+    ordered_sums.install()
     kind: Any = executor_class(name)
     made: Executor = kind(config=session_config) if kind.needs_session else kind()
     return made

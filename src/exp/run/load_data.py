@@ -42,7 +42,7 @@ def make_task(config: Config, dataset: Dataset, features: Specs) -> Task:
         UserError: the task does not fit the data set, or cannot be made.
     """
     targets = tensor_specs(dataset.task_targets if dataset.has_targets else features, scaled=True)
-    weighted = isinstance(dataset.targets, Weighted)
+    weighted = _weighted(dataset)
     if weighted and config.exec.name == "fit":
         raise UserError(
             f"exec=fit: Keras's own loss and metrics take weights otherwise, and data={dataset.name} has some; take "
@@ -52,12 +52,19 @@ def make_task(config: Config, dataset: Dataset, features: Specs) -> Task:
         known = {"classes": dataset.classes, "targets": targets, "weighted": weighted}
         task: Task = instantiate("task", config.task, config.trusted_targets, **known)
     except UnfitError as error:
-        names = f"task={config.task.short_name} and data={config.data.target.short_name}"
-        raise UserError(f"{names} do not go together: {error}") from error
+        names = f"task={config.task.short_name} does not fit the data set {dataset.name}"
+        raise UserError(f"{names}: {error}") from error
     missing = [name for name in ("metrics", "losses", "output_problem", "keras_form") if not hasattr(task, name)]
     if missing:
         raise UserError(f"task={config.task.name}: gives a {type(task).__name__} without {', '.join(missing)}")
     return task
+
+
+def _weighted(dataset: Dataset) -> str | None:
+    """Whether `examples` or their `positions` have weights; None if all count alike."""
+    if not isinstance(dataset.targets, Weighted):
+        return None
+    return "positions" if dataset.targets.weights.shape else "examples"
 
 
 def _order(config: Config, dataset: Dataset) -> Order:

@@ -1,4 +1,4 @@
-"""Tries out, before training, whether each metric of a task is exact over batches, padded rows and replicas."""
+"""Tries out, before training, whether the loss and the metrics of a task are exact over batches and replicas."""
 
 from typing import Any
 
@@ -9,25 +9,26 @@ from exp.data.dataset import read_examples
 from exp.errors import UserError
 from exp.task import KerasMetric, Task
 from exp.task.keras_metric import ROWS
+from exp.task.regression import Regression, aligned
 
 
 def check_metrics(task: Task, dataset: Dataset, outputs: Any) -> None:
-    """Refuse metrics that would depend on how examples are divided into batches.
+    """Refuse a loss and metrics that would depend on how examples are divided into batches.
 
     Args:
-        task: its metrics are tried.
+        task: its loss and its metrics are tried.
         dataset: the targets of its first training examples are taken.
         outputs: the symbolic output of the model for a batch.
 
     Raises:
-        UserError: a metric is not exact, or cannot be computed.
+        UserError: one of them is not exact, or cannot be computed.
     """
     import tensorflow as tf
 
     from exp.exec.step import wanted
 
     tried = [metric for metric in task.metrics.values() if isinstance(metric, KerasMetric)]
-    if not tried:
+    if not tried and not isinstance(task, Regression):
         return
     random = np.random.default_rng(0)
     features, targets = read_examples(dataset.train, [number % dataset.train.size for number in range(ROWS)])
@@ -35,6 +36,10 @@ def check_metrics(task: Task, dataset: Dataset, outputs: Any) -> None:
     made = tf.nest.map_structure(
         lambda output: tf.constant(random.standard_normal((ROWS, *output.shape[1:])), output.dtype), outputs
     )
+    if isinstance(task, Regression):
+        problem = task.row_losses.problem(aligned, given, made)
+        if problem:
+            raise UserError(problem)
     for metric in tried:
         problem = metric.problem(given, made)
         if problem:

@@ -28,7 +28,7 @@ def create(
     metrics: Mapping[str, Any],
     classes: int,
     targets: Any,
-    weighted: bool = False,
+    weighted: str | None = None,
 ) -> "Classification":
     """Softmax cross-entropy in nats, the accuracy, and what is asked for besides.
 
@@ -39,7 +39,7 @@ def create(
         metrics: further `keras.metrics.Metric`s by the names that results have; they are given classes and logits.
         classes: the number of classes; 0 if the data set has none.
         targets: the `tf.TensorSpec` of an example's targets, without the batch dimension.
-        weighted: whether examples, or their positions, have weights.
+        weighted: whether `examples` or their `positions` have weights; None if all count alike.
 
     Raises:
         UnfitError: the targets are no classes.
@@ -49,6 +49,8 @@ def create(
 
     if not isinstance(targets, tf.TensorSpec) or not targets.dtype.is_integer or not classes:
         kind = targets.dtype.name if isinstance(targets, tf.TensorSpec) else "several arrays"
+        if kind.startswith("int"):
+            kind += ", and below 0 or of too many kinds"
         raise UnfitError(f"classification needs one whole number from 0 on for each class, and the targets are {kind}")
     if not 0 <= label_smoothing < 1:
         raise UserError(f"task.label_smoothing={label_smoothing}: must be at least 0 and below 1")
@@ -60,9 +62,14 @@ def create(
         raise UserError(f"task.top_k={wrong[0]}: must be from 1 to {classes}, the number of classes")
     shape = tuple(targets.shape)
     positions = math.prod(shape)
-    made: dict[str, Metric] = {ACCURACY: Accuracy(positions, weighted=weighted)}
-    made |= {f"top_{k}_accuracy": TopK(positions, weighted=weighted, k=k) for k in top_k}
-    made |= {name: KerasMetric(name, metric) for name, metric in metrics.items()}
+    made: dict[str, Metric] = {ACCURACY: Accuracy(positions, weighted=weighted is not None)}
+    made |= {f"top_{k}_accuracy": TopK(positions, weighted=weighted is not None, k=k) for k in top_k}
+    for name, metric in metrics.items():
+        made[name] = KerasMetric(name, metric)
+        if metric.get_config().get("from_logits") is False:
+            raise UserError(
+                f"task.metrics.{name}: takes probabilities, and the model gives logits; add from_logits: true"
+            )
     return Classification(
         classes=classes, shape=shape, label_smoothing=label_smoothing, class_weights=weights, metrics=made
     )

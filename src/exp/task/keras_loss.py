@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from exp.errors import UserError
+from exp.system.own_code import told
 
 
 class RowLosses:
@@ -19,8 +22,13 @@ class RowLosses:
         """
         import keras
 
+        reduction = getattr(loss, "reduction", None)
+        if reduction not in (None, "none", "mean", "sum_over_batch_size"):
+            raise UserError(
+                f"task.loss.reduction={reduction}: is not what a run does, which takes the mean over the rows"
+            )
         self._compute = loss.call if isinstance(loss, keras.losses.Loss) else loss
-        if not callable(self._compute):
+        if isinstance(loss, keras.metrics.Metric) or not callable(self._compute):
             raise UserError(f"task.loss: gives a {type(loss).__name__}, not a keras.losses.Loss or a function")
 
     def __call__(self, targets: Any, outputs: Any) -> Any:
@@ -30,18 +38,43 @@ class RowLosses:
             targets: of each row, in the structure that the data set has.
             outputs: what the model gives for each row.
 
-        Raises:
-            UserError: there is not a loss for each row.
         """
         import tensorflow as tf
 
-        losses = tf.cast(self._compute(targets, outputs), tf.float32)
-        if losses.shape.rank == 0:
-            raise UserError(
-                "task.loss: gives one number for a whole batch, and must give one for each row, so that padded "
+        losses: Any = tf.cast(self._compute(targets, outputs), tf.float32)
+        return losses
+
+    def problem(self, prepare: Any, targets: Any, outputs: Any) -> str | None:
+        """Why the losses are not those of the rows, each by itself; None if they are.
+
+        Args:
+            prepare: makes of targets and outputs what the loss is given.
+            targets: of some rows.
+            outputs: random ones, as the model might give them for these rows.
+        """
+        import tensorflow as tf
+
+        rows = len(tf.nest.flatten(outputs)[0])
+        try:
+            whole = self(*prepare(targets, outputs)).numpy()
+            parts = []
+            for part in (slice(0, rows // 3), slice(rows // 3, rows)):
+                some = tf.nest.map_structure(lambda tensor, part=part: tensor[part], (targets, outputs))
+                parts.append(self(*prepare(*some)).numpy())
+        except Exception as error:  # whatever the loss, which may be the user's own, makes of them
+            return f"task.loss: cannot be computed from these targets and outputs: {told(error)}"
+        if whole.shape[:1] != (rows,):
+            found = "one number" if not whole.shape else f"an array of shape {whole.shape}"
+            return (
+                f"task.loss: gives {found} for a batch of {rows} rows, and must give one for each row, so that padded "
                 "batches and replicas change nothing"
             )
-        return losses
+        if not np.allclose(np.concatenate(parts), whole, rtol=1e-4, atol=1e-6, equal_nan=True):
+            return (
+                "task.loss: the loss of a row depends on the other rows of its batch, so that it would depend on the "
+                "batch size and on replicas"
+            )
+        return None
 
 
 def as_rows(tensor: Any) -> Any:

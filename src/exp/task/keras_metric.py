@@ -78,7 +78,10 @@ class KerasMetric:
         ]
         with keras.StatelessScope(state_mapping=state):
             # Converted inside: a metric may give one of its variables, which outside has another value.
-            return float(np.asarray(keras.ops.convert_to_tensor(self._metric.result())))
+            values = np.asarray(keras.ops.convert_to_tensor(self._metric.result()))
+        if values.size != 1:
+            raise ValueError(f"it gives {values.size} numbers, and must give one (perhaps by its argument `average`)")
+        return float(values.reshape(()))
 
     def value_from_keras(self, result: float, examples: int) -> float:
         """Keras's own."""
@@ -89,6 +92,12 @@ class KerasMetric:
         metric = _in_float64(self._metric, self._name)
         if self._tried is not None:
             self._make_variables(metric)
+        update, prepare = metric.update_state, self._prepare
+
+        def update_state(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            return update(*prepare(y_true, y_pred), sample_weight=sample_weight)
+
+        metric.update_state = update_state
         return metric
 
     def _make_variables(self, metric: Any) -> None:

@@ -11,13 +11,14 @@ from exp.task.keras_metric import KerasMetric
 from exp.task.protocol import KerasForm, UnfitError
 
 
-def create(*, loss: Any, metrics: Mapping[str, Any], targets: Any) -> "Regression":
+def create(*, loss: Any, metrics: Mapping[str, Any], targets: Any, weighted: str | None = None) -> "Regression":
     """Numbers that a model learns by a loss of Keras's, or of the user's.
 
     Args:
         loss: a `keras.losses.Loss`, or a function (targets, outputs) -> losses of shape (rows, ...).
         metrics: `keras.metrics.Metric`s by the names that results have.
         targets: the `tf.TensorSpec` of an example's targets, without the batch dimension.
+        weighted: whether `examples` or their `positions` have weights.
 
     Raises:
         UnfitError: the targets are not one array.
@@ -27,6 +28,8 @@ def create(*, loss: Any, metrics: Mapping[str, Any], targets: Any) -> "Regressio
 
     if not isinstance(targets, tf.TensorSpec):
         raise UnfitError("regression learns one array of numbers, and there are several")
+    if weighted == "positions":
+        raise UnfitError("regression minds weights of examples, and there are some of positions")
     made = {name: KerasMetric(name, metric, prepare=aligned) for name, metric in metrics.items()}
     return Regression(tuple(targets.shape), RowLosses(loss), MappingProxyType(made))
 
