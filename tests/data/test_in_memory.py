@@ -36,7 +36,8 @@ def test_bytes_are_pixels_in_pictures_only(tf):
 
 def test_without_targets_the_features_are_wanted(tf):
     made = exp.data.arrays(train=X, test=X)
-    assert (made.targets, made.has_targets) == ((), False)
+    assert made.targets == ()
+    assert made.wanted(made.features) == made.features
 
 
 def test_other_values_are_another_fingerprint(tf):

@@ -10,6 +10,7 @@ from exp.loggers.console import Display
 from exp.run.request import Request
 from exp.run.run import run
 from exp.run_folder.read import is_completed, results_if_any
+from exp.run_folder.results import metrics_among
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ def figure_for_sweeper(folder: Path, objective: str | None) -> float | None:
     """
     results: Any = results_if_any(folder)
     if objective is None:
-        metrics = [name for name in results.get("test") or {} if name not in ("loss", "examples")]
-        objective = f"test/{metrics[0]}" if metrics else "test/loss"
+        objective = f"test/{next(iter(metrics_among(results.get('test') or {})), 'loss')}"
     for part in objective.split("/"):
         results = results.get(part) if isinstance(results, dict) else None
     return float(results) if isinstance(results, int | float) else None

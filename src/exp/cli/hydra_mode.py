@@ -12,6 +12,8 @@ from typing import Any
 
 from hydra._internal.hydra import Hydra
 
+_OPTIONS = ("-c", "--c", "-h", "--h")
+"""Begin the options that bring configuration from elsewhere, or begin neither a run nor a sweep."""
 _ELSEWHERE = ("hydra.mode", "searchpath")
 """An override with one of these sets the mode, or brings configuration from elsewhere."""
 _SETS_IT = re.compile(r"""^[^#\n]*\b(mode|searchpath)["']?\s*:""", re.MULTILINE)
@@ -37,7 +39,7 @@ def mode_from_options(arguments: Sequence[str], conf: Path) -> Iterator[None]:
 
 
 def _may_be_set(arguments: Sequence[str], conf: Path) -> bool:
-    if any(argument.startswith(("-c", "--c")) or any(k in argument for k in _ELSEWHERE) for argument in arguments):
+    if any(argument.startswith(_OPTIONS) or any(k in argument for k in _ELSEWHERE) for argument in arguments):
         return True
     texts = (path.read_text(errors="replace") for path in conf.rglob("*.yaml"))
     return any(_SETS_IT.search(_OUR_OWN.sub("", text)) for text in texts)

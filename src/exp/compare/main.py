@@ -9,7 +9,7 @@ from typing import Any
 
 from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
-from exp.compare.table import Row, check_key, choose, differing, group_by_seed, results_of, sort
+from exp.compare.table import Row, check_key, choose, differing, group_by_seed, metrics_of, sort
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import Table, line_width, most_of, one_line, plain_table
@@ -24,6 +24,9 @@ DESCRIPTION = """Compare runs: what differs between their configurations, and wh
 
 Runs that differ in their seed alone are one row, with the mean and the standard deviation.
 """
+
+OF_EVERY_RUN = ("status", "step", "train/loss", "test/loss", "examples_per_second")
+"""The results that are shown of every run, whatever its task; its metrics stand before the last one."""
 
 
 def main() -> int:
@@ -59,7 +62,8 @@ def _compare(arguments: argparse.Namespace) -> None:
     rows = [Row([run]) for run in runs] if arguments.each else group_by_seed(runs)
     keys = differing(rows)
     rows = sort(rows, arguments.sort) if arguments.sort else rows
-    results = results_of(rows)
+    metrics = metrics_of(rows)
+    results = [*OF_EVERY_RUN[:-1], *metrics, OF_EVERY_RUN[-1]]
     extra = [arguments.sort] if arguments.sort and arguments.sort not in (*keys, *results) else []
     shown = wanted or [*(["seed"] if arguments.each else []), *keys, *results, *extra]
     headings = list(dict.fromkeys(["run", *shown]))
@@ -71,8 +75,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         from exp.compare.plot import plot
 
-        first = next((key for key in results if key.startswith("test/") and key != "test/loss"), "test/loss")
-        plot(rows, keys, arguments.metric or first, arguments.plot)
+        plot(rows, keys, arguments.metric or next(iter(metrics), "test/loss"), arguments.plot)
         print(arguments.plot, file=sys.stderr if arguments.csv or arguments.markdown else sys.stdout)
 
 
@@ -106,7 +109,7 @@ def _by_importance(table: Table, results: Sequence[str], first: str | None) -> l
     varying = [name for name, *cells in zip(table.headings, *table.rows, strict=True) if len(set(cells)) > 1]
     status = [name for name in varying if name == "status"]
     keys = [key for key in table.headings if key not in results]
-    metrics = [key for key in results if key.startswith("test/") and key != "test/loss"]
+    metrics = [key for key in results if key not in OF_EVERY_RUN]
     order = ["run", first or "run", "seed", *metrics, *status, *keys, "test/loss", "train/loss", *results]
     return [key for key in dict.fromkeys(order) if key in table.headings]
 

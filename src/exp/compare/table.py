@@ -8,6 +8,7 @@ from typing import Any
 from exp.compare.runs import Run
 from exp.config import yaml_text
 from exp.errors import UserError
+from exp.run_folder.results import metrics_among
 from exp.terminal.words import metric_text
 
 _LABELS = ("model", "data", "task", "exec", "device", "optimizer")
@@ -88,11 +89,10 @@ def differing(rows: Sequence[Row]) -> list[str]:
     return sorted(different, key=lambda key: (key not in _LABELS, key))
 
 
-def results_of(rows: Sequence[Row]) -> list[str]:
-    """The results that are shown of runs: those of every run, and the metrics that any of them has."""
-    tested = [key for row in rows for run in row.runs for key in run.results if key.startswith("test/")]
-    metrics = [key for key in dict.fromkeys(tested) if key not in ("test/loss", "test/examples")]
-    return ["status", "step", "train/loss", "test/loss", *metrics, "examples_per_second"]
+def metrics_of(rows: Sequence[Row]) -> list[str]:
+    """The metrics that any of the runs has, such as `test/accuracy`."""
+    tested = (key for row in rows for run in row.runs for key in run.results if key.startswith("test/"))
+    return [f"test/{name}" for name in metrics_among(key.removeprefix("test/") for key in tested)]
 
 
 def sort(rows: Sequence[Row], key: str) -> list[Row]:

@@ -99,10 +99,9 @@ class Dataset:
         """The targets without weights; () if there are none."""
         return self.targets.targets if isinstance(self.targets, Weighted) else self.targets
 
-    @property
-    def has_targets(self) -> bool:
-        """Whether an example has targets besides its features."""
-        return any(True for _ in leaves(self.targets))
+    def wanted(self, features: Specs) -> Specs:
+        """What a model should give that gets these features: the targets, or the features if there are no targets."""
+        return self.task_targets if any(True for _ in leaves(self.targets)) else features
 
     @property
     def is_pictures_of_classes(self) -> bool:
@@ -182,9 +181,10 @@ def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Spl
 
         return requests.map(as_written(load))
 
-    known_targets = given.targets if isinstance(given, Weighted) else given
-    one_array = isinstance(known_targets, np.ndarray | list) and not isinstance(targets, list)
-    return Split(size=len(arrays[0]), read=read, targets=known_targets if one_array else None)
+    known_targets = targets.targets if isinstance(targets, Weighted) else targets
+    if not isinstance(known_targets, np.ndarray):
+        return Split(size=len(arrays[0]), read=read)
+    return Split(size=len(arrays[0]), read=read, targets=known_targets if given is targets else given)
 
 
 def read_examples(split: Split, indices: Sequence[int]) -> tuple[Any, Any]:

@@ -61,10 +61,12 @@ def load(*, file: str | None) -> Dataset:
 def count(*, file: str | None) -> int | None:
     """The number of training examples, without TensorFlow; None if the file is left to `load` to refuse."""
     try:
-        for name, array in _members(Path(file or "")):
-            if name.partition(".")[0] == "x_train":
-                return len(array)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, TypeError):
+        with zipfile.ZipFile(Path(file or "")) as archive:
+            for member in archive.infolist():
+                if member.filename.removesuffix(".npy").partition(".")[0] == "x_train":
+                    with archive.open(member) as stream:
+                        return _header(stream)[0][0]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, IndexError):
         pass
     return None
 
@@ -99,9 +101,7 @@ def _mapped(path: Path, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
         file.seek(member.header_offset + _LOCAL_HEADER - 4)
         name, extra = (int.from_bytes(file.read(2), "little") for _ in range(2))
         file.seek(name + extra, 1)
-        version = npy.read_magic(file)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = read(file)
+        shape, fortran, dtype = _header(file)
         if dtype.hasobject:
             raise ValueError(f"{member.filename} holds Python objects")
         offset = file.tell()
@@ -111,3 +111,10 @@ def _mapped(path: Path, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
         path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C"
     )
     return mapped
+
+
+def _header(stream: Any) -> tuple[tuple[int, ...], bool, Any]:
+    """The shape of an array in a file, whether its columns come first, and its type; the values follow."""
+    read = npy.read_array_header_1_0 if npy.read_magic(stream) == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = read(stream)
+    return shape, fortran, dtype

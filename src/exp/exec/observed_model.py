@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from exp.data.dataset import Spec
+from exp.data.dataset import tensor_specs
 from exp.exec import step
 from exp.exec.executor import Program
 from exp.exec.traces import TraceLog
@@ -34,9 +34,8 @@ class StepLosses(keras.metrics.Metric):  # type: ignore[misc]
     def __init__(self, program: Program) -> None:
         super().__init__(name="step_losses")
         self._task = program.task
-        self._targets = tf.nest.map_structure(
-            _after_scaling, program.targets if tf.nest.flatten(program.targets) else program.features
-        )
+        wanted = program.targets if tf.nest.flatten(program.targets) else program.features
+        self._targets = tensor_specs(wanted, scaled=True)
         self._losses = self.add_variable((program.steps_per_call,), "zeros", name="losses")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -51,13 +50,9 @@ class StepLosses(keras.metrics.Metric):  # type: ignore[misc]
         return tf.convert_to_tensor(self._losses)
 
 
-def _after_scaling(spec: Spec) -> Spec:
-    return Spec(spec.shape, "float32") if spec.dtype == "uint8" else spec
-
-
-def _as_given(spec: Spec, tensor: Any) -> Any:
+def _as_given(spec: Any, tensor: Any) -> Any:
     """Targets with the shape and type that the data set gives them: Keras casts them to float."""
-    return tf.cast(tf.reshape(tensor, [-1, *spec.shape]), tf.as_dtype(spec.dtype))
+    return tf.cast(tf.reshape(tensor, [-1, *spec.shape]), spec.dtype)
 
 
 class Observed(keras.Model):  # type: ignore[misc]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from exp.task import Task
+from exp.task.keras_loss import mean_over_positions
 
 SCALE = 1 / 255
 """From uint8 pixels to 0..1."""
@@ -66,11 +67,11 @@ def row_losses(task: Task, targets: Any, outputs: Any, weights: Any = None) -> t
     itself multiplies its loss.
     """
     losses = task.losses(targets, outputs)
-    others = list(range(1, losses.shape.rank))
     if weights is not None and weights.shape.rank > 1:
         weights.shape.assert_is_compatible_with(losses.shape)
+        others = list(range(1, losses.shape.rank))
         return tf.math.divide_no_nan(tf.reduce_sum(losses * weights, axis=others), tf.reduce_sum(weights, axis=others))
-    rows = tf.reduce_mean(losses, axis=others) if others else losses
+    rows = mean_over_positions(losses)
     return rows if weights is None else rows * weights
 
 

@@ -41,7 +41,7 @@ def make_task(config: Config, dataset: Dataset, features: Specs) -> Task:
     Raises:
         UserError: the task does not fit the data set, or cannot be made.
     """
-    targets = tensor_specs(dataset.task_targets if dataset.has_targets else features, scaled=True)
+    targets = tensor_specs(dataset.wanted(features), scaled=True)
     weighted = _weighted(dataset)
     if weighted and config.exec.name == "fit":
         raise UserError(

@@ -36,11 +36,8 @@ def check_metrics(task: Task, dataset: Dataset, outputs: Any) -> None:
     made = tf.nest.map_structure(
         lambda output: tf.constant(random.standard_normal((ROWS, *output.shape[1:])), output.dtype), outputs
     )
+    problems = [metric.problem(given, made) for metric in tried]
     if isinstance(task, Regression):
-        problem = task.row_losses.problem(aligned, given, made)
-        if problem:
-            raise UserError(problem)
-    for metric in tried:
-        problem = metric.problem(given, made)
-        if problem:
-            raise UserError(problem)
+        problems.insert(0, task.row_losses.problem(aligned, given, made))
+    for problem in filter(None, problems):
+        raise UserError(problem)

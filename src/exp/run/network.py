@@ -61,8 +61,8 @@ def _model(config: Config, dataset: Dataset, task: Task, features: Specs) -> tup
     import tensorflow as tf
 
     inputs = tensor_specs(features, scaled=True)
-    given = dataset.task_targets if dataset.has_targets else features
-    known = {"classes": dataset.classes, "inputs": inputs, "targets": tensor_specs(given, scaled=True)}
+    targets = tensor_specs(dataset.wanted(features), scaled=True)
+    known = {"classes": dataset.classes, "inputs": inputs, "targets": targets}
     if isinstance(features, Spec):
         known["input_shape"] = features.shape
     if config.model.name.startswith(KERAS_APPLICATIONS):

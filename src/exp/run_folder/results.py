@@ -1,6 +1,6 @@
 """`results.json` as a frozen object: what came out of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,6 +58,11 @@ class Results:
             "checkpoint": self.checkpoint,
             "error": self.error,
         }
+
+
+def metrics_among(names: Iterable[str]) -> list[str]:
+    """The metrics of a task among the names under `test` in `results.json`, in their order."""
+    return [name for name in dict.fromkeys(names) if name not in ("loss", "examples")]
 
 
 class ResultsSoFar:

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 from exp.errors import UserError
 from exp.run_folder import names
 from exp.run_folder.read import is_completed, manifest_if_any, results_if_any
+from exp.run_folder.results import metrics_among
 from exp.sweep.plan import Job
 from exp.sweep.snapshot import Snapshot, has_new_results
 from exp.system.files import write_atomically
@@ -78,19 +79,19 @@ class Entry:
                 "step": results.get("step"),
                 "train/loss": (results.get("train") or {}).get("loss"),
                 "test/loss": test.get("loss"),
-                **{f"test/{name}": value for name, value in test.items() if _is_metric(name, value)},
+                **{f"test/{name}": test[name] for name in metrics_among(test) if _is_number(test[name])},
                 "weights_sha256": results.get("weights_sha256"),
             }
 
 
 def metrics_of(entries: "Iterable[Entry]") -> list[str]:
     """The metrics that any job has, such as `test/accuracy`, in the order of their tasks."""
-    found = [name for entry in entries for name in entry.result or {} if name.startswith("test/")]
-    return [name for name in dict.fromkeys(found) if name != "test/loss"]
+    found = (name for entry in entries for name in entry.result or {} if name.startswith("test/"))
+    return [f"test/{name}" for name in metrics_among(name.removeprefix("test/") for name in found)]
 
 
-def _is_metric(name: str, value: object) -> bool:
-    return name not in ("loss", "examples") and (value is None or isinstance(value, int | float))
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, int | float)
 
 
 @dataclass

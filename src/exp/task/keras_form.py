@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from exp.task.keras_loss import mean_over_positions
 from exp.task.protocol import KerasForm, Task
 
 
@@ -14,11 +15,9 @@ def keras_form_of(task: Task, metrics: Mapping[str, Any]) -> KerasForm:
         metrics: the counterparts of its metrics, which have no state yet.
     """
     import keras
-    import tensorflow as tf
 
     def row_losses(targets: Any, outputs: Any) -> Any:
-        losses = task.losses(targets, outputs)
-        return losses if losses.shape.rank == 1 else tf.reduce_mean(losses, axis=list(range(1, losses.shape.rank)))
+        return mean_over_positions(task.losses(targets, outputs))
 
     class TaskLoss(keras.losses.Loss):  # type: ignore[misc]
         """The mean of the losses of the rows."""

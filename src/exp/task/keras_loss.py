@@ -89,3 +89,10 @@ def as_rows(tensor: Any) -> Any:
     import tensorflow as tf
 
     return tensor[:, tf.newaxis] if tensor.shape.rank == 1 else tensor
+
+
+def mean_over_positions(losses: Any) -> Any:
+    """(rows,) losses of (rows, ...): the mean over the positions of each row."""
+    import tensorflow as tf
+
+    return losses if losses.shape.rank == 1 else tf.reduce_mean(losses, axis=list(range(1, losses.shape.rank)))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exp.errors import UserError
+from exp.system.own_code import message_of
 from exp.task.protocol import Direction
 
 ROWS = 12
@@ -135,7 +136,7 @@ class KerasMetric:
             unpadded = self.value(self._state(targets, outputs, slice(0, ROWS // 2)), ROWS // 2)
             filled = self.value(padded, ROWS // 2)
         except Exception as error:  # whatever Keras, or the user's own metric, makes of such targets and outputs
-            return f"task.metrics.{self._name}: cannot be computed from these targets and outputs: {_told(error)}"
+            return f"task.metrics.{self._name}: cannot be computed from these targets and outputs: {message_of(error)}"
         if not np.isclose(got, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
             return (
                 f"task.metrics.{self._name}: its state does not add up over batches ({got:.6g} from two parts, "
@@ -171,7 +172,3 @@ def _in_float64(metric: Any, name: str) -> Any:
     with contextlib.suppress(TypeError, NotImplementedError):
         return type(metric).from_config({**metric.get_config(), "name": name, "dtype": "float64"})
     return metric
-
-
-def _told(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -33,7 +33,7 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
     config = composed(arguments.overrides, conf=conf)
     import_tensorflow()
     dataset, order, transforms = load_data(config)
-    if not dataset.is_pictures_of_classes:
+    if not (arguments.shuffle or dataset.is_pictures_of_classes):
         raise UserError(f"data={dataset.name}: is shown as pictures with their classes, and has none")
     for note in dataset.notes:
         say(note)
