@@ -16,7 +16,7 @@ def model(tf):
 
 def built(optimizer, model):
     optimizer.build(model.trainable_variables)
-    return copies_of_weights({"model": model, "optimizer": optimizer}, EagerAccess())
+    return copies_of_weights([(model, optimizer)], EagerAccess())
 
 
 def test_kernels_and_biases_of_schedule_free_adamw_are_copied_once_more(model):

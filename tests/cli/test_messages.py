@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from exp.cli.main import raised_by_hydra
+from exp.cli.main import options_first, raised_by_hydra
 from exp.errors import UserError
 from tests.support.root import ROOT
 from tests.support.tried import problem
@@ -129,6 +129,31 @@ def test_choices_of_ones_own_folder_are_among_those_there_are(tried, tmp_path):
     (tmp_path / "model" / "mine.yaml").write_text("_target_: my.create\n")
     done = tried.outcome(["--config-dir", str(tmp_path), "model=mne"])
     assert done["errors"] == "model=mne: must be one of cnn, conv-catsdogs, mine, mlp; did you mean model=mine?\n"
+
+
+@pytest.mark.parametrize("choice", ["data=mine", "data._target_=my.load"])
+def test_a_key_for_a_function_of_ones_own_needs_a_plus(tried, tmp_path, choice):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.yaml").write_text("_target_: my.load\n")
+    done = tried.outcome(["--config-dir", str(tmp_path), choice, "data.digits=[1]"])
+    assert done["errors"] == (
+        f"data.digits=[1]: {choice} has no such key; if your function takes it, write +data.digits=[1]\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["seed=1,2", "-m", "model=cnn"], ["-m", "seed=1,2", "model=cnn"]),
+        (["model=mine", "--config-dir", "conf", "seed=1"], ["--config-dir", "conf", "model=mine", "seed=1"]),
+        (["seed=1", "--info", "defaults", "a=b"], ["--info", "defaults", "seed=1", "a=b"]),
+        (["seed=1", "--info", "a=b", "--config-dir=x"], ["--info", "--config-dir=x", "seed=1", "a=b"]),
+        (["seed=1", "model=cnn"], ["seed=1", "model=cnn"]),
+        ([], []),
+    ],
+)
+def test_options_may_stand_anywhere(given, expected):
+    assert options_first(given) == expected
 
 
 def test_arguments_that_are_no_text_are_refused(tried):

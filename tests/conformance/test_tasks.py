@@ -13,7 +13,6 @@ from tests.support import projects
 from tests.support.conf import choices
 from tests.support.jobs import Jobs, losses, results
 
-EXECS = choices("exec")
 STEPS = 50
 QUICK = {
     ("regression", "eager", "all"),
@@ -22,6 +21,8 @@ QUICK = {
     ("regression", "function", "virtual"),
     ("two-inputs", "fit", "all"),
     ("language-model", "session", "all"),
+    ("gan", "eager", "all"),
+    ("gan", "function", "virtual"),
 }
 """What is always compared with `function` on one replica; the rest is slow."""
 QUICK_KILLS = {("regression", "function"), ("two-inputs", "session")}
@@ -45,8 +46,8 @@ def trained(jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 def compared() -> list[object]:
-    every = itertools.product(projects.NAMES, EXECS, ("all", "virtual"))
-    others = [case for case in every if case[1:] != ("function", "all")]
+    every = itertools.product(projects.NAMES, choices("exec"), ("all", "virtual"))
+    others = [case for case in every if case[1:] != ("function", "all") and case[1] in projects.modes(case[0])]
     return [pytest.param(*case, marks=[] if case in QUICK else [pytest.mark.slow]) for case in others]
 
 
@@ -80,7 +81,8 @@ def test_a_test_gives_what_training_ended_with(jobs, trained, tmp_path, project)
     ("project", "execution"),
     [
         pytest.param(*case, marks=[] if case in QUICK_KILLS else [pytest.mark.slow])
-        for case in itertools.product(projects.NAMES, EXECS)
+        for case in itertools.product(projects.NAMES, choices("exec"))
+        if case[1] in projects.modes(case[0])
     ],
 )
 def test_a_killed_run_goes_on_to_the_same_end(jobs, trained, tmp_path, project, execution):

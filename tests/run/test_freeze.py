@@ -44,6 +44,6 @@ def test_one_variable_of_a_layer_may_be_frozen(model):
 
 def test_a_pattern_that_matches_nothing_is_refused(model):
     with pytest.raises(
-        UserError, match=r"^model\.frozen=\[bse/\*\]: matches no variable of the model; it has sequential"
+        UserError, match=r"^model\.frozen=\[bse/\*\]: matches no variable of the model; it has base/bias, base/kernel"
     ):
         freeze(model, ["bse/*"])

@@ -50,7 +50,9 @@ def components(*overrides: str, classes: tuple[str, ...] = CLASSES, fingerprint:
         executor=executor,
         dataset=SimpleNamespace(class_names=classes, fingerprint=fingerprint),
         roots={"model": model, "optimizer": optimizer},
-        program=SimpleNamespace(model=model, optimizer=optimizer, task=Classification(classes=2)),
+        program=SimpleNamespace(
+            model=model, optimizer=optimizer, parts=[(model, optimizer)], task=Classification(classes=2)
+        ),
     )
 
 

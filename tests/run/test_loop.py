@@ -9,6 +9,7 @@ import pytest
 from exp.checkpoint import NotFiniteError
 from exp.data.pipeline import plan_calls
 from exp.exec import Batches, Evaluation
+from exp.loggers.logger import LossRow
 from exp.run.loop import Training
 from exp.system.signals import Stopped, StopRequest
 
@@ -60,7 +61,7 @@ class Recorder:
         self.happened.append(("test", step, metrics["test/accuracy"]))
 
     def losses(self, rows):
-        self.happened += [("loss", step, epoch) for step, _, epoch in rows]
+        self.happened += [("loss", row.step, row.epoch) for row in rows]
 
     def flush(self):
         self.happened.append(("flush",))
@@ -121,6 +122,34 @@ def test_everything_falls_where_it_should_whatever_a_call_holds(per_call):
         (13, 3),
     ]
     assert [entry[1:] for entry in happened if entry[0] == "save"] == [(5, 50), (10, 100), (13, 130)]
+
+
+def test_further_losses_are_logged_by_their_names():
+    found = []
+    recorder = Recorder([])
+    recorder.losses = found.extend  # type: ignore[method-assign]
+    training = Training(
+        executor=recorder,
+        checkpoints=recorder,
+        logger=recorder,
+        display=recorder,
+        stop=StopRequest(),
+        step=0,
+        last=4,
+        batch_size=10,
+        steps_per_epoch=4,
+        save_every=5,
+        log_every=2,
+        other_losses=lambda: ("left", "right"),
+    )
+    training.run(Batches([], None))
+    training.after_call(0, np.array([[3, 1, 2], [5, 1, 4], [7, 3, 4], [9, 4, 5]], np.float32))
+    assert found == [
+        LossRow(2, 5.0, 0, {"left": 1.0, "right": 4.0}),
+        LossRow(4, 9.0, 0, {"left": 4.0, "right": 5.0}),
+    ]
+    assert found[0].tagged() == {"train/left": 1.0, "train/right": 4.0}
+    assert training.loss == 9.0
 
 
 def test_figures_are_written_before_a_checkpoint():

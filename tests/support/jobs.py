@@ -44,9 +44,9 @@ class Jobs:
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def run(self, *arguments: str, cwd: Path, **environment: str) -> Done:
-        """`python run.py ARGUMENTS` in a folder, to its end."""
-        done = self._programs.run("run.py", *arguments, cwd=cwd, environment=environment)
+    def run(self, *arguments: str, cwd: Path, program: str = "run.py", **environment: str) -> Done:
+        """`python run.py ARGUMENTS` in a folder, or another program, to its end."""
+        done = self._programs.run(program, *arguments, cwd=cwd, environment=environment)
         return Done(arguments, done.returncode, done.stdout, done.stderr)
 
     def start(self, arguments: Sequence[str], cwd: Path) -> "Future[Done]":

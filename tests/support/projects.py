@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from tests.support.conf import choices
 from tests.support.jobs import Done, Jobs
 from tests.support.root import ROOT
 
@@ -17,13 +18,19 @@ def module(project: str) -> Path:
 
 
 def command(project: str) -> list[str]:
-    """The arguments of the command on the first line of a project's Python file, without how long it trains."""
+    """The arguments of the command on the first line of a project's Python file, but those of its length and start."""
     first = module(project).read_text().splitlines()[0].removeprefix('"""')
     variable, python, program, *arguments = shlex.split(first)
     assert (variable, python, program) == ("PYTHONPATH=.", "python", "../../../run.py")
-    return [argument for argument in arguments if not argument.startswith("train.")]
+    return [argument for argument in arguments if not argument.startswith(("train.", "checkpoint."))]
 
 
-def run(jobs: Jobs, *arguments: str, project: str) -> Done:
-    """`python run.py ARGUMENTS` in the folder of a project."""
-    return jobs.run(*arguments, cwd=FOLDER / project, PYTHONPATH=str(FOLDER / project))
+def modes(project: str) -> list[str]:
+    """The execution modes in which a project trains: Keras's own runs no step of the user's."""
+    own_step = "task=drawing" in command(project)
+    return [mode for mode in choices("exec") if not (own_step and mode == "fit")]
+
+
+def run(jobs: Jobs, *arguments: str, project: str, program: str = "run.py") -> Done:
+    """`python run.py ARGUMENTS` in the folder of a project, or another program."""
+    return jobs.run(*arguments, program=program, cwd=FOLDER / project, PYTHONPATH=str(FOLDER / project))

@@ -11,6 +11,7 @@ from exp.system.signals import Stopped, StopRequest
 from exp.visualize.charts import class_mixing_chart, confusion_chart
 from exp.visualize.class_mixing import class_mixings
 from exp.visualize.class_predictions import ClassPredictions, predict_classes, worst_images_grid
+from exp.visualize.given_pictures import given_pictures_grid, worst_given
 from exp.visualize.image_batches import image_batches_grid
 from exp.visualize.image_grid import CAPTION, GAP, SIDE, TITLE, WRONG, ImageRow, draw_image_grid
 
@@ -130,3 +131,24 @@ def test_predictions_are_left_where_a_signal_asks():
         stop.ask(signal.SIGTERM)
         with pytest.raises(Stopped):
             predict_classes([(None, None, None)], lambda pictures: pytest.fail("went on"))
+
+
+def test_the_worst_of_what_is_given_comes_first(tf):
+    """What a network gives for pictures; rows that only fill up a batch are left out."""
+    shades = np.arange(40, dtype=np.float32) / 40
+    taken = np.broadcast_to(shades[:, None, None, None], (40, 8, 8, 1)).reshape(2, 20, 8, 8, 1)
+    counts = np.arange(40).reshape(2, 20) < 33
+    batches = [(tf.constant(taken), tf.constant(taken), tf.constant(counts))]
+
+    def compute(features, targets):
+        pictures = features.numpy()
+        return pictures[:, 0, 0, 0], pictures, pictures, 1 - pictures
+
+    worst = worst_given(batches, compute)
+    assert [one.example for one in worst] == list(range(32, 16, -1))
+    assert worst[0].loss == pytest.approx(0.8)
+    image = given_pictures_grid(worst, with_wanted=False)
+    assert image.shape[0] == 2 * (TITLE + SIDE + CAPTION + GAP) + GAP
+    assert corner(image, 0)[0] == round(0.8 * 255)
+    assert corner(image[TITLE + SIDE + CAPTION + GAP :], 0)[0] == round((1 - np.float32(0.8)) * 255)
+    assert given_pictures_grid(worst, with_wanted=True).shape[0] > image.shape[0]

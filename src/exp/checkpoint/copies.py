@@ -1,6 +1,6 @@
 """Variables of an optimizer that begin as copies of weights, and must be copied again if the weights are replaced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,19 +24,24 @@ class Copies:
             self.access.write([copy for copy, _ in self.pairs], [np.asarray(value) for value in values])
 
 
-def copies_of_weights(roots: Mapping[str, Any], access: VariableAccess) -> Copies:
-    """Find by value what an optimizer copied from the weights when it was built, as Keras's ScheduleFreeAdamW does.
+def copies_of_weights(parts: Iterable[tuple[Any, Any]], access: VariableAccess) -> Copies:
+    """Find by value what optimizers copied from weights when they were built, as Keras's ScheduleFreeAdamW does.
 
     Most variables of optimizers begin with zeros, as biases do, so that equal constants prove nothing. But if one of a
     list of variables, one for each weight, is a copy of its weight that is not constant, the list holds copies.
 
     Args:
-        roots: {"model": a built model, "optimizer": a built optimizer}, before the weights change.
+        parts: each built model with its built optimizer, before the weights change.
         access: how variables are read and written.
     """
-    weights = list(roots["model"].trainable_variables)
+    return Copies([pair for model, optimizer in parts for pair in _copies(model, optimizer, access)], access)
+
+
+def _copies(model: Any, optimizer: Any, access: VariableAccess) -> list[tuple[Any, Any]]:
+    weights = list(model.trainable_variables)
     # With the model before it: the optimizer leads to the weights, too.
-    named = {path: one for path, one in named_variables(roots).items() if path.startswith("optimizer/")}
+    every = named_variables({"model": model, "optimizer": optimizer})
+    named = {path: one for path, one in every.items() if path.startswith("optimizer/")}
     values = [np.asarray(value) for value in access.read([*weights, *(one.variable for one in named.values())])]
     saved = values[: len(weights)]
     lists: dict[str, list[tuple[Any, int]]] = {}
@@ -48,4 +53,4 @@ def copies_of_weights(roots: Mapping[str, Any], access: VariableAccess) -> Copie
             lists.setdefault(name, []).append((one.variable, index))
             if value.size > 1 and np.ptp(value):
                 telling.add(name)
-    return Copies([(variable, weights[index]) for name in sorted(telling) for variable, index in lists[name]], access)
+    return [(variable, weights[index]) for name in sorted(telling) for variable, index in lists[name]]

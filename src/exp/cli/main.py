@@ -58,7 +58,7 @@ def main(*, conf: Path) -> int:
 
     # Hydra would print its own errors, and end with status 1; with this it lets them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv[1:] = [_one_value(argument) for argument in sys.argv[1:]]
+    sys.argv[1:] = options_first([_one_value(argument) for argument in sys.argv[1:]])
     try:
         _check_options(sys.argv[1:])
         with mode_from_options(sys.argv[1:], conf):
@@ -136,6 +136,19 @@ def _check_options(arguments: Sequence[str]) -> None:
 
     parser.error = refuse_options  # type: ignore[method-assign]
     parser.parse_args(arguments)
+
+
+def options_first(arguments: Sequence[str]) -> list[str]:
+    """The same command line for Hydra's parser, which takes overrides only where all of them stand together."""
+    known = {name: action for action in get_args_parser()._actions for name in action.option_strings}
+    options, overrides = list[str](), list[str]()
+    for number, argument in enumerate(arguments):
+        before = known.get(arguments[number - 1]) if number else None
+        takes = before is not None and (
+            before.nargs is None or (before.nargs == "?" and argument in (before.choices or ()))
+        )
+        (options if argument.startswith("-") or takes else overrides).append(argument)
+    return [*options, *overrides]
 
 
 def _one_value(argument: str) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from exp.config.parse import SECTIONS_WITH_TARGET
 from exp.config.suggestions import known_keys, unknown_choice, unknown_key
+from exp.config.targets import OWN_PREFIXES
 from exp.errors import UserError, excerpt
 
 _SWEEP = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?: requires|\n|$)", flags=re.DOTALL)
@@ -81,7 +83,22 @@ def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> st
         if choices:
             have = "has" if len(choices) == 1 else "have"
             return f"{excerpt(argument)}: the choice made has no such key; {_choose(key, choices)} {have}"
+        own = _own_choice(group, arguments, conf)
+        if leaf and own:
+            return f"{excerpt(argument)}: {own} has no such key; if your function takes it, write +{excerpt(argument)}"
         return f"{unknown_key(key, _keys(conf))} (you gave {excerpt(argument)})"
+    return None
+
+
+def _own_choice(group: str, arguments: Sequence[str], conf: Path) -> str | None:
+    """What the command line chooses for a group, if that names code of the user's own; None if it does not."""
+    for argument in arguments:
+        _, key, value = _split(argument)
+        if group in SECTIONS_WITH_TARGET and value:
+            if key == group and not (conf / group / f"{value}.yaml").is_file():
+                return f"{group}={value}"
+            if key == f"{group}._target_" and not value.startswith(OWN_PREFIXES):
+                return f"{group}._target_={value}"
     return None
 
 

@@ -56,7 +56,7 @@ def check_batch(config: Config, sizes: TrainingSizes) -> None:
     """Refuse a batch larger than the training set, if the size of that is known so early."""
     data = config.data
     size = sizes.of(data.target)
-    if size is not None:
+    if size is not None and config.mode == "train":
         check_batch_size(data.batch_size, size if data.limit is None else min(size, data.limit))
 
 

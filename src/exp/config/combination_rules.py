@@ -7,27 +7,9 @@ from exp.errors import UserError
 
 def check_combinations(config: Config) -> None:
     """Refuse values that cannot go together, as far as the configuration alone can tell."""
-    steps_per_call, name = config.exec.steps_per_call, config.exec.name
-    wrong = replica_problems(config, _replicas(config.device))
-    if isinstance(config.device, WorkersDevices):
-        if name == "session":
-            wrong.append("exec=session: a session cannot train across processes; take function, eager or fit")
-        if name == "fit" and steps_per_call not in (None, 1):
-            wrong.append(
-                f"exec.steps_per_call={steps_per_call}: Keras's own loop over several steps fails across processes "
-                "(Keras 3.15); take 1, or exec=function"
-            )
-    if name == "eager" and steps_per_call not in (None, 1):
-        wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
-    if name == "eager" and config.exec.jit_compile is True:
-        wrong.append("exec.jit_compile=true: eager makes no graph to compile; use exec=function")
-    if name == "fit" and steps_per_call and config.checkpoint.every % steps_per_call:
-        wrong.append(
-            f"checkpoint.every={config.checkpoint.every}: exec=fit can only save between calls; take a multiple of "
-            f"exec.steps_per_call={steps_per_call}"
-        )
+    wrong = [*replica_problems(config, _replicas(config.device)), *_mode_problems(config)]
     memory = getattr(config.device, "memory", None)
-    if isinstance(memory, float) and name != "session":
+    if isinstance(memory, float) and config.exec.name != "session":
         wrong.append(
             f"device.memory={memory}: only exec=session can take a fraction of a GPU's memory; use growth, full, or a "
             "limit in MB"
@@ -49,6 +31,35 @@ def check_combinations(config: Config) -> None:
         )
     if wrong:
         raise UserError("\n".join(wrong))
+
+
+def _mode_problems(config: Config) -> list[str]:
+    """A sentence for each thing that the execution mode cannot do."""
+    steps_per_call, name = config.exec.steps_per_call, config.exec.name
+    wrong = []
+    if isinstance(config.device, WorkersDevices):
+        if name == "session":
+            wrong.append("exec=session: a session cannot train across processes; take function, eager or fit")
+        if name == "fit" and steps_per_call not in (None, 1):
+            wrong.append(
+                f"exec.steps_per_call={steps_per_call}: Keras's own loop over several steps fails across processes "
+                "(Keras 3.15); take 1, or exec=function"
+            )
+    if name == "eager" and steps_per_call not in (None, 1):
+        wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
+    if name == "eager" and config.exec.jit_compile is True:
+        wrong.append("exec.jit_compile=true: eager makes no graph to compile; use exec=function")
+    if name == "fit" and steps_per_call and config.checkpoint.every % steps_per_call:
+        wrong.append(
+            f"checkpoint.every={config.checkpoint.every}: exec=fit can only save between calls; take a multiple of "
+            f"exec.steps_per_call={steps_per_call}"
+        )
+    if name == "fit" and config.task.step and config.mode == "train":
+        wrong.append(
+            f"task.step._target_={config.task.step.name}: exec=fit runs Keras's own steps only; take function, eager "
+            "or session"
+        )
+    return wrong
 
 
 def _replicas(device: Device) -> int:

@@ -97,6 +97,7 @@ _KEYS = {
     "device.memory": "growth, full, a limit of at least 64 (MB), or in a session a fraction between 0 and 1",
     "exec.jit_compile": "true, false, or auto",
     "exec.profile": PROFILE,
+    "task.step": "a node that names a function of your own, such as {_target_: my_steps.train_step}",
 }
 
 

@@ -20,10 +20,9 @@ ADDITIONS: tuple[Keys, ...] = (
         "model": {"frozen": []},
         "checkpoint": {"goal": None},
     },
+    {"task": {"step": None}},
 )
-"""What each version has added, group by group, the oldest first."""
-NEW_GROUPS = ("task",)
-"""Those of the groups above that earlier configurations lack as a whole."""
+"""What each version has added, group by group, the oldest first. A group with a `_target_` is new as a whole."""
 
 
 def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,11 +30,10 @@ def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
     tree = dict(stored)
     for addition in ADDITIONS:
         for group, keys in addition.items():
-            if isinstance(tree.get(group), Mapping):
-                if group not in NEW_GROUPS:
-                    tree[group] = {**tree[group], **{k: v for k, v in keys.items() if k not in tree[group]}}
-            elif group in NEW_GROUPS and group not in tree:
-                tree[group] = dict(keys)
+            if group in tree and "_target_" in keys:
+                continue
+            if isinstance(tree.setdefault(group, {}), Mapping):
+                tree[group] = {**tree[group], **{k: v for k, v in keys.items() if k not in tree[group]}}
     return tree
 
 
@@ -48,7 +46,7 @@ def earlier_hashes(tree: Mapping[str, Any]) -> frozenset[str]:
             if any(node.get(key) != value for key, value in keys.items()):
                 return frozenset(found)  # it asks for what earlier versions could not do
             form[group] = {key: value for key, value in node.items() if key not in keys}
-            if group in NEW_GROUPS:
+            if "_target_" in keys:
                 del form[group]
         found.add(config_hash(form))
     return frozenset(found)

@@ -15,7 +15,7 @@ from exp.config.targets import argument_errors, check_trusted, nested_targets
 
 SUPPLIED = {"model": ("input_shape", "classes", "inputs", "targets"), "task": ("classes", "targets", "weighted")}
 """Parameters of targets that the run passes itself, because their values follow from the data set."""
-OWN_KEYS = {"data": set(Data.model_fields), "model": {"frozen"}}
+OWN_KEYS = {"data": set(Data.model_fields), "model": {"frozen"}, "task": {"step"}}
 """Keys beside a `_target_` that are none of its arguments."""
 SECTIONS_WITH_TARGET = ("model", "data", "task", "optimizer")
 
@@ -58,6 +58,13 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
     return config
 
 
+def _as_target(node: Any) -> Any:
+    """A node as the `Target` it should be; what is no such node is left for the schema to refuse."""
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        return node
+    return {"name": node["_target_"], "arguments": {k: v for k, v in node.items() if k != "_target_"}}
+
+
 def _argument_keys(raw: Mapping[str, Any]) -> list[str]:
     nodes = ((section, raw.get(section)) for section in SECTIONS_WITH_TARGET)
     return [f"{section}.{key}" for section, node in nodes if isinstance(node, Mapping) for key in node]
@@ -71,10 +78,7 @@ def _with_targets(raw: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(node, Mapping) or "_target_" not in node:
             continue
         own = OWN_KEYS.get(section, set())
-        target = {
-            "name": node["_target_"],
-            "arguments": {k: v for k, v in node.items() if k != "_target_" and k not in own},
-        }
-        rest = {k: v for k, v in node.items() if k in own}
+        target = _as_target({k: v for k, v in node.items() if k not in own})
+        rest = {k: _as_target(v) if (section, k) == ("task", "step") else v for k, v in node.items() if k in own}
         tree[section] = {**rest, "target": target} if section == "data" else {**rest, **target}
     return tree

@@ -31,6 +31,12 @@ class Model(Target):
     """Patterns of the variables that are not trained."""
 
 
+class Task(Target):
+    """What a model is trained for, and the user's own training step, if there is one."""
+
+    step: Target | None
+
+
 class Data(Section):
     """The data set, and how its examples are ordered and batched."""
 
@@ -154,7 +160,7 @@ class Config(Section):
 
     model: Model
     data: Data
-    task: Target
+    task: Task
     exec: Exec
     device: Device
     optimizer: Target

@@ -104,14 +104,23 @@ class Dataset:
         return self.task_targets if any(True for _ in leaves(self.targets)) else features
 
     @property
+    def is_pictures(self) -> bool:
+        """Whether an example is one picture, (height, width, channels)."""
+        return is_picture(self.features)
+
+    @property
     def is_pictures_of_classes(self) -> bool:
-        """Whether an example is one picture, (height, width, channels), of one class."""
-        pictures = isinstance(self.features, Spec) and len(self.features.shape) == 3
-        return pictures and self.class_names is not None and self.targets == LABELS
+        """Whether an example is one picture of one class."""
+        return self.is_pictures and self.class_names is not None and self.targets == LABELS
 
 
 LABELS = Spec((), "int32")
 """The targets of a data set whose examples belong to one class each."""
+
+
+def is_picture(specs: Specs) -> bool:
+    """Whether specs are those of one picture: (height, width, 1 or 3)."""
+    return isinstance(specs, Spec) and len(specs.shape) == 3 and specs.shape[-1] in (1, 3)
 
 
 def leaves(specs: Specs) -> Iterator[Spec]:

@@ -16,7 +16,7 @@ def step_of(call: Any, number: Any) -> Any:
     return tf.nest.map_structure(lambda tensor: tensor[number], call)
 
 
-def train_many(program: Program, features: Any, targets: Any, steps: Any) -> Any:
+def train_many(program: Program, features: Any, targets: Any, steps: Any, first: Any) -> Any:
     """Many training steps as one graph loop.
 
     Args:
@@ -25,28 +25,41 @@ def train_many(program: Program, features: Any, targets: Any, steps: Any) -> Any
         targets: (steps_per_call, rows, ...).
         steps: how many steps to take, a scalar int32 tensor. The shapes stay the same whatever it is, so that a
             shorter last call neither retraces nor recompiles.
+        first: the number of steps done before, a scalar int32 tensor.
 
     Returns:
-        (steps_per_call,) float32: the loss of each step, 0 for the steps not taken.
+        (steps_per_call,) float32: the loss of each step, 0 for the steps not taken; (steps_per_call, losses) if a step
+        of one's own gives several.
     """
-    losses = tf.TensorArray(tf.float32, size=program.steps_per_call, element_shape=())
+    several = program.own_step.names if program.own_step else ()
+    shape = (1 + len(several),) if several else ()
+    losses = tf.TensorArray(tf.float32, size=program.steps_per_call, element_shape=shape)
 
     def body(number: Any, losses: Any) -> tuple[Any, Any]:
-        loss = train_batch(program, step_of(features, number), step_of(targets, number))
+        loss = train_batch(program, step_of(features, number), step_of(targets, number), first + number)
         return number + 1, losses.write(number, loss)
 
     _, losses = tf.while_loop(lambda number, _: number < steps, body, (tf.constant(0), losses))
     return losses.stack()
 
 
-def eval_many(program: Program, features: Any, targets: Any, counts: Any) -> step.Sums:
-    """The sums of each of a call's batches: each has a first dimension of `steps_per_call`."""
+def eval_many(program: Program, features: Any, targets: Any, counts: Any, call: Any) -> step.Sums:
+    """The sums of each of a call's batches: each has a first dimension of `steps_per_call`.
+
+    Args:
+        program: what is executed.
+        features: (steps_per_call, rows, ...).
+        targets: (steps_per_call, rows, ...).
+        counts: (steps_per_call, rows) bool.
+        call: the number of calls before this one, a scalar int32 tensor.
+    """
     size = program.steps_per_call
     zeros = no_sums(program.task)
     arrays = tuple(tf.TensorArray(zero.dtype, size, element_shape=zero.shape) for zero in tf.nest.flatten(zeros))
 
     def body(number: Any, arrays: Any) -> tuple[Any, Any]:
-        sums = eval_batch(program, *step_of((features, targets, counts), number))
+        x, y, counted = step_of((features, targets, counts), number)
+        sums = eval_batch(program, x, y, counted, call * size + number)
         parts = tf.nest.flatten(sums)
         return number + 1, tuple(array.write(number, part) for array, part in zip(arrays, parts, strict=True))
 

@@ -32,11 +32,15 @@ class EagerExecutor(EagerVariables):
         """Step by step."""
         for call, features, targets in batches:
             if call.detailed:
-                loss, details = detailed_batch(self._program, step_of(features, 0), step_of(targets, 0))
+                first = step_of(features, 0), step_of(targets, 0)
+                loss, details = detailed_batch(self._program, *first, tf.constant(call.first))
                 losses = [loss.numpy()]
             else:
                 steps = [(step_of(features, number), step_of(targets, number)) for number in range(call.steps)]
-                losses = [train_batch(self._program, *batch).numpy() for batch in steps]
+                losses = [
+                    train_batch(self._program, *batch, tf.constant(number)).numpy()
+                    for number, batch in enumerate(steps, call.first)
+                ]
                 details = None
             if not after_call(call.first, np.array(losses, np.float32), details):
                 return
@@ -44,8 +48,10 @@ class EagerExecutor(EagerVariables):
     def evaluate(self, dataset: Any, *, between: Between = nothing) -> Evaluation:
         """Batch by batch."""
         sums = []
-        for element in each(dataset, between):
-            for number in range(self._program.steps_per_call):
-                batch = eval_batch(self._program, *step_of(element, number))
+        size = self._program.steps_per_call
+        for call, element in enumerate(each(dataset, between)):
+            for number in range(size):
+                x, y, counts = step_of(element, number)
+                batch = eval_batch(self._program, x, y, counts, tf.constant(call * size + number))
                 sums.append(tf.nest.map_structure(lambda part: part.numpy(), batch))
         return total(self._program.task, sums)

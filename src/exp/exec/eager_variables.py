@@ -1,13 +1,13 @@
 """What executors share whose variables live in TensorFlow's eager world: `eager`, `function` and `fit`."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import tensorflow as tf
 
 from exp.checkpoint import EagerAccess
-from exp.exec import step
 
 
 class EagerVariables(EagerAccess):
@@ -17,6 +17,6 @@ class EagerVariables(EagerAccess):
         """Nothing to enter."""
         return nullcontext()
 
-    def predict(self, model: Any, features: Any) -> npt.NDArray[Any]:
-        """What the model gives, computed on one device."""
-        return np.asarray(model(step.scaled(features), training=False))
+    def computing(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, computed operation by operation."""
+        return lambda *tensors: tf.nest.map_structure(np.asarray, function(*tensors))

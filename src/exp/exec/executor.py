@@ -11,10 +11,14 @@ import numpy.typing as npt
 
 from exp.data.dataset import Specs
 from exp.exec.evaluation import Between, Evaluation, nothing
+from exp.exec.named import parts
+from exp.exec.own_measure import OwnMeasure
+from exp.exec.own_step import OwnStep
 from exp.exec.traces import TraceLog
 from exp.task import Task
 
 Losses = npt.NDArray[np.float32]
+"""(steps,) the loss of each step; (steps, losses) if a step of one's own gives several: the loss, and others."""
 
 
 class Details(NamedTuple):
@@ -36,7 +40,9 @@ class Program:
     """What is executed: a built model and its built optimizer, made in the strategy's scope."""
 
     model: Any
+    """A `keras.Model`; `NamedModels` if several are trained."""
     optimizer: Any
+    """A Keras optimizer; `NamedOptimizers` if there are several."""
     task: Task
     strategy: Any
     batch_size: int
@@ -54,6 +60,20 @@ class Program:
     """Whether a detailed step gives its gradients."""
     rows: slice | None = None
     """The rows of each batch that this process is given, if several processes train together; None: all."""
+    own_step: OwnStep | None = None
+    """The user's training step; None: the one of `exp.exec.step`."""
+    measure: OwnMeasure | None = None
+    """What the user measures in an evaluation; None: the task measures what the model gives."""
+
+    @property
+    def roots(self) -> dict[str, Any]:
+        """The objects whose variables a checkpoint has, by the names that they have in it."""
+        return {"model": self.model, "optimizer": self.optimizer}
+
+    @property
+    def parts(self) -> list[tuple[Any, Any]]:
+        """Each model with its optimizer."""
+        return list(parts(self.model, self.optimizer).values())
 
     @property
     def first_row(self) -> int:
@@ -125,8 +145,11 @@ class Executor(Protocol):
             between: see `Between`.
         """
 
-    def predict(self, model: Any, features: Any) -> npt.NDArray[Any]:
-        """What the model gives for n examples, such as (n, classes) logits."""
+    def computing(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of tensors, such as a call of the model, as one that takes tensors and gives arrays.
+
+        It is computed on one device, and may be called again with another number of rows.
+        """
 
     def read(self, variables: Sequence[Any]) -> list[Any]:
         """The values of Keras variables now, as arrays or tensors."""

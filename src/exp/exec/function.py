@@ -25,42 +25,44 @@ class FunctionExecutor(EagerVariables):
 
     def prepare(self, program: Program) -> None:
         """Define the functions; they are traced when they are first called."""
-        specs = list(element_specs(program))
+        specs, number = list(element_specs(program)), tf.TensorSpec((), tf.int32)
         self._program, self.traces = program, TraceLog()
         self._train = Traced(
-            lambda features, targets, steps: train_many(program, features, targets, steps),
+            lambda features, targets, steps, first: train_many(program, features, targets, steps, first),
             name="train",
             log=self.traces,
-            input_signature=[*specs, tf.TensorSpec((), tf.int32)],
+            input_signature=[*specs, number, number],
             jit_compile=program.jit_train or None,  # None leaves the choice for each operation to TensorFlow
         )
         self._detailed = Traced(
-            lambda features, targets: detailed_batch(program, step_of(features, 0), step_of(targets, 0)),
+            lambda features, targets, first: detailed_batch(program, step_of(features, 0), step_of(targets, 0), first),
             name="detailed",
             log=self.traces,
-            input_signature=specs,
+            input_signature=[*specs, number],
             jit_compile=program.jit_train or None,
         )
         self._evaluate = Traced(
-            lambda features, targets, counts: eval_many(program, features, targets, counts),
+            lambda features, targets, counts, call: eval_many(program, features, targets, counts, call),
             name="test",
             log=self.traces,
-            input_signature=[*specs, counts_spec(program)],
+            input_signature=[*specs, counts_spec(program), number],
             jit_compile=program.jit_test or None,
         )
 
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Call by call."""
         for call, features, targets in batches:
+            first = tf.constant(call.first)
             if call.detailed:
-                loss, details = self._detailed(features, targets)
-                losses = tf.reshape(loss, [1])
+                loss, details = self._detailed(features, targets, first)
+                losses = loss[tf.newaxis]
             else:
-                losses, details = self._train(features, targets, tf.constant(call.steps)), None
+                losses, details = self._train(features, targets, tf.constant(call.steps), first), None
             if not after_call(call.first, losses.numpy()[: call.steps], details):
                 return
 
     def evaluate(self, dataset: Any, *, between: Between = nothing) -> Evaluation:
         """Call by call."""
-        sums = [self._evaluate(*element) for element in each(dataset, between)]
+        calls = enumerate(each(dataset, between))
+        sums = [self._evaluate(*element, tf.constant(call)) for call, element in calls]
         return total(self._program.task, tf.nest.map_structure(lambda part: part.numpy(), sums))

@@ -1,6 +1,6 @@
 """What a training step contains: it is traced once, before anything runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -9,7 +9,9 @@ from exp.checkpoint.variables import named_variables
 from exp.errors import UserError
 from exp.exec import step
 from exp.exec.executor import Program
+from exp.exec.replicas import detailed_batch
 from exp.loggers import collect
+from exp.system.own_code import told
 
 RANDOM = frozenset(
     {
@@ -46,6 +48,8 @@ def probe(program: Program, *, makes_graph: bool) -> Probe:
         UserError: the optimizer logs where nothing can be taken out.
     """
     model, optimizer, strategy = program.model, program.optimizer, program.strategy
+    if program.own_step:
+        return _probe_own(program) if makes_graph else Probe(None, ())
     talks = not type(optimizer).__module__.startswith(SILENT)
     if talks and strategy.num_replicas_in_sync > 1:
         _refuse_summaries_in_updates(optimizer)
@@ -75,13 +79,44 @@ def probe(program: Program, *, makes_graph: bool) -> Probe:
         everywhere = tf.function(lambda *batch: strategy.run(update, args=batch), autograph=False)
         everywhere.get_concrete_function(taken, wanted)
     operations = frozenset(node.op for node in nodes)
-    foreign = _foreign_variables(traced, model) if strategy.num_replicas_in_sync == 1 else []
+    foreign = _foreign_variables(traced, {"model": model}) if strategy.num_replicas_in_sync == 1 else []
     return Probe(operations, tuple(found), tuple(_unsaved(sorted(operations & RANDOM), foreign)))
 
 
-def _foreign_variables(graph: Any, model: Any) -> list[str]:
-    """Names of variables that a graph uses and that the model does not own."""
-    own = (named.variable for named in named_variables({"model": model}).values())
+def _probe_own(program: Program) -> Probe:
+    """Trace a step of the user's own as a whole.
+
+    Raises:
+        UserError: it fails.
+    """
+    own = program.own_step
+    assert own is not None
+    specs = tf.nest.map_structure(
+        lambda spec: tf.TensorSpec((program.row_count, *spec.shape), tf.as_dtype(spec.dtype)),
+        (program.features, program.targets),
+    )
+    found: dict[str, None] = {}
+
+    def update(x: Any, y: Any, number: Any) -> Any:
+        loss, details = detailed_batch(program, x, y, number)
+        found.update(dict.fromkeys(details.summaries))
+        return loss
+
+    try:
+        traced = tf.function(update, autograph=False).get_concrete_function(*specs, tf.TensorSpec((), tf.int32)).graph
+    except UserError:
+        raise
+    except Exception as error:  # whatever the user's function raises
+        raise UserError(f"{own.key}: {told(error)}") from error
+    graph = traced.as_graph_def()
+    operations = {node.op for node in [*graph.node, *(n for part in graph.library.function for n in part.node_def)]}
+    foreign = _foreign_variables(traced, program.roots) if program.strategy.num_replicas_in_sync == 1 else []
+    return Probe(None, tuple(found), tuple(_unsaved(sorted(operations & RANDOM), foreign)))
+
+
+def _foreign_variables(graph: Any, roots: Mapping[str, Any]) -> list[str]:
+    """Names of variables that a graph uses and that no root owns."""
+    own = (named.variable for named in named_variables(roots).values())
     known = {id(variable if isinstance(variable, tf.Variable) else variable.value) for variable in own}
     return [variable.name for variable in graph.variables if id(variable) not in known]
 

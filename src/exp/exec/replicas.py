@@ -1,6 +1,7 @@
 """Both steps over all replicas: each replica takes its rows of a batch, and the results are summed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -15,24 +16,23 @@ def replica_rows(batch_size: int, replicas: int, replica: int) -> slice:
     return slice(replica * batch_size // replicas, (replica + 1) * batch_size // replicas)
 
 
-def train_batch(program: Program, features: Any, targets: Any) -> Any:
-    """One training step over all replicas; returns the mean loss of the batch."""
+def train_batch(program: Program, features: Any, targets: Any, number: Any) -> Any:
+    """One training step over all replicas, after `number` others; returns the mean loss of the batch."""
 
-    def update(x: Any, y: Any) -> Any:
-        return _train_step(program, x, y).loss
+    def update(rows: slice, x: Any, y: Any) -> Any:
+        return _train_step(program, x, y, number=number, rows=rows).loss
 
     return _summed(program, _on_replicas(program, update, features, targets))
 
 
-def detailed_batch(program: Program, features: Any, targets: Any) -> tuple[Any, Details]:
+def detailed_batch(program: Program, features: Any, targets: Any, number: Any) -> tuple[Any, Details]:
     """The same step, and its details."""
     paths = [variable.path for variable in program.model.trainable_variables]
 
-    def update(x: Any, y: Any) -> Any:
+    def update(rows: slice, x: Any, y: Any) -> Any:
         with collect.collected() as found:
-            done = _train_step(program, x, y)
-        rows = tf.nest.flatten(x)[0].shape[0]
-        share = rows / program.batch_size  # so that the sum over replicas is the mean over the batch
+            done = _train_step(program, x, y, number=number, rows=rows)
+        share = _share(program, rows)
         scalars = {key: value * share for key, value in found.items() if collect.kind_of(key) == "scalar"}
         others = {key: value for key, value in found.items() if key not in scalars}
         wanted = zip(paths, done.gradients, strict=True) if program.gradients else ()
@@ -45,16 +45,28 @@ def detailed_batch(program: Program, features: Any, targets: Any) -> tuple[Any, 
     return loss, Details({**scalars, **first}, gradients)
 
 
-def eval_batch(program: Program, features: Any, targets: Any, counts: Any) -> step.Sums:
-    """One evaluation step over all replicas; returns the sums of the batch."""
+def eval_batch(program: Program, features: Any, targets: Any, counts: Any, number: Any) -> step.Sums:
+    """One evaluation step over all replicas, after `number` others; returns the sums of the batch."""
 
-    def evaluate(x: Any, y: Any, c: Any) -> Any:
-        return step.eval_step(program.model, task=program.task, features=x, targets=y, counts=c)
+    def evaluate(rows: slice, x: Any, y: Any, c: Any) -> Any:
+        first = tf.cast(number, tf.int64) * program.batch_size + rows.start
+        measure = partial(program.measure, first=first) if program.measure else None
+        return step.eval_step(program.model, task=program.task, features=x, targets=y, counts=c, measure=measure)
 
     return step.Sums(*_summed(program, _on_replicas(program, evaluate, features, targets, counts)))
 
 
-def _train_step(program: Program, features: Any, targets: Any) -> step.Update:
+def _train_step(program: Program, features: Any, targets: Any, *, number: Any, rows: slice) -> step.Update:
+    if program.own_step:
+        return program.own_step(
+            program.model,
+            optimizer=program.optimizer,
+            features=features,
+            targets=targets,
+            share=_share(program, rows),
+            number=number,
+            rows=tf.range(rows.start, rows.stop),
+        )
     return step.train_step(
         program.model,
         optimizer=program.optimizer,
@@ -65,17 +77,28 @@ def _train_step(program: Program, features: Any, targets: Any) -> step.Update:
     )
 
 
+def _share(program: Program, rows: slice) -> float:
+    """The part of the batch that some rows are: weighted by it, the sum over replicas is the mean over the batch."""
+    count: int = rows.stop - rows.start
+    return count / program.batch_size
+
+
 def _on_replicas(program: Program, function: Callable[..., Any], *batch: Any) -> Any:
-    """Run a function on each replica's rows of a batch; returns what it returns, replica by replica."""
+    """Run a function on each replica's rows of a batch, and tell it which they are.
+
+    Returns:
+        What it returns, replica by replica.
+    """
     replicas = program.strategy.num_replicas_in_sync
 
     def on_replica(*batch: Any) -> Any:
+        rows = slice(0, program.batch_size)
         if replicas > 1:
             replica = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
             rows = replica_rows(program.batch_size, replicas, int(replica))
             here = slice(rows.start - program.first_row, rows.stop - program.first_row)
             batch = tf.nest.map_structure(lambda tensor: tensor[here], batch)
-        return function(*batch)
+        return function(rows, *batch)
 
     return program.strategy.run(on_replica, args=batch)
 

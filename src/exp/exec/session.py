@@ -1,6 +1,6 @@
 """`exec=session`: a private graph run by a `tf.compat.v1.Session`, with placeholders and a `feed_dict`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from exp.exec import step
 from exp.exec.calls import counts_spec, element_specs, eval_many, step_of, train_many
 from exp.exec.equality import elementwise_equality
 from exp.exec.evaluation import Between, Evaluation, each, nothing, total
@@ -36,7 +35,6 @@ class SessionExecutor:
     def __init__(self, *, config: Any) -> None:
         self._graph = tf.Graph()
         self._session = v1.Session(graph=self._graph, config=config)
-        self._predicted: tuple[Any, Any] | None = None
         self._detailed: tuple[Any, Details] | None = None
         self.traces = TraceLog()
 
@@ -57,22 +55,22 @@ class SessionExecutor:
         """
         self._program = program
         self._inputs = tf.nest.map_structure(_placeholder, element_specs(program))
-        self._steps = v1.placeholder(tf.int32, (), "steps")
+        self._steps, self._first = (v1.placeholder(tf.int32, (), name) for name in ("steps", "first"))
         train = Traced(
-            lambda features, targets, steps: train_many(program, features, targets, steps),
+            lambda features, targets, steps, first: train_many(program, features, targets, steps, first),
             name="train",
             log=self.traces,
             jit_compile=program.jit_train or None,
         )
         evaluate = Traced(
-            lambda features, targets, counts: eval_many(program, features, targets, counts),
+            lambda features, targets, counts, call: eval_many(program, features, targets, counts, call),
             name="test",
             log=self.traces,
             jit_compile=program.jit_test or None,
         )
-        self._losses = train(*self._inputs, self._steps)
+        self._losses = train(*self._inputs, self._steps, self._first)
         self._counts = _placeholder(counts_spec(program))
-        self._sums = evaluate(*self._inputs, self._counts)
+        self._sums = evaluate(*self._inputs, self._counts, self._first)
         made_later = self._assignments()
         self._session.run(v1.global_variables_initializer())
         for assignment in made_later:
@@ -93,10 +91,10 @@ class SessionExecutor:
     def train(self, batches: Batches, after_call: AfterCall) -> None:
         """Call by call."""
         for call, *element in batches:
-            feed = _feed(self._inputs, tuple(element))
+            feed = {**_feed(self._inputs, tuple(element)), self._first: call.first}
             if call.detailed:
                 loss, details = self._session.run(self._detailed_step(), feed_dict=feed)
-                losses = np.reshape(loss, [1])
+                losses = loss[np.newaxis]
             else:
                 losses = self._session.run(self._losses, feed_dict={**feed, self._steps: call.steps})
                 details = None
@@ -106,21 +104,27 @@ class SessionExecutor:
     def evaluate(self, dataset: Any, *, between: Between = nothing) -> Evaluation:
         """Call by call."""
         inputs = (*self._inputs, self._counts)
-        elements = each(dataset, between)
-        sums = [self._session.run(self._sums, feed_dict=_feed(inputs, element)) for element in elements]
+        sums = [
+            self._session.run(self._sums, feed_dict={**_feed(inputs, element), self._first: call})
+            for call, element in enumerate(each(dataset, between))
+        ]
         return total(self._program.task, sums)
 
-    def predict(self, model: Any, features: Any) -> npt.NDArray[Any]:
-        """What the model gives, by a graph that is built the first time."""
-        if self._predicted is None:
-            with self.scope():
-                taken = tf.nest.map_structure(
-                    lambda tensor: v1.placeholder(tensor.dtype, (None, *tensor.shape[1:]), "predicted"), features
-                )
-                outputs = tf.function(lambda x: model(step.scaled(x), training=False), autograph=False)(taken)
-            self._predicted = taken, outputs
-        taken, outputs = self._predicted
-        return np.asarray(self._session.run(outputs, feed_dict=_feed(taken, features)))
+    def computing(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, by a graph that is built the first time."""
+        built: list[tuple[Any, Any]] = []
+
+        def compute(*tensors: Any) -> Any:
+            if not built:
+                with self.scope():
+                    taken = tf.nest.map_structure(
+                        lambda tensor: v1.placeholder(tensor.dtype, (None, *tensor.shape[1:]), "taken"), tensors
+                    )
+                    built.append((taken, tf.function(function, autograph=False)(*taken)))
+            taken, given = built[0]
+            return self._session.run(given, feed_dict=_feed(taken, tensors))
+
+        return compute
 
     def read(self, variables: Sequence[Any]) -> list[Any]:
         """Fetch the values from the session."""
@@ -140,13 +144,15 @@ class SessionExecutor:
         if self._detailed is None:
             program = self._program
             detailed = Traced(
-                lambda features, targets: detailed_batch(program, step_of(features, 0), step_of(targets, 0)),
+                lambda features, targets, first: detailed_batch(
+                    program, step_of(features, 0), step_of(targets, 0), first
+                ),
                 name="detailed",
                 log=self.traces,
                 jit_compile=program.jit_train or None,
             )
             with self.scope():
-                self._detailed = detailed(*self._inputs)
+                self._detailed = detailed(*self._inputs, self._first)
         return self._detailed
 
 
@@ -156,7 +162,7 @@ def _placeholder(spec: Any) -> Any:
 
 def _feed(placeholders: Any, tensors: Any) -> dict[Any, Any]:
     """What a session is fed: an array for each placeholder of a structure."""
-    arrays = [tensor.numpy() for tensor in tf.nest.flatten(tensors)]
+    arrays = [np.asarray(tensor) for tensor in tf.nest.flatten(tensors)]
     return dict(zip(tf.nest.flatten(placeholders), arrays, strict=True))
 
 

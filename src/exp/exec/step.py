@@ -4,7 +4,7 @@ Features are one tensor or a structure of tensors. Those of type uint8 are pixel
 others reach the model as they are. What outputs and targets mean is the task's to know.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -31,7 +31,7 @@ class Update(NamedTuple):
     """What a training step did."""
 
     loss: tf.Tensor
-    """float32 scalar: the mean loss of the batch, before the update."""
+    """float32: the mean loss of the batch, before the update; a step of one's own may give a vector of several."""
     gradients: list[Any]
     """For each trainable variable, in order; None if the loss does not depend on it."""
 
@@ -75,6 +75,11 @@ def row_losses(task: Task, targets: Any, outputs: Any, weights: Any = None) -> t
     return rows if weights is None else rows * weights
 
 
+def called(model: Any) -> Callable[[Any], Any]:
+    """The function from features to what a model gives for them, outside of training."""
+    return lambda features: model(scaled(features), training=False)
+
+
 def train_step(model: Any, *, optimizer: Any, task: Task, features: Any, targets: Any, global_batch: int) -> Update:
     """One update of the weights, in one replica.
 
@@ -102,7 +107,15 @@ def train_step(model: Any, *, optimizer: Any, task: Task, features: Any, targets
     return Update(loss, gradients)
 
 
-def eval_step(model: Any, *, task: Task, features: Any, targets: Any, counts: Any) -> Sums:
+def eval_step(
+    model: Any,
+    *,
+    task: Task,
+    features: Any,
+    targets: Any,
+    counts: Any,
+    measure: Callable[..., Any] | None = None,
+) -> Sums:
     """The sums of one replica's rows of a batch.
 
     Args:
@@ -111,8 +124,9 @@ def eval_step(model: Any, *, task: Task, features: Any, targets: Any, counts: An
         features: this replica's rows of the batch.
         targets: the same rows.
         counts: (rows,) bool: False for a row that only fills up a batch.
+        measure: a function (model, features, targets) that takes the place of calling the model.
     """
-    outputs = model(scaled(features), training=False)
+    outputs = measure(model, features, targets) if measure else called(model)(features)
     weights, targets = weights_of(targets), wanted(features, targets)
     losses = row_losses(task, targets, outputs, weights)
     given = (targets, outputs, counts) if weights is None else (targets, outputs, counts, weights)

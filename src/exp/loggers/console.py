@@ -123,10 +123,10 @@ class Display:
 
 
 def _written(node: Mapping[str, Any]) -> str:
-    """`KEY=VALUE` for each value below a node, as YAML spells it."""
+    """`KEY=VALUE` for each value below a node, what was chosen first, as YAML spells it."""
     return " ".join(
         f"{key}={value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
-        for key, value in flat(node).items()
+        for key, value in sorted(flat(node).items(), key=lambda item: item[0] not in ("_target_", "name"))
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from exp.loggers.collect import kind_of
-from exp.loggers.logger import REWRITTEN
+from exp.loggers.logger import REWRITTEN, LossRow
 from exp.run_folder.formats import LoggedStep
 from exp.run_folder.names import METRICS
 from exp.system.files import naming, open_regular, write_atomically
@@ -31,11 +31,11 @@ class JsonlLogger:
             last, self._row_start, self._end = line, self._end, self._end + len(line)
         self._row: dict[str, Any] = json.loads(last) if last else {}
 
-    def losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
+    def losses(self, rows: Sequence[LossRow]) -> None:
         """Write a line for each step."""
         with naming(self._path):
-            for step, loss, epoch in rows:
-                self._line(step, {"loss": loss, "epoch": epoch})
+            for row in rows:
+                self._line(row.step, {"loss": row.loss, "epoch": row.epoch, **row.tagged()})
 
     def metrics(self, step: int, metrics: Mapping[str, float]) -> None:
         """Add the metrics to the line of the step."""

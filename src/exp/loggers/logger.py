@@ -6,7 +6,8 @@ A new kind of log is one class that has the methods of `Logger`, and one more en
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,11 +17,26 @@ MOST_WAITING = 2
 """Number of summaries or histograms that may wait to be written: each can be as large as the model."""
 
 
+class LossRow(NamedTuple):
+    """What is logged of a training step."""
+
+    step: int
+    loss: float
+    """The mean loss of the global batch."""
+    epoch: int
+    others: Mapping[str, float] = MappingProxyType({})
+    """Further losses of a step of one's own, by name."""
+
+    def tagged(self) -> dict[str, float]:
+        """The further losses by the names that records and event files have, such as `train/generator`."""
+        return {f"train/{name}": value for name, value in self.others.items()}
+
+
 class Logger(Protocol):
     """Writes what a run logs, in the order of the calls; steps rise. It ignores what it cannot show."""
 
-    def losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
-        """Log the mean training losses of global batches, as (step, loss, epoch)."""
+    def losses(self, rows: Sequence[LossRow]) -> None:
+        """Log the mean training losses of global batches."""
 
     def metrics(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log what was measured after a step, such as `test/accuracy`."""
@@ -67,7 +83,7 @@ class Loggers:
         self._pending: list[Future[None]] = []
         self._room = threading.BoundedSemaphore(MOST_WAITING)
 
-    def losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
+    def losses(self, rows: Sequence[LossRow]) -> None:
         """Log losses; most calls have no rows, because a loss is logged at every `summary.every`-th step only."""
         if rows:
             self._later(lambda logger: logger.losses(rows))

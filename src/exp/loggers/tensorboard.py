@@ -25,7 +25,7 @@ from exp.loggers.event_values import (
     scalar_value,
     summary_values,
 )
-from exp.loggers.logger import REWRITTEN
+from exp.loggers.logger import REWRITTEN, LossRow
 from exp.run_folder.names import EVENTS
 
 TRAINING_LOSS = "train/loss"
@@ -43,10 +43,11 @@ class TensorBoardLogger:
         self._file = tf.io.TFRecordWriter(str(next(path for path in names if not path.exists())))
         self._write(Event(wall_time=started, file_version="brain.Event:2"))
 
-    def losses(self, rows: Sequence[tuple[int, float, int]]) -> None:
+    def losses(self, rows: Sequence[LossRow]) -> None:
         """Write an event for each loss; an epoch has no place in it."""
-        for step, loss, _ in rows:
-            self._values(step, [scalar_value(TRAINING_LOSS, loss)])
+        for row in rows:
+            losses = {TRAINING_LOSS: row.loss, **row.tagged()}
+            self._values(row.step, [scalar_value(tag, value) for tag, value in losses.items()])
 
     def metrics(self, step: int, metrics: Mapping[str, float]) -> None:
         """Write the metrics under their names."""

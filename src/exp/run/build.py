@@ -22,6 +22,7 @@ from exp.system.signals import leaving_long_work
 if TYPE_CHECKING:
     from exp.distributed.devices import Devices
     from exp.exec import Executor, Program
+    from exp.run.own_functions import OwnFunctions
     from exp.task import Task
 
 MOST_STEPS_PER_CALL = 20
@@ -49,6 +50,7 @@ def build(config: Config, *, group: Group) -> Components:
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
     from exp.run.open_checkpoints import best_rule
+    from exp.run.own_functions import check_own, own_functions
 
     devices = _set_up_devices(config, group)
     dataset, order, transforms = _load_data_together(config, group)
@@ -63,8 +65,9 @@ def build(config: Config, *, group: Group) -> Components:
             config, dataset=dataset, task=task, features=transforms.features, replicas=devices.replicas
         )
     check_metrics(task, dataset, network.outputs)
+    own = own_functions(config, task, dataset)
     with executor.scope():
-        program = _program(config, network, task=task, devices=devices, dataset=dataset, transforms=transforms)
+        program = _program(config, network, own, task=task, devices=devices, dataset=dataset, transforms=transforms)
         probed = probe(program, makes_graph=executor.makes_graph) if config.mode == "train" else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         feed = Feed(
@@ -77,9 +80,9 @@ def build(config: Config, *, group: Group) -> Components:
         )
         program = replace(program, steps_per_call=feed.steps_per_call, rows=feed.rows, jit_train=jit_train)
         executor.prepare(program)
-    own = probed.summaries if probed else ()
-    unsaved = probed.notes if probed else ()
-    lacks = limits(config, executor, program.model, own, devices.replicas)
+    check_own(program, dataset, executor)
+    summaries, unsaved = (probed.summaries, probed.notes) if probed else ((), ())
+    lacks = limits(config, executor, program.model, summaries, devices.replicas)
     return Components(
         config=config,
         devices=devices,
@@ -89,7 +92,7 @@ def build(config: Config, *, group: Group) -> Components:
         executor=executor,
         program=program,
         total_steps=total_steps,
-        own_summaries=own,
+        own_summaries=summaries,
         decisions=(*([jit_note] if jit_note else []), *unsaved, *lacks),
     )
 
@@ -127,6 +130,7 @@ def _load_data_together(config: Config, group: Group) -> tuple[Dataset, Order, I
 def _program(
     config: Config,
     network: Network,
+    own: "OwnFunctions",
     *,
     task: "Task",
     devices: "Devices",
@@ -148,6 +152,8 @@ def _program(
         # An evaluation gives the same numbers in every mode, unless XLA is asked for by name.
         jit_test=config.exec.jit_compile is True,
         gradients=config.summary.histograms is not None,
+        own_step=own.step,
+        measure=own.measure,
     )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
 from exp.data import Dataset, Feed, Order
+from exp.data.dataset import is_picture
 
 if TYPE_CHECKING:
     from exp.distributed.devices import Devices
@@ -33,7 +34,7 @@ class Components:
     @property
     def roots(self) -> dict[str, Any]:
         """The objects whose variables a checkpoint has, by the names that they have in it."""
-        return {"model": self.program.model, "optimizer": self.program.optimizer}
+        return self.program.roots
 
     def weights_sha256(self) -> str:
         """The digest of the model's variables, in order, as they are now."""
@@ -43,9 +44,15 @@ class Components:
             return weights_digest(self.executor.read(self.program.model.weights))
 
     @property
-    def shows_pictures(self) -> bool:
+    def predicts_classes(self) -> bool:
         """Whether examples are pictures of one class each, which can be shown with what the model takes them for."""
         return self.program.task.is_of_classes and self.dataset.is_pictures_of_classes
+
+    @property
+    def gives_pictures(self) -> bool:
+        """Whether examples are pictures, for each of which the model gives another, such as an autoencoder's."""
+        wanted = self.dataset.wanted(self.program.features)
+        return self.dataset.is_pictures and is_picture(wanted) and self.program.measure is None
 
     def notes(self) -> list[str]:
         """Sentences that tell the person about the devices, the data and the decisions."""

@@ -36,4 +36,4 @@ class RunContext:
     @property
     def shows_images(self) -> bool:
         """Whether this process logs pictures of the data and of predictions."""
-        return self.config.summary.images and self.writes and self.components.shows_pictures
+        return self.config.summary.images and self.writes and self.components.dataset.is_pictures

@@ -1,6 +1,7 @@
 """The evaluation stage: every example of the test split exactly once, and what is shown of the predictions."""
 
 from dataclasses import replace
+from typing import Any
 
 from exp.data import evaluation_dataset
 from exp.exec import Evaluation
@@ -33,24 +34,45 @@ def evaluate(run: RunContext, *, step: int, known: Evaluation | None) -> Evaluat
 
 
 def show_predictions(run: RunContext, *, step: int) -> None:
-    """Log the worst predictions of the test split as pictures, and its confusion matrix.
+    """Log what the model gives for the worst pictures of the test split; for classes a confusion matrix, too.
 
     Raises:
         Stopped: a signal came meanwhile.
     """
-    if not run.shows_images:
+    components = run.components
+    if not run.shows_images or not (components.predicts_classes or components.gives_pictures):
         return
+    with leaving_long_work(True):  # no other worker waits for this
+        batches = evaluation_dataset(components.dataset.test, replace(components.feed, rows=None))
+        _show_classes(run, step, batches) if components.predicts_classes else _show_given_pictures(run, step, batches)
+
+
+def _show_classes(run: RunContext, step: int, batches: Any) -> None:
+    from exp.exec.step import called
     from exp.visualize.charts import confusion_chart
     from exp.visualize.class_predictions import predict_classes, worst_images_grid
 
-    components = run.components
-    model, dataset = components.program.model, components.dataset
-    with leaving_long_work(True):  # no other worker waits for this
-        batches = evaluation_dataset(dataset.test, replace(components.feed, rows=None))
-        predictions = predict_classes(batches, lambda images: components.executor.predict(model, images))
-        run.logger.image(step, "test/worst", worst_images_grid(dataset, predictions))
-        chart = confusion_chart(predictions.confusion(), dataset.class_names or ())
-        run.logger.image(step, "test/confusion", chart)
+    components, dataset = run.components, run.components.dataset
+    predictions = predict_classes(batches, components.executor.computing(called(components.program.model)))
+    run.logger.image(step, "test/worst", worst_images_grid(dataset, predictions))
+    chart = confusion_chart(predictions.confusion(), dataset.class_names or ())
+    run.logger.image(step, "test/confusion", chart)
+
+
+def _show_given_pictures(run: RunContext, step: int, batches: Any) -> None:
+    from exp.exec.step import called, row_losses, scaled, wanted, weights_of
+    from exp.visualize.given_pictures import given_pictures_grid, worst_given
+
+    program = run.components.program
+
+    def compute(features: Any, targets: Any) -> Any:
+        outputs = called(program.model)(features)
+        asked = wanted(features, targets)
+        return row_losses(program.task, asked, outputs, weights_of(targets)), scaled(features), asked, outputs
+
+    worst = worst_given(batches, run.components.executor.computing(compute))
+    with_wanted = bool(run.components.dataset.task_targets)
+    run.logger.image(step, "test/worst", given_pictures_grid(worst, with_wanted=with_wanted))
 
 
 def show_graph(run: RunContext) -> None:

@@ -1,6 +1,6 @@
 """`model.frozen`: variables of a model that training leaves as they are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -14,8 +14,9 @@ def freeze(model: Any, patterns: Sequence[str]) -> None:
 
     Args:
         model: a built model.
-        patterns: each is matched against the name of a variable in a checkpoint, such as model/layers/0/kernel, and
-            against Keras's own, such as dense/kernel.
+        patterns: each is matched against the name of a variable in a checkpoint, such as model/layers/0/kernel,
+            against Keras's own, such as dense/kernel, and against the names of all layers around it, such as
+            base/block_1/kernel.
 
     Raises:
         UserError: a pattern matches nothing.
@@ -24,15 +25,19 @@ def freeze(model: Any, patterns: Sequence[str]) -> None:
 
     from exp.checkpoint.variables import named_variables, walk
 
+    if not patterns:
+        return
     named = named_variables({"model": model})
+    owners = dict(walk("model", model, set()))
+    names = {path: (path, one.title, _layered_name(path, owners)) for path, one in named.items()}
     frozen: set[int] = set()
     for pattern in patterns:
-        found = [one for path, one in named.items() if fnmatchcase(path, pattern) or fnmatchcase(one.title, pattern)]
+        found = [one for path, one in named.items() if any(fnmatchcase(name, pattern) for name in names[path])]
         if not found:
-            some = ", ".join(one.title for one in list(named.values())[:MOST_NAMED])
+            some = ", ".join(layered for _, _, layered in list(names.values())[:MOST_NAMED])
             raise UserError(f"model.frozen=[{pattern}]: matches no variable of the model; it has {some}, ...")
         frozen |= {id(one.variable) for one in found}
-    layers = [layer for _, layer in walk("model", model, set()) if isinstance(layer, keras.Layer)]
+    layers = [owner for owner in owners.values() if isinstance(owner, keras.Layer)]
     for layer in layers:
         variables = layer.variables
         if variables and all(id(variable) in frozen for variable in variables):
@@ -40,3 +45,16 @@ def freeze(model: Any, patterns: Sequence[str]) -> None:
     for one in named.values():
         if id(one.variable) in frozen and isinstance(one.variable, keras.Variable):
             one.variable.trainable = False
+
+
+def _layered_name(path: str, owners: Mapping[str, Any]) -> str:
+    """The name of a variable, with those of the layers around it but the model's own, such as base/block_1/kernel.
+
+    Args:
+        path: of the variable, such as model/layers/3/layers/7/kernel.
+        owners: each object of the model, by its path.
+    """
+    parts = path.split("/")
+    around = (owners.get("/".join(parts[:length])) for length in range(2, len(parts)))
+    names = [str(owner.name) for owner in around if owner is not None and hasattr(owner, "name")]
+    return "/".join([*names, parts[-1]])

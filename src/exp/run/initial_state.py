@@ -127,7 +127,7 @@ def _warm_started(components: Components, display: Display) -> InitialState:
     given = Path(asked.restore)
     roots = ("model", "optimizer") if asked.scope == "all" else ("model",)
     with components.executor.scope():
-        copies = copies_of_weights(components.roots, components.executor)
+        copies = copies_of_weights(components.program.parts, components.executor)
     try:
         prefix = newest_checkpoint(config, given, display) if is_folder(given / CHECKPOINTS) else given
         restored = _restore(components, prefix, Wanted(roots=roots, exclude=asked.exclude), display)

@@ -16,6 +16,8 @@ log = logging.getLogger("exp")
 def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: Any) -> Any:
     """Call what a target names, nested targets first, after making sure of each that it may be called.
 
+    A nested function that takes more than its node has, such as a loss (targets, outputs), is handed on as it is.
+
     Args:
         path: the node's path in the configuration.
         target: the callable and its arguments.
@@ -34,6 +36,7 @@ def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: A
         key: locate(key.removesuffix("._target_"), name, trusted=trusted) for key, name in nested_targets(node, path)
     }
     wanted = _named(found[f"{path}._target_"], supplied)
+    node = {key: _handed_on(value, f"{path}.{key}", found) for key, value in node.items()}
     try:
         return hydra.utils.instantiate(node, **wanted, _convert_="all")
     except hydra.errors.InstantiationException as error:
@@ -43,6 +46,24 @@ def instantiate(path: str, target: Target, trusted: Sequence[str], **supplied: A
         if isinstance(cause, TypeError | ValueError) or place_of(cause):
             raise fault(where, cause) from error
         raise
+
+
+def _handed_on(node: Any, path: str, found: Mapping[str, Any]) -> Any:
+    """A node whose functions are marked as such, if they take more than their nodes have."""
+    if isinstance(node, Mapping):
+        below = {key: _handed_on(value, f"{path}.{key}", found) for key, value in node.items()}
+        function = found.get(f"{path}._target_")
+        return {**below, "_partial_": True} if inspect.isfunction(function) and _lacks(function, node) else below
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return [_handed_on(value, f"{path}[{number}]", found) for number, value in enumerate(node)]
+    return node
+
+
+def _lacks(function: Any, node: Mapping[str, Any]) -> bool:
+    """Whether a function has parameters without a value in its node."""
+    parameters = inspect.signature(function).parameters.values()
+    named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    return any(one.default is one.empty and one.name not in node for one in named)
 
 
 def _named(function: Any, supplied: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,5 +70,7 @@ def _weighted(dataset: Dataset) -> str | None:
 def _order(config: Config, dataset: Dataset) -> Order:
     data = config.data
     size = dataset.train.size if data.limit is None else min(data.limit, dataset.train.size)
-    check_batch_size(data.batch_size, size)
-    return Order(seed=config.seed, size=size, buffer_size=data.buffer_size, batch_size=data.batch_size)
+    if config.mode == "train":
+        check_batch_size(data.batch_size, size)
+    batch_size = min(data.batch_size, size)  # a test has no order, and takes any batches
+    return Order(seed=config.seed, size=size, buffer_size=data.buffer_size, batch_size=batch_size)

@@ -14,7 +14,7 @@ from exp.distributed import Stop
 from exp.exec import Batches, Evaluation, Executor
 from exp.exec.executor import Details, Losses
 from exp.loggers.console import Display
-from exp.loggers.logger import Logger
+from exp.loggers.logger import Logger, LossRow
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import Seconds
 from exp.system.signals import Stopped
@@ -43,6 +43,8 @@ class Training:
     weights: Sequence[Any] = ()
     """The model's variables, for histograms."""
     profiler: Profiler | None = None
+    other_losses: Callable[[], Sequence[str]] = tuple
+    """The names of what a step gives besides its loss; asked for after a step."""
     evaluate: Callable[[], Evaluation] | None = None
     """Evaluates the model as it is, for every checkpoint; raises `Stopped` if a signal asks to stop meanwhile."""
     evaluated: tuple[int, Evaluation] | None = None
@@ -87,11 +89,12 @@ class Training:
             self.seconds.first_step = time.perf_counter() - self._started
             self.seconds.first_wait = self._batches.wait_seconds
         rows = []
-        for step, loss in enumerate(losses.tolist(), first + 1):
+        for step, (loss, *others) in enumerate(losses.reshape(len(losses), -1).tolist(), first + 1):
             self.step, self.loss = step, loss
             finite = math.isfinite(loss)
             if step % self.log_every == 0 or step == self.last or not finite:
-                rows.append((step, loss, (step - 1) // self.steps_per_epoch))
+                named = dict(zip(self.other_losses(), others, strict=True))
+                rows.append(LossRow(step, loss, (step - 1) // self.steps_per_epoch, named))
             if not finite:
                 break
         started = time.perf_counter()
@@ -102,7 +105,7 @@ class Training:
         if self.profiler and self.step < self.last:
             self.profiler.after(self.step)
         self.seconds.summary += time.perf_counter() - started
-        self.display.advance(done=self.step, loss=losses[-1].item())
+        self.display.advance(done=self.step, loss=loss)
         if self.step % self.save_every == 0 or self.step == self.last:
             self._save(evaluated=self.evaluate is not None)
         if self.stop.asked() and self.step < self.last:

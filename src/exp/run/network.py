@@ -1,5 +1,6 @@
 """The network and its optimizer, made from the configuration and built. To be called in the strategy's scope."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from exp.config import Config
@@ -18,11 +19,11 @@ class Network(NamedTuple):
     """What is trained."""
 
     model: Any
-    """A built `keras.Model`."""
+    """A built `keras.Model`; `NamedModels` if there are several."""
     optimizer: Any
-    """A built Keras optimizer of its weights."""
+    """A built Keras optimizer of its weights; `NamedOptimizers` if there are several."""
     outputs: Any
-    """What the model gives for a batch: a `keras.KerasTensor`, or a structure of them."""
+    """What the model gives for a batch: a `keras.KerasTensor`, or a structure of them; None if there are several."""
 
 
 def build_network(config: Config, *, dataset: Dataset, task: Task, features: Specs, replicas: int) -> Network:
@@ -38,21 +39,50 @@ def build_network(config: Config, *, dataset: Dataset, task: Task, features: Spe
     Raises:
         UserError: one of them cannot be made, is not what it should be, or would not train the same in every mode.
     """
-    import keras
-
     from exp.exec.penalties import keep_penalties_apart
 
     model, outputs = _model(config, dataset, task, features)
     if config.mode == "train" and not model.trainable_variables:
         raise UserError(f"model={config.model.name}: has nothing to train; every variable is frozen, or there is none")
-    optimizer = instantiate("optimizer", config.optimizer, config.trusted_targets)
-    check_kind(f"optimizer={config.optimizer.name}", optimizer, keras.optimizers.Optimizer, called="a Keras optimizer")
-    optimizer.build(model.trainable_variables)
+    optimizer = _optimizer(config, model, replicas)
     if replicas > 1:
         keep_penalties_apart(model)
-    if config.mode == "train":
-        check_made(optimizer, replicas=replicas)
     return Network(model, optimizer, outputs)
+
+
+def _optimizer(config: Config, model: Any, replicas: int) -> Any:
+    """A built optimizer; `NamedOptimizers` if there are several models, or if the configuration's target gives several.
+
+    Raises:
+        UserError: one of them is not an optimizer, or has the name of nothing that it could train.
+    """
+    import keras
+
+    from exp.exec.named import NamedModels, NamedOptimizers, parts
+
+    what = f"optimizer={config.optimizer.name}"
+
+    def make() -> Any:
+        return instantiate("optimizer", config.optimizer, config.trusted_targets)
+
+    made = make()
+    if isinstance(model, NamedModels) and not isinstance(made, Mapping):
+        made = {name: make() for name in model.names}  # each model has its own, with the same settings
+    for name, one in made.items() if isinstance(made, Mapping) else [("", made)]:
+        check_kind(what, one, keras.optimizers.Optimizer, called="a Keras optimizer")
+        if name and not isinstance(getattr(model, name, None), keras.Layer):
+            raise UserError(f"{what}: gives an optimizer for {name}, and the model has no part that is called so")
+    optimizer = NamedOptimizers(made) if isinstance(made, Mapping) else made
+    for part, one in parts(model, optimizer).values():
+        one.build(part.trainable_variables)
+        if config.mode == "train":
+            check_made(one, replicas=replicas)
+    if isinstance(optimizer, NamedOptimizers) and config.mode == "train" and config.task.step is None:
+        raise UserError(
+            f"task.step=null: several models or optimizers ({', '.join(optimizer.names)}) are trained by a step of "
+            "your own; give task.step={_target_: ...}"
+        )
+    return optimizer
 
 
 def _model(config: Config, dataset: Dataset, task: Task, features: Specs) -> tuple[Any, Any]:
@@ -70,6 +100,8 @@ def _model(config: Config, dataset: Dataset, task: Task, features: Specs) -> tup
         unasked = {"weights": None, "classifier_activation": None}
         known |= {name: value for name, value in unasked.items() if name not in config.model.arguments}
     model = instantiate("model", config.model, config.trusted_targets, **known)
+    if isinstance(model, Mapping):
+        return _several_models(config, model, task), None
     check_kind(f"model={config.model.name}", model, keras.Model, called="a keras.Model")
     try:
         if isinstance(features, Spec) and type(model).build is not keras.Model.build:
@@ -87,6 +119,28 @@ def _model(config: Config, dataset: Dataset, task: Task, features: Specs) -> tup
     if problem:
         raise UserError(f"model={config.model.name}: {problem}")
     return model, outputs
+
+
+def _several_models(config: Config, models: Mapping[str, Any], task: Task) -> Any:
+    """The models that a factory gives by name, as one.
+
+    Raises:
+        UserError: one of them is not a built model, or the task calls a single one.
+    """
+    from exp.exec.named import NamedModels
+
+    what = f"model={config.model.name}"
+    try:
+        model = NamedModels(models)
+    except UserError as error:
+        raise UserError(f"{what}: {error}") from error
+    if getattr(task, "measure", None) is None:
+        raise UserError(
+            f"{what}: gives several models, {', '.join(model.names)}, and task={config.task.short_name} calls one; "
+            "take a task of your own, with task.measure"
+        )
+    freeze(model, config.model.frozen)
+    return model
 
 
 def _described(features: Specs) -> str:

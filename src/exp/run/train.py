@@ -146,6 +146,7 @@ def _training(run: RunContext, checkpoints: Checkpoints, tests: Any) -> Training
         summaries_every=config.summary.figures,
         histograms_every=config.summary.histograms,
         weights=components.program.model.trainable_variables,
+        other_losses=lambda: components.program.own_step.names if components.program.own_step else (),
         profiler=Profiler(run.folder.path, first=profiled[0], last=profiled[1]) if profiled else None,
         loss=run.state.metrics.get("train/loss"),
         evaluate=None if tests is None else lambda: executor.evaluate(tests, between=stop.check),

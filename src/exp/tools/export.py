@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from exp.loggers.console import Display
 from exp.run_folder.new import new_folder
 from exp.run_folder.stored import stored_config
 from exp.system.tensorflow import import_tensorflow
-from exp.terminal.words import counted
 from exp.tools.program import run_script, say
+
+if TYPE_CHECKING:
+    from exp.tools.served import Served
 
 DESCRIPTION = """Export the model of a run: its newest checkpoint, verified, or the one that --checkpoint names.
 
@@ -27,11 +29,10 @@ DESCRIPTION = """Export the model of a run: its newest checkpoint, verified, or 
 saved_model/   takes features as the data set has them (scaling and data.transforms are inside), and gives logits and
                probabilities of classes, or outputs; runs wherever TensorFlow does, without this project:
                tf.saved_model.load(FOLDER).serve(features), with a dict if there are several
+               If a run has several models, --model names one, which takes and gives what it itself does.
 model.keras    Keras's own file, for further work with keras.saving.load_model
 export.json    where it comes from, the classes, and what goes in and out
 """
-CHECKED = 256
-"""Number of test examples for which the exported model must give the outputs of the run's model."""
 CLOSE = 1e-4
 """Largest difference of an output that is accepted, because another graph rounds differently."""
 
@@ -51,27 +52,25 @@ def _export(arguments: argparse.Namespace) -> None:
     config = parse({**tree, **_PLAIN, **restore}, trusted=arguments.trust)
     import_tensorflow()
 
-    from exp.data import evaluation_dataset
     from exp.run.build import build
     from exp.run.initial_state import restored_to_test
+    from exp.tools.served import described, serve_part, serve_whole
 
     components = build(config, group=Alone())
     state = restored_to_test(run, components, Display())
+    served = serve_part(components, arguments.model) if arguments.model else serve_whole(components)
     folder = new_folder(target.with_name(f".{target.name}.tmp"), key=None)
     try:
-        features = _rows(next(iter(evaluation_dataset(components.dataset.test, components.feed)))[0])
-        wanted = components.executor.predict(components.program.model, features)
-        raw, count = _raw_features(components)
-        _write_saved_model(components, folder / "saved_model")
-        given, worst = _check_saved_model(folder / "saved_model", raw, wanted)
-        reason = _write_keras(components.program.model, folder / "model.keras", features, wanted)
+        _write_saved_model(served, folder / "saved_model")
+        given, worst = _check_saved_model(folder / "saved_model", served)
+        reason = _write_keras(served, folder / "model.keras")
         assert state.record is not None
         facts = {
             "run": str(run),
             "checkpoint": str(state.checkpoint),
             "weights_sha256": state.record.weights_sha256,
-            "class_names": list(components.dataset.class_names or ()),
-            "input": _described(components.dataset.features),
+            "class_names": list(components.dataset.class_names or ()) if components.program.task.is_of_classes else [],
+            "input": described(served.signature),
             "output": {name: [None, *array.shape[1:]] for name, array in given.items()},
         }
         (folder / "export.json").write_text(json.dumps(facts, indent=2) + "\n")
@@ -79,11 +78,7 @@ def _export(arguments: argparse.Namespace) -> None:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    what = "test picture" if components.dataset.is_pictures_of_classes else "test example"
-    say(
-        f"{target}/saved_model: {counted(count, what)} gave the run's {next(iter(given))} "
-        f"(largest difference {worst:.1e})"
-    )
+    say(f"{target}/saved_model: {served.tried} gave the run's {next(iter(given))} (largest difference {worst:.1e})")
     say(reason or f"{target}/model.keras: was loaded again, and gave the same")
 
 
@@ -95,82 +90,36 @@ _PLAIN: dict[str, Any] = {
 """Whatever the run trained with, its model is exported from the eager world of one process."""
 
 
-def _rows(features: Any) -> Any:
-    """(n, ...) features of a call's (1, n, ...), at most `CHECKED`."""
-    import tensorflow as tf
-
-    return tf.nest.map_structure(lambda tensor: tensor[0][:CHECKED], features)
-
-
-def _raw_features(components: Any) -> tuple[Any, int]:
-    """The same features as they are before transforms, and for how many examples."""
-    import tensorflow as tf
-
-    from exp.data.dataset import read_examples
-
-    count = min(components.dataset.test.size, components.program.batch_size, CHECKED)
-    return tf.nest.map_structure(tf.constant, read_examples(components.dataset.test, range(count))[0]), count
-
-
-def _described(features: Any) -> Any:
-    """The type and the shape of each array of features, in their structure."""
-    import tensorflow as tf
-
-    return tf.nest.map_structure(lambda spec: {"dtype": spec.dtype, "shape": [None, *spec.shape]}, features)
-
-
-def _write_saved_model(components: Any, folder: Path) -> None:
+def _write_saved_model(served: "Served", folder: Path) -> None:
     import keras
-    import tensorflow as tf
 
-    from exp.exec import step
-
-    program, transforms = components.program, components.feed.transforms
-    model = program.model
-
-    def serve(features: Any) -> dict[str, Any]:
-        changed = transforms.test(features) if transforms else features
-        return dict(program.task.named_outputs(model(step.scaled(changed), training=False)))
-
-    def taken(spec: Any, name: str) -> Any:
-        return tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype), name=name)
-
-    specs = components.dataset.features
-    if isinstance(specs, dict):
-        signature: Any = {name: taken(spec, name) for name, spec in specs.items()}
-    else:
-        signature = tf.nest.map_structure(
-            lambda spec: taken(spec, "pictures" if len(spec.shape) == 3 else "features"), specs
-        )
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serve", serve, input_signature=[signature])
+    archive.track(served.model)
+    archive.add_endpoint("serve", served.serve, input_signature=[served.signature])
     archive.write_out(str(folder), verbose=False)
 
 
-def _check_saved_model(folder: Path, features: Any, wanted: Any) -> tuple[dict[str, Any], float]:
+def _check_saved_model(folder: Path, served: "Served") -> tuple[dict[str, Any], float]:
     """What the exported model gives, by name; and by how much the first of it differs from what it should be."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))  # it keeps the variables
-    given = {name: tensor.numpy() for name, tensor in loaded.serve(features).items()}
+    given = {name: tensor.numpy() for name, tensor in loaded.serve(served.raw).items()}
     given = dict(sorted(given.items(), key=lambda item: item[0] == "probabilities"))
-    first = next(iter(given.values()))
+    first, wanted = next(iter(given.values())), served.wanted
     worst = float(np.abs(first - wanted[: len(first)]).max())
     assert worst <= CLOSE * max(1.0, float(np.abs(wanted).max())), f"the exported model differs by {worst}"
     return given, worst
 
 
-def _write_keras(model: Any, path: Path, features: Any, wanted: Any) -> str | None:
+def _write_keras(served: "Served", path: Path) -> str | None:
     """Write a file and load it again; if that fails, leave no file and return the reason."""
     import keras
 
-    from exp.exec import step
-
     try:
-        model.save(path)
+        served.model.save(path)
         loaded = keras.saving.load_model(path, compile=False)
-        same = np.allclose(loaded(step.scaled(features), training=False), wanted, atol=CLOSE)
+        same = np.allclose(loaded(served.given, training=False), served.wanted, atol=CLOSE)
         reason = None if same else "what was loaded again gives other outputs"
     except Exception as error:  # whatever a model's own get_config or from_config raises
         reason = str(error).strip().splitlines()[0]
@@ -184,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the folder of a run")
     parser.add_argument("--checkpoint", help="RUN_DIR/checkpoints/NAME-STEP, or best (the newest)")
+    parser.add_argument("--model", metavar="NAME", help="which one, if the run has several")
     parser.add_argument("--to", type=Path, help="the folder to make (RUN_DIR/export)")
     parser.add_argument(
         "--trust",

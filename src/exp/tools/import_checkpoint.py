@@ -55,7 +55,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     state = InitialState()
     checkpoints = open_checkpoints(components, folder / names.CHECKPOINTS, run=state.run)
     with components.executor.scope():
-        copies = copies_of_weights(components.roots, components.executor)
+        copies = copies_of_weights(components.program.parts, components.executor)
         components.executor.write([named.variable for named, _ in pairs], values)
         copies.renew()
         checkpoints.save(0, examples=0)

@@ -33,8 +33,8 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
     config = composed(arguments.overrides, conf=conf)
     import_tensorflow()
     dataset, order, transforms = load_data(config)
-    if not (arguments.shuffle or dataset.is_pictures_of_classes):
-        raise UserError(f"data={dataset.name}: is shown as pictures with their classes, and has none")
+    if not (arguments.shuffle or dataset.is_pictures):
+        raise UserError(f"data={dataset.name}: is shown as pictures, and has none")
     for note in dataset.notes:
         say(note)
     folder = new_folder(Path("outputs") / "show_data" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{dataset.name}", key=None)

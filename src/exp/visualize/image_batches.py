@@ -30,10 +30,11 @@ def image_batches_grid(data: Dataset, *, order: Order, feed: Feed, first: int = 
 def _rows(batches: Any, data: Dataset, first: int, what: str) -> list[ImageRow]:
     rows = []
     class_names = data.class_names or ()
-    for step, (pictures, labels) in enumerate(batches, first + 1):
-        size = labels.shape[1]
+    for step, (pictures, targets) in enumerate(batches, first + 1):
+        size = pictures.shape[1]
         shown = min(size, MOST_PICTURES)
-        names = [class_names[label] for label in labels.numpy()[0, :shown]]
+        labels = targets.numpy()[0, :shown] if data.is_pictures_of_classes else ()
+        names = [class_names[label] for label in labels] or [""] * shown
         part = f"the first {shown} of {size} examples" if shown < size else counted(size, "example")
         title = f"step {step}: {part}{', ' + what if what else ''}"
         rows.append(ImageRow(title, np.asarray(pictures[0, :shown]), names))

@@ -1,0 +1,167 @@
+"""`task.step`: a training step of the user's own, what it is given, and what is made of what it gives.
+
+It sees one batch, takes means over it, and applies its optimizers, as a step for a single device does. On several
+replicas each has some of the rows: its gradients and losses are weighted by their share of the batch, so that the sums
+over replicas are the means over the batch.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from exp.errors import UserError
+from exp.exec import step
+from exp.exec.draws import Draws
+from exp.exec.named import NamedOptimizers
+from exp.exec.own_function import OwnFunction
+
+
+class OwnStep:
+    """A training step of the user's own."""
+
+    def __init__(self, function: OwnFunction, *, seed: int) -> None:
+        """Take a function (model, optimizer, features, targets, ...) -> losses.
+
+        Args:
+            function: may give one number, the mean loss of the batch, or one for each row; or several, by name.
+            seed: of the run, for `random`.
+        """
+        self.key, self._function, self._seed = function.key, function, seed
+        self.names: tuple[str, ...] = ()
+        """The names of the losses beside the loss itself; they are known once the step was traced, or has run."""
+
+    def __call__(
+        self,
+        model: Any,
+        *,
+        optimizer: Any,
+        features: Any,
+        targets: Any,
+        share: float,
+        number: Any,
+        rows: Any,
+        apply: bool = True,
+    ) -> step.Update:
+        """One update, in one replica.
+
+        Args:
+            model: the model, or `NamedModels`.
+            optimizer: the optimizer, or `NamedOptimizers`.
+            features: this replica's rows of the batch.
+            targets: the same rows.
+            share: of the rows of the batch, those that these are.
+            number: of steps done before, an integer scalar.
+            rows: (rows,) integers, the numbers of these rows in the batch.
+            apply: False if the gradients are only asked for.
+
+        Returns:
+            This replica's shares. If there are several losses, `loss` is a vector: the loss, and those of `names`.
+
+        Raises:
+            UserError: the step applies no optimizer, or gives something else than losses.
+        """
+        gradients: dict[int, Any] = {}
+        several = isinstance(optimizer, NamedOptimizers)
+        every = optimizer.by_name if several else {"": optimizer}
+        shared = {name: SharedOptimizer(one, share, gradients, apply=apply) for name, one in every.items()}
+        losses = self._function(
+            model=model,
+            optimizer=shared if several else shared[""],
+            features=step.scaled(features),
+            targets=step.wanted(features, targets),
+            weights=step.weights_of(targets),
+            random=Draws(seed=self._seed, split=0, step=number, rows=rows),
+            step=number,
+        )
+        if not gradients:
+            raise UserError(f"{self.key}: applies no optimizer, so that nothing would be trained")
+        applied = [gradients.get(id(weight)) for weight in model.trainable_variables]
+        return step.Update(self._loss(losses) * share, applied)
+
+    def _loss(self, losses: Any) -> Any:
+        """The mean loss; if there are several, a vector of it and of them."""
+        if not isinstance(losses, Mapping):
+            return self._mean("", losses)
+        means = {str(name): self._mean(f" as {name}", value) for name, value in losses.items()}
+        if not means:
+            raise UserError(f"{self.key}: gives no loss")
+        loss = means.pop("loss") if "loss" in means else tf.add_n(list(means.values()))
+        wrong = [name for name in means if name == "batches" or not name.replace("_", "a").replace("-", "a").isalnum()]
+        if wrong:
+            raise UserError(f"{self.key}: names a loss {wrong[0]!r}; a name has letters, digits, - and _")
+        self.names = tuple(means)
+        return tf.stack([loss, *means.values()]) if means else loss
+
+    def _mean(self, which: str, losses: Any) -> Any:
+        try:
+            losses = tf.cast(losses, tf.float32)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"{self.key}: gives{which} a {type(losses).__name__}, not a loss: a number, or one for each row"
+            ) from error
+        return tf.reduce_mean(losses)
+
+
+class SharedOptimizer:
+    """An optimizer as a step of one's own has it: the gradients that it is given are those of the mean over the rows.
+
+    Anything but applying gradients is the optimizer's own.
+    """
+
+    def __init__(self, optimizer: Any, share: float, gradients: dict[int, Any], *, apply: bool) -> None:
+        """Take an optimizer.
+
+        Args:
+            optimizer: a built Keras optimizer, which sums gradients over replicas.
+            share: the share of the batch's rows that are here.
+            gradients: gets what was applied, by the `id` of the variable.
+            apply: False if nothing is to be updated.
+        """
+        self._optimizer, self._share, self._gradients, self._applies = optimizer, share, gradients, apply
+
+    def apply_gradients(self, pairs: Any) -> None:
+        """Update variables.
+
+        Args:
+            pairs: of a gradient and its variable, such as zip(gradients, model.trainable_variables).
+        """
+        pairs = list(pairs)
+        self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
+
+    def apply(self, gradients: Any, variables: Any = None) -> None:
+        """Update variables.
+
+        Args:
+            gradients: for each variable; None if the loss does not depend on it.
+            variables: None: all that the optimizer was built for.
+        """
+        variables = list(self._optimizer._trainable_variables if variables is None else variables)
+        weighted = [_weighted(gradient, self._share) for gradient in gradients]
+        if all(gradient is None for gradient in weighted):
+            raise ValueError("no loss depends on any of these variables; compute it, its mean included, under the tape")
+        self._gradients.update({id(v): g for v, g in zip(variables, weighted, strict=True)})
+        if self._applies:
+            self._optimizer.apply_gradients(zip(weighted, variables, strict=True))
+
+    def minimize(self, loss: Any, variables: Any, tape: Any) -> None:
+        """Update variables by the gradients of a loss.
+
+        Args:
+            loss: a scalar that was computed under the tape.
+            variables: to be updated.
+            tape: a `tf.GradientTape`.
+        """
+        self.apply(tape.gradient(loss, variables), variables)
+
+    def __getattr__(self, name: str) -> Any:
+        """Of the optimizer."""
+        return getattr(self._optimizer, name)
+
+
+def _weighted(gradient: Any, share: float) -> Any:
+    if gradient is None or share == 1.0:
+        return gradient
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.IndexedSlices(gradient.values * share, gradient.indices, gradient.dense_shape)
+    return gradient * share
