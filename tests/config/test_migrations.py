@@ -1,7 +1,7 @@
 """Configurations of earlier versions: they get today's keys, and are known to be the same run."""
 
 from exp.config.config_hash import config_hash
-from exp.config.migrations import ADDITIONS, NEW_GROUPS, earlier_hashes, with_later_keys
+from exp.config.migrations import ADDITIONS, earlier_hashes, with_later_keys
 
 OLDEST = {
     "model": {"_target_": "m"},
@@ -23,7 +23,10 @@ def test_the_oldest_form_gets_all_keys_and_is_recognised():
 
 def test_what_an_earlier_version_could_not_do_has_no_earlier_hash():
     today = with_later_keys(OLDEST)
-    assert earlier_hashes({**today, "task": {**today["task"], "top_k": [5]}}) == frozenset()
+    assert earlier_hashes({**today, "task": {**today["task"], "step": {"_target_": "s"}}}) == frozenset()
+    newer = {**today, "task": {**today["task"], "top_k": [5]}}
+    without_step = {**newer, "task": {key: value for key, value in newer["task"].items() if key != "step"}}
+    assert earlier_hashes(newer) == {config_hash(without_step)}
 
 
 def test_values_that_are_there_stay():
@@ -35,4 +38,4 @@ def test_values_that_are_there_stay():
 
 def test_a_group_that_is_missing_is_not_made_up():
     assert "exec" not in with_later_keys({"task": {}})
-    assert with_later_keys({}).keys() == set(NEW_GROUPS)
+    assert with_later_keys({}).keys() == {"task"}

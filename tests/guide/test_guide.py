@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import projects
 from tests.support.following import checked, follow
 from tests.support.forked_python import ForkedPython
 from tests.support.pages import blocks, links, names, page
 from tests.support.programs import PROGRAMS
 from tests.support.root import ROOT
 
-NOT_SHOWN = ("examples/projects/autoencoder", "examples/projects/forecaster", "examples/projects/two-inputs")
-"""These are run by tests/conformance/test_tasks.py only."""
+SHOWN = ("regression", "language-model")
+"""The projects that the guide walks through; tests/conformance/test_tasks.py runs all of them."""
+NOT_SHOWN = tuple(f"examples/projects/{name}" for name in projects.NAMES if name not in SHOWN)
 EXAMPLES = sorted(
     path
     for path in (str(path.relative_to(ROOT)) for path in (ROOT / "examples").rglob("*.*"))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from exp.loggers.folder_loggers import file_loggers
+from exp.loggers.logger import LossRow
 
 
 def rows(folder):
@@ -27,7 +28,7 @@ def write(tf, tmp_path):
     def _write(steps, *, done=0):
         writer = file_loggers(tmp_path, done=done)
         for step in steps:
-            writer.losses([(step, step / 2, 0)])
+            writer.losses([LossRow(step, step / 2, 0)])
         return writer
 
     return _write
@@ -48,7 +49,7 @@ def test_both_files_tell_the_same(write, tmp_path):
 
 def test_a_loss_that_is_not_finite_is_null_in_json(write, tmp_path):
     writer = write([])
-    writer.losses([(3, math.nan, 0)])
+    writer.losses([LossRow(3, math.nan, 0)])
     writer.close()
     assert rows(tmp_path) == [{"step": 3, "loss": None, "epoch": 0}]
     assert math.isnan(scalars(tmp_path, "train/loss")[0][1])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from exp.loggers.jsonl import JsonlLogger
+from exp.loggers.logger import LossRow
 
 
 def rows(folder):
@@ -15,7 +16,7 @@ def rows(folder):
 
 def test_scalars_among_the_summaries_join_the_line_of_their_step(tmp_path):
     logger = JsonlLogger(tmp_path, done=0)
-    logger.losses([(10, 0.5, 0)])
+    logger.losses([LossRow(10, 0.5, 0)])
     logger.summaries(10, {"scalar/a/b": np.float32(2), "histogram/c": np.zeros(3)})
     logger.summaries(20, {"histogram/c": np.zeros(3)})
     logger.close()
@@ -44,5 +45,5 @@ def test_an_error_names_the_file(tmp_path):
     logger._file.close()
     logger._file = Full()
     with pytest.raises(OSError, match="No space left") as caught:
-        logger.losses([(10, 0.5, 0)])
+        logger.losses([LossRow(10, 0.5, 0)])
     assert caught.value.filename == str(tmp_path / "metrics.jsonl")

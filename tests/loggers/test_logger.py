@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from exp.loggers.logger import MOST_WAITING, Logger, Loggers
+from exp.loggers.logger import MOST_WAITING, Logger, Loggers, LossRow
 
 
 class Recorder:
@@ -54,7 +54,7 @@ class Recorder:
 
 def tell_everything(logger: Logger) -> None:
     logger.hparams({"seed": 0})
-    logger.losses([(10, 0.5, 0)])
+    logger.losses([LossRow(10, 0.5, 0)])
     logger.summaries(10, {"scalar/x": 1})
     logger.histograms(10, {"weights/x": [1.0]})
     logger.metrics(10, {"test/loss": 0.25})
@@ -87,7 +87,7 @@ def test_each_logger_is_told_everything_in_order():
 def test_one_queue_keeps_the_order_across_loggers():
     noted = []
     logger = Loggers([Recorder("one", noted), Recorder("two", noted)])
-    logger.losses([(1, 0.5, 0)])
+    logger.losses([LossRow(1, 0.5, 0)])
     logger.metrics(1, {"test/loss": 0.5})
     logger.close()
     assert [entry[:2] for entry in noted] == [
@@ -117,7 +117,7 @@ def test_without_loggers_no_thread_begins_and_nothing_is_asked_of_the_values():
     logger = Loggers([])
     for step in range(2 * MOST_WAITING):
         logger.summaries(step, {"histogram/x": Untouchable()})
-    logger.losses([(1, 0.5, 0)])
+    logger.losses([LossRow(1, 0.5, 0)])
     logger.flush()
     assert threading.active_count() == before
     logger.close()
@@ -137,8 +137,8 @@ def test_an_error_is_raised_by_the_next_flush_and_only_once():
     recorder = Recorder()
     logger = Loggers([recorder])
     recorder.fails = OSError("no room")
-    logger.losses([(1, 0.5, 0)])
-    logger.losses([(2, 0.5, 0)])
+    logger.losses([LossRow(1, 0.5, 0)])
+    logger.losses([LossRow(2, 0.5, 0)])
     with pytest.raises(OSError, match="no room"):
         logger.flush()
     recorder.fails = None
@@ -150,7 +150,7 @@ def test_all_loggers_are_closed_after_an_error():
     recorder = Recorder()
     logger = Loggers([recorder])
     recorder.fails = OSError("no room")
-    logger.losses([(1, 0.5, 0)])
+    logger.losses([LossRow(1, 0.5, 0)])
     with pytest.raises(OSError, match="no room"):
         logger.close()
     assert recorder.noted[-1] == ("close",)
@@ -173,7 +173,7 @@ def test_large_values_wait_for_room_and_small_ones_do_not():
         logger.summaries(step, {"histogram/x": Slow()})
     assert begun.wait(20)
     started = time.monotonic()
-    logger.losses([(1, 0.5, 0)])
+    logger.losses([LossRow(1, 0.5, 0)])
     assert time.monotonic() - started < 5
     one_more = threading.Thread(target=logger.summaries, args=(9, {"histogram/x": Slow()}))
     one_more.start()

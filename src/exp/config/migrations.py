@@ -30,9 +30,9 @@ def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
     tree = dict(stored)
     for addition in ADDITIONS:
         for group, keys in addition.items():
-            if group in tree and "_target_" in keys:
-                continue
-            if isinstance(tree.setdefault(group, {}), Mapping):
+            if "_target_" in keys:
+                tree.setdefault(group, dict(keys))
+            elif isinstance(tree.get(group), Mapping):
                 tree[group] = {**tree[group], **{k: v for k, v in keys.items() if k not in tree[group]}}
     return tree
 
