@@ -25,6 +25,8 @@ QUICK = {
     ("gan", "function", "virtual"),
 }
 """What is always compared with `function` on one replica; the rest is slow."""
+MEASURED = ("gan",)
+"""What is measured there, a function of the project's own tells."""
 QUICK_KILLS = {("regression", "function"), ("two-inputs", "session")}
 Trained = Callable[[str, str, str], Path]
 
@@ -64,17 +66,45 @@ def test_modes_and_replicas_agree(trained, project, execution, device):
 
 
 @pytest.mark.parametrize(
-    "project", [pytest.param(name, marks=[] if name == "regression" else [pytest.mark.slow]) for name in projects.NAMES]
+    ("project", "execution"),
+    [
+        pytest.param(*case, marks=[] if case == ("regression", "function") else [pytest.mark.slow])
+        for case in itertools.product(projects.NAMES, choices("exec"))
+        if case[1] in projects.modes(case[0])
+    ],
 )
-def test_a_test_gives_what_training_ended_with(jobs, trained, tmp_path, project):
-    run = trained(project, "function", "all")
-    prefix = f"{projects.module(project).stem}."
-    for size in (None, 7, 1000):
+def test_a_test_gives_what_training_ended_with(jobs, trained, tmp_path, project, execution):
+    """Exactly, and to 1e-6 with other batches."""
+    run = trained(project, execution, "all")
+    for size in (None, 7, 50, 1000):
         options = [f"data.batch_size={size}"] if size else []
-        test = [f"run={run}", f"trusted_targets=[{prefix}]", *options, f"hydra.run.dir={tmp_path / str(size)}"]
+        test = [f"run={run}", projects.trust(project), *options, f"hydra.run.dir={tmp_path / str(size)}"]
         projects.run(jobs, "mode=test", *test, project=project).check()
         found, expected = results(tmp_path / str(size))["test"], results(run)["test"]
         assert found == (pytest.approx(expected, rel=1e-6) if size else expected)
+
+
+@pytest.mark.slow  # tests of metrics compare them with NumPy quickly, in tests/task
+@pytest.mark.parametrize("project", [name for name in projects.NAMES if name not in MEASURED])
+def test_the_metrics_are_those_that_numpy_computes_from_all_predictions(tf, jobs, trained, tmp_path, project):
+    from exp.data.dataset import read_examples
+
+    run = trained(project, "function", "all")
+    export = [str(run), "--to", str(tmp_path / "export"), "--trust", f"{projects.module(project).stem}."]
+    projects.run(jobs, *export, project=project, program="scripts/export.py").check()
+    split = projects.imported(project).load().test
+    features, targets = read_examples(split, range(split.size))
+    served = tf.saved_model.load(str(tmp_path / "export" / "saved_model"))
+    outputs = {name: tensor.numpy() for name, tensor in served.serve(features).items()}
+    if "logits" in outputs:
+        expected = {"accuracy": (outputs["logits"].argmax(axis=-1) == targets.numpy()).mean()}
+    else:
+        wanted = targets.numpy() if tf.nest.flatten(targets) else features.numpy() / 255
+        given, wanted = outputs["outputs"].astype(np.float64), wanted.reshape(outputs["outputs"].shape)
+        residual, spread = ((x**2).sum(axis=0) for x in (given - wanted, wanted - wanted.mean(axis=0)))
+        expected = {"mae": np.abs(given - wanted).mean(), "r2": (1 - residual / np.maximum(spread, 1e-12)).mean()}
+    found = {name: value for name, value in results(run)["test"].items() if name not in ("loss", "examples")}
+    assert found == pytest.approx({name: expected[name] for name in found}, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +122,7 @@ def test_a_killed_run_goes_on_to_the_same_end(jobs, trained, tmp_path, project, 
     folder = projects.FOLDER / project
     killed = jobs.start_alone(arguments, folder, die_at=33, said=tmp_path / "output.txt", PYTHONPATH=str(folder))
     assert killed.wait() == -signal.SIGKILL, (tmp_path / "output.txt").read_text()
-    prefix = f"{projects.module(project).stem}."
-    resumed = [f"resume={tmp_path / 'run'}", f"trusted_targets=[{prefix}]"]
+    resumed = [f"resume={tmp_path / 'run'}", projects.trust(project)]
     projects.run(jobs, *resumed, project=project).check()
     assert results(tmp_path / "run")["weights_sha256"] == results(whole)["weights_sha256"]
     assert losses(tmp_path / "run") == losses(whole)

@@ -184,7 +184,7 @@ def speechless(model, optimizer, features, targets):
         (idle, "applies no optimizer, so that nothing would be trained"),
         (wordy, "names a loss 'a/b'"),
         (late, r"compute it, its mean included, under the tape \(tests/exec/test_own_step.py, line \d+, in late\)"),
-        (speechless, "gives a NoneType, not a loss"),
+        (speechless, "gives null, not a loss"),
     ],
 )
 def test_what_is_no_step_is_refused_before_training(tf, function, message):

@@ -1,7 +1,9 @@
 """The projects of `examples/projects`: each a folder of a user's own, with its command on the first line."""
 
+import importlib.util
 import shlex
 from pathlib import Path
+from typing import Any
 
 from tests.support.conf import choices
 from tests.support.jobs import Done, Jobs
@@ -15,6 +17,22 @@ def module(project: str) -> Path:
     """The Python file of a project."""
     (path,) = (FOLDER / project).glob("*.py")
     return path
+
+
+def imported(project: str) -> Any:
+    """The Python file of a project, as a module."""
+    path = module(project)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def trust(project: str) -> str:
+    """The override that lets a run call a project's code."""
+    return f"trusted_targets=[{module(project).stem}.]"
 
 
 def command(project: str) -> list[str]:

@@ -111,7 +111,9 @@ def test_adjusted_r2_counts_filled_up_rows_and_is_refused(tf):
 
 
 def test_what_is_no_metric_is_refused(tf):
-    with pytest.raises(UserError, match=r"^task\.metrics\.mae: gives a str, not a keras\.metrics\.Metric$"):
+    with pytest.raises(
+        UserError, match=r"^task\.metrics\.mae: gives mean_absolute_error, not a keras\.metrics\.Metric; it "
+    ):
         KerasMetric("mae", "mean_absolute_error")
 
 

@@ -90,3 +90,47 @@ def test_several_targets_do_not_fit(tf):
 
 def test_names_are_known_without_tensorflow():
     assert metric_names(loss={"_target_": "x"}, metrics={"mae": {}, "r2": {}}) == ["mae", "r2"]
+
+
+def test_a_number_that_is_only_filled_up_counts_as_if_it_were_not_there(tf):
+    """A mask of positions: loss and metrics against NumPy, for two batches as for one."""
+    import keras
+
+    from exp.data import Weighted
+    from exp.exec.evaluation import total
+    from exp.exec.step import eval_step
+
+    random = np.random.default_rng(0)
+    targets, outputs = random.random((9, 4)).astype(np.float32), random.random((9, 4)).astype(np.float32)
+    mask = (np.arange(4) < random.integers(1, 5, (9, 1))).astype(np.float32)
+    made = create(
+        loss=keras.losses.MeanSquaredError(),
+        metrics={"mae": keras.metrics.MeanAbsoluteError()},
+        targets=tf.TensorSpec((4,), tf.float32),
+        weighted="positions",
+    )
+    assert made.metrics["mae"].problem(*(tf.constant(np.resize(x, (12, 4))) for x in (targets, outputs, mask))) is None
+
+    def sums(rows):
+        given = Weighted(tf.constant(targets[rows]), tf.constant(mask[rows]))
+        counts = tf.ones(len(targets[rows]), tf.bool)
+        return eval_step(lambda x, training: x, task=made, features=outputs[rows], targets=given, counts=counts)
+
+    for parts in ((slice(None),), (slice(0, 2), slice(2, None))):
+        found = total(made, [tf.nest.map_structure(np.asarray, sums(rows)) for rows in parts])
+        errors = (targets - outputs).astype(np.float64)
+        assert found.loss == pytest.approx(((errors**2 * mask).sum(axis=1) / mask.sum(axis=1)).mean(), rel=1e-6)
+        assert found.metrics["mae"] == pytest.approx((np.abs(errors) * mask).sum() / mask.sum(), rel=1e-6)
+
+
+def test_a_metric_that_knows_no_weights_of_positions_is_named(tf):
+    import keras
+
+    random = np.random.default_rng(0)
+    given = [tf.constant(random.random((12, 4)), tf.float32) for _ in range(3)]
+    shape = tf.TensorSpec((4,), tf.float32)
+    metrics = {"r2": keras.metrics.R2Score()}
+    made = create(loss=keras.losses.MeanSquaredError(), metrics=metrics, targets=shape, weighted="positions")
+    problem = made.metrics["r2"].problem(*given)
+    assert problem is not None
+    assert problem.startswith("task.metrics.r2: cannot be computed from these targets and outputs: R2Score expects 2D")

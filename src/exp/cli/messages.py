@@ -75,10 +75,14 @@ def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) ->
 def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
     """The sentence for a key that does not exist, or does not exist with the choices made."""
     for argument in arguments:
-        sign, key, _ = _split(argument)
+        sign, key, value = _split(argument)
         if sign or not _not_overridden(key, error):
             continue
         group, _, leaf = key.partition(".")
+        if value.startswith("{"):
+            return (
+                f"{excerpt(argument)}: {key} lacks some of these keys; to give it new ones, write ++{excerpt(argument)}"
+            )
         choices = [path.stem for path, node in _choices(conf) if path.parent.name == group and leaf in node]
         if choices:
             have = "has" if len(choices) == 1 else "have"

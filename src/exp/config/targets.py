@@ -5,8 +5,10 @@ with a trusted prefix; what it leads to is that package's own (`exp.model.mlp.os
 function of ours or a class of the right kind, never a method or a module's helper.
 """
 
+import difflib
 import importlib
 import inspect
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
@@ -143,7 +145,9 @@ def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
             raise UserError(f"{path}._target_={name}: cannot be imported: {told(error)}") from error
         if not isinstance(error, ImportError | AttributeError):
             raise
-        raise UserError(f"{path}._target_={name}: cannot be found ({error})") from error
+        near = difflib.get_close_matches(attribute, dir(sys.modules.get(module_name)), n=1)
+        meant = f"; did you mean {module_name}.{near[0]}?" if near else ""
+        raise UserError(f"{path}._target_={name}: cannot be found ({error}){meant}") from error
     allowed_kind = inspect.isclass(found) or (inspect.isfunction(found) and not name.startswith(KERAS_CLASSES))
     if not allowed_kind or attribute not in getattr(module, "__all__", (attribute,)):
         kind = "class" if name.startswith(KERAS_CLASSES) else "function or class"

@@ -15,6 +15,7 @@ from exp.exec import step
 from exp.exec.draws import Draws
 from exp.exec.named import NamedOptimizers
 from exp.exec.own_function import OwnFunction
+from exp.system.own_code import described
 
 
 class OwnStep:
@@ -98,7 +99,7 @@ class OwnStep:
             losses = tf.cast(losses, tf.float32)
         except (TypeError, ValueError) as error:
             raise UserError(
-                f"{self.key}: gives{which} a {type(losses).__name__}, not a loss: a number, or one for each row"
+                f"{self.key}: gives{which} {described(losses)}, not a loss: a number, or one for each row"
             ) from error
         return tf.reduce_mean(losses)
 

@@ -9,7 +9,7 @@ from exp.data.dataset import read_examples
 from exp.errors import UserError
 from exp.task import KerasMetric, Task
 from exp.task.keras_metric import ROWS
-from exp.task.regression import Regression, aligned
+from exp.task.regression import Regression
 
 
 def check_metrics(task: Task, dataset: Dataset, outputs: Any) -> None:
@@ -25,19 +25,19 @@ def check_metrics(task: Task, dataset: Dataset, outputs: Any) -> None:
     """
     import tensorflow as tf
 
-    from exp.exec.step import wanted
+    from exp.exec.step import wanted, weights_of
 
     tried = [metric for metric in task.metrics.values() if isinstance(metric, KerasMetric)]
     if not tried and not isinstance(task, Regression):
         return
     random = np.random.default_rng(0)
     features, targets = read_examples(dataset.train, [number % dataset.train.size for number in range(ROWS)])
-    given = wanted(features, targets)
+    given, weights = wanted(features, targets), weights_of(targets)
     made = tf.nest.map_structure(
         lambda output: tf.constant(random.standard_normal((ROWS, *output.shape[1:])), output.dtype), outputs
     )
-    problems = [metric.problem(given, made) for metric in tried]
+    problems = [metric.problem(given, made, weights) for metric in tried]
     if isinstance(task, Regression):
-        problems.insert(0, task.row_losses.problem(aligned, given, made))
+        problems.insert(0, task.row_losses.problem(task.prepare, given, made))
     for problem in filter(None, problems):
         raise UserError(problem)

@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from exp.errors import excerpt
+
 _HERE = Path(__file__).resolve().parents[1]
 _LIBRARIES = tuple(str(Path(path).resolve()) for path in sysconfig.get_paths().values())
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -36,6 +38,13 @@ def message_of(error: BaseException) -> str:
     lines = [line.strip() for line in _TENSORFLOWS.sub("", text).splitlines() if line.strip()]
     short = " ".join(lines[:2]) or "no message"
     return short if len(short) <= LONGEST else f"{short[:LONGEST]}..."
+
+
+def described(value: object) -> str:
+    """What a thing is, for a sentence: itself if a configuration can hold it, else its kind."""
+    if value is None or isinstance(value, bool | int | float | str | list | dict):
+        return "null" if value is None else excerpt(value)
+    return f"a {type(value).__name__}"
 
 
 def place_of(error: BaseException) -> str | None:

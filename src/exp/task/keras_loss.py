@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from exp.errors import UserError
-from exp.system.own_code import told
+from exp.system.own_code import described, told
 
 
 class RowLosses:
@@ -29,7 +29,10 @@ class RowLosses:
             )
         self._compute = loss.call if isinstance(loss, keras.losses.Loss) else loss
         if isinstance(loss, keras.metrics.Metric) or not callable(self._compute):
-            raise UserError(f"task.loss: gives a {type(loss).__name__}, not a keras.losses.Loss or a function")
+            raise UserError(
+                f"task.loss: gives {described(loss)}, not a keras.losses.Loss or a function; it must be a node such as "
+                "{_target_: keras.losses.Huber}"
+            )
 
     def __call__(self, targets: Any, outputs: Any) -> Any:
         """The losses, (rows, ...) float32.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exp.errors import UserError
-from exp.system.own_code import message_of
+from exp.system.own_code import described, message_of
 from exp.task.protocol import Direction
 
 ROWS = 12
@@ -36,7 +36,10 @@ class KerasMetric:
         import keras
 
         if not isinstance(metric, keras.metrics.Metric):
-            raise UserError(f"task.metrics.{name}: gives a {type(metric).__name__}, not a keras.metrics.Metric")
+            raise UserError(
+                f"task.metrics.{name}: gives {described(metric)}, not a keras.metrics.Metric; it must be a node "
+                "such as {_target_: keras.metrics.MeanAbsoluteError}"
+            )
         self._name, self._metric = name, _in_float64(metric, name)
         self._tried: tuple[Any, Any] | None = None
         self._prepare = prepare or (lambda targets, outputs: (targets, outputs))
@@ -114,29 +117,34 @@ class KerasMetric:
             keras.config.set_floatx(usual)
         metric.reset_state()
 
-    def problem(self, targets: Any, outputs: Any) -> str | None:
+    def problem(self, targets: Any, outputs: Any, weights: Any = None) -> str | None:
         """Why the metric cannot be exact over batches, padded rows and replicas; None if it can.
 
         Args:
             targets: of `ROWS` rows, as a model is given them.
             outputs: for these rows.
+            weights: of these rows, or of their positions; None: all count alike.
         """
         import tensorflow as tf
 
+        given = (targets, outputs) if weights is None else (targets, outputs, weights)
         try:
             self._tried = targets, outputs
             self._make_variables(self._metric)
             whole, first, rest = (
-                self._state(targets, outputs, slice(*ends)) for ends in ((0, ROWS), (0, ROWS // 3), (ROWS // 3, ROWS))
+                self._state(given, slice(*ends)) for ends in ((0, ROWS), (0, ROWS // 3), (ROWS // 3, ROWS))
             )
             half = tf.constant([number < ROWS // 2 for number in range(ROWS)])
-            padded = {name: np.asarray(part) for name, part in self.sums(targets, outputs, half).items()}
+            padded = {name: np.asarray(part) for name, part in self.sums(*given[:2], half, *given[2:]).items()}
             added = {name: first[name] + rest[name] for name in whole}
             expected, got = self.value(whole, ROWS), self.value(added, ROWS)
-            unpadded = self.value(self._state(targets, outputs, slice(0, ROWS // 2)), ROWS // 2)
+            unpadded = self.value(self._state(given, slice(0, ROWS // 2)), ROWS // 2)
             filled = self.value(padded, ROWS // 2)
         except Exception as error:  # whatever Keras, or the user's own metric, makes of such targets and outputs
-            return f"task.metrics.{self._name}: cannot be computed from these targets and outputs: {message_of(error)}"
+            return (
+                f"task.metrics.{self._name}: cannot be computed from these targets and outputs: {message_of(error)}; "
+                f"~task.metrics.{self._name} leaves it out"
+            )
         if not np.isclose(got, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
             return (
                 f"task.metrics.{self._name}: its state does not add up over batches ({got:.6g} from two parts, "
@@ -149,11 +157,12 @@ class KerasMetric:
             )
         return None
 
-    def _state(self, targets: Any, outputs: Any, rows: slice) -> dict[str, npt.NDArray[Any]]:
+    def _state(self, given: Any, rows: slice) -> dict[str, npt.NDArray[Any]]:
+        """The sums of some rows of (targets, outputs), or of (targets, outputs, weights)."""
         import tensorflow as tf
 
-        some_targets, some_outputs = tf.nest.map_structure(lambda tensor: tensor[rows], (targets, outputs))
-        sums = self.sums(some_targets, some_outputs, tf.ones(rows.stop - rows.start, tf.bool))
+        targets, outputs, *weights = tf.nest.map_structure(lambda tensor: tf.convert_to_tensor(tensor)[rows], given)
+        sums = self.sums(targets, outputs, tf.ones(rows.stop - rows.start, tf.bool), *weights)
         return {name: np.asarray(tensor) for name, tensor in sums.items()}
 
 

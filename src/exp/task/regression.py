@@ -1,6 +1,6 @@
 """Regression: each example, or each position of one, has numbers, and the model gives as many."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -28,10 +28,9 @@ def create(*, loss: Any, metrics: Mapping[str, Any], targets: Any, weighted: str
 
     if not isinstance(targets, tf.TensorSpec):
         raise UnfitError("regression learns one array of numbers, and there are several")
-    if weighted == "positions":
-        raise UnfitError("regression minds weights of examples, and there are some of positions")
-    made = {name: KerasMetric(name, metric, prepare=aligned) for name, metric in metrics.items()}
-    return Regression(tuple(targets.shape), RowLosses(loss), MappingProxyType(made))
+    prepare = each_by_itself if weighted == "positions" else aligned
+    made = {name: KerasMetric(name, metric, prepare=prepare) for name, metric in metrics.items()}
+    return Regression(tuple(targets.shape), RowLosses(loss), MappingProxyType(made), prepare)
 
 
 def metric_names(*, metrics: Mapping[str, Any], loss: Any = None) -> list[str]:
@@ -47,6 +46,8 @@ class Regression:
     """Of an example's targets."""
     row_losses: RowLosses
     metrics: Mapping[str, KerasMetric]
+    prepare: Callable[[Any, Any], tuple[Any, Any]]
+    """Makes of targets and outputs what Keras takes."""
     is_of_classes: bool = False
 
     def output_problem(self, output: Any, *, data: str) -> str | None:
@@ -64,7 +65,7 @@ class Regression:
 
     def losses(self, targets: Any, outputs: Any) -> Any:
         """The loss of each row, or of each position of each row: float32."""
-        return self.row_losses(*aligned(targets, outputs))
+        return self.row_losses(*self.prepare(targets, outputs))
 
     def named_outputs(self, outputs: Any) -> Mapping[str, Any]:
         """The numbers, as the model gives them."""
@@ -80,3 +81,10 @@ def aligned(targets: Any, outputs: Any) -> tuple[Any, Any]:
     import tensorflow as tf
 
     return as_rows(tf.cast(targets, tf.float32)), as_rows(outputs)
+
+
+def each_by_itself(targets: Any, outputs: Any) -> tuple[Any, Any]:
+    """Targets as float32, and both with one more dimension, so that each number keeps a loss of its own."""
+    import tensorflow as tf
+
+    return tf.cast(targets, tf.float32)[..., tf.newaxis], outputs[..., tf.newaxis]
