@@ -52,6 +52,8 @@ class Program:
     """What the model gets of an example."""
     targets: Specs
     """What it should give for it."""
+    trains: bool = True
+    """Whether there will be training; else only evaluations."""
     jit_train: bool = False
     """Whether XLA compiles the training step."""
     jit_test: bool = False

@@ -48,7 +48,7 @@ class SessionExecutor:
             yield
 
     def prepare(self, program: Program) -> None:
-        """Make placeholders, build both graphs on them, and initialise the variables.
+        """Make placeholders, build the graphs on them, and initialise the variables.
 
         The steps are wrapped in `tf.function` here too: inside a plain graph, fetching the loss would run neither the
         optimizer's updates nor anything else that the loss does not depend on.
@@ -68,7 +68,7 @@ class SessionExecutor:
             log=self.traces,
             jit_compile=program.jit_test or None,
         )
-        self._losses = train(*self._inputs, self._steps, self._first)
+        self._losses = train(*self._inputs, self._steps, self._first) if program.trains else None
         self._counts = _placeholder(counts_spec(program))
         self._sums = evaluate(*self._inputs, self._counts, self._first)
         made_later = self._assignments()

@@ -147,6 +147,7 @@ def _program(
         strategy=devices.strategy,
         batch_size=config.data.batch_size,
         steps_per_call=1,
+        trains=config.mode == "train",
         features=transforms.features,
         targets=dataset.targets,
         # An evaluation gives the same numbers in every mode, unless XLA is asked for by name.
