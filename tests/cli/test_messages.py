@@ -67,6 +67,15 @@ LONG = "a" * 5000
         (["-m", "optimizer.learning_rate=interval(0,1)"], "optimizer.learning_rate=interval(0,1): an interval needs a"),
         (["resume=nope"], "resume=nope: there is no such folder"),
         (["mode=test", "run=nope"], "run=nope: there is no such folder"),
+        (
+            ["task.step._target_=my.step"],
+            "task.step._target_=my.step: there is no node yet whose target it could be; write 'task.step={_target_: my",
+        ),
+        (
+            ["task=regression", "task.loss={_target_: keras.losses.Huber, delta: 2}"],
+            "task.loss={_target_: keras.losses.Huber, delta: 2}: task.loss lacks some of these keys; to give it new",
+        ),
+        (["~model.units"], "~model.units: there is no such key, or it is null already"),
         (["data.source='a\nb'"], "data.source=a b: must be one of"),
         (["data.source=\x1b[31m"], "data.source=\\x1b[31m: "),
     ],

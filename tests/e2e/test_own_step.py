@@ -38,7 +38,7 @@ def test_a_penalty_on_gradients_is_trained_with(jobs, quick_mnist, tmp_path):
         ),
         (
             [f"task.step={{_target_: {STEPS}.summed}}", "device=virtual"],
-            "its gradients are not means over the rows of a batch",
+            "its gradients of the whole batch are not the mean of those of its parts",
         ),
     ],
 )

@@ -40,7 +40,7 @@ def means(model, optimizer, features, targets):
 
 
 def sums(model, optimizer, features, targets):
-    """Not means: the step of a batch that is twice as large is twice as long."""
+    """Not means: a sum grows with the batch."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
@@ -48,6 +48,45 @@ def sums(model, optimizer, features, targets):
     weights = model.trainable_variables
     optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
     return loss
+
+
+def clipped(model, optimizer, features, targets):
+    """Gradients clipped by hand: not those of the sum, if replicas clip theirs."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(features, training=True) - targets) ** 2)
+    weights = model.trainable_variables
+    gradients, _ = tf.clip_by_global_norm([tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)], 0.01)
+    optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    return loss
+
+
+def counting(model, optimizer, features, targets):
+    """Right gradients, and a loss that is a sum."""
+    import tensorflow as tf
+
+    losses = means(model, optimizer, features, targets)
+    return {"loss": losses, "hits": tf.reduce_sum(losses)}
+
+
+def noisy_sums(model, optimizer, features, targets):
+    """A sum, and random numbers of its own."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        outputs = model(features, training=True)
+        loss = tf.reduce_sum((outputs - targets + tf.random.normal(tf.shape(outputs))) ** 2)
+    optimizer.minimize(loss, model.trainable_variables, tape)
+    return loss
+
+
+def assigning(model, optimizer, features, targets):
+    """Changes weights itself, after a right update."""
+    losses = means(model, optimizer, features, targets)
+    for weight in model.trainable_variables:
+        weight.assign(weight * 0.5)
+    return losses
 
 
 def normalized(model, optimizer, features, targets):
@@ -63,7 +102,7 @@ def normalized(model, optimizer, features, targets):
     return {"fit": loss, "half": loss / 2}
 
 
-def made(tf, mode: str, replicas: int, function=None) -> SimpleNamespace:
+def made(tf, mode: str, replicas: int, function=None, layers=list) -> SimpleNamespace:
     import keras
 
     from exp.exec.own_function import STEP_GIVEN, OwnFunction
@@ -76,7 +115,7 @@ def made(tf, mode: str, replicas: int, function=None) -> SimpleNamespace:
     keras.utils.set_random_seed(0)
     with executor.scope():
         with strategy.scope():
-            model = keras.Sequential([keras.Input((), dtype="int32"), keras.layers.Embedding(5, 2)])
+            model = keras.Sequential([keras.Input((), dtype="int32"), keras.layers.Embedding(5, 2), *layers()])
             optimizer = keras.optimizers.SGD(0.1)
             optimizer.build(model.trainable_variables)
         own = (
@@ -124,29 +163,87 @@ def test_it_trains_as_the_built_in_step_does(tf, reference, mode, replicas):
     np.testing.assert_allclose(weights, reference[1], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_what_is_no_mean_is_refused_on_replicas(tf, mode):
-    from exp.run.own_functions import check_own
+@pytest.mark.parametrize(
+    ("mode", "function", "message"),
+    [
+        ("eager", sums, "its gradients of the whole batch are not the mean of those of its parts"),
+        ("function", sums, "its gradients of the whole batch are not the mean of those of its parts"),
+        ("session", sums, "its gradients of the whole batch are not the mean of those of its parts"),
+        ("function", clipped, "its gradients of the whole batch are not the mean of those of its parts"),
+        ("function", counting, r"its loss hits \(.* from parts\) is no mean"),
+        ("function", noisy_sums, "its gradients are larger for more rows"),
+    ],
+)
+def test_what_is_no_mean_is_refused_on_replicas(tf, mode, function, message):
+    from exp.run.own_trial import check_own
 
-    run = made(tf, mode, 2, sums)
-    with pytest.raises(UserError, match="its gradients are not means over the rows of a batch"):
+    run = made(tf, mode, 2, function)
+    with pytest.raises(UserError, match=message):
         check_own(run.program, dataset(), run.executor)
-    alone = made(tf, mode, 1, sums)
-    check_own(alone.program, dataset(), alone.executor)
+    alone = made(tf, mode, 1, function)
+    assert check_own(alone.program, dataset(), alone.executor) == ()
 
 
-@pytest.mark.parametrize("function", [means, normalized])
-@pytest.mark.parametrize("mode", MODES)
-def test_trying_a_step_out_changes_nothing(tf, mode, function):
-    from exp.run.own_functions import check_own
+@pytest.mark.parametrize(
+    ("mode", "function", "told"),
+    [
+        ("eager", means, 0),
+        ("function", means, 0),
+        ("session", means, 0),
+        ("session", assigning, 0),
+        ("function", assigning, 0),
+        ("function", normalized, 1),  # random numbers of its own: it cannot be known whether replicas agree
+    ],
+)
+def test_trying_a_step_out_changes_nothing(tf, mode, function, told):
+    from exp.run.own_trial import check_own
 
     run = made(tf, mode, 2, function)
     with run.executor.scope():
         before = [np.array(value) for value in run.executor.read(run.program.model.weights)]
-    check_own(run.program, dataset(), run.executor)
+    assert len(check_own(run.program, dataset(), run.executor)) == told
     with run.executor.scope():
         for value, now in zip(before, run.executor.read(run.program.model.weights), strict=True):
             np.testing.assert_array_equal(value, now)
+
+
+def test_an_eager_step_is_told_what_no_checkpoint_holds(tf):
+    from exp.exec.probe import probe
+
+    (note,) = probe(made(tf, "eager", 1, normalized).program, makes_graph=False).notes
+    assert note.startswith("RandomStandardNormal: the state of these random numbers is in no checkpoint")
+    (note,) = probe(made(tf, "eager", 1, branching).program, makes_graph=False).notes
+    assert note == "task.step: makes no graph, so that it is not known what it draws or keeps"
+
+
+@pytest.mark.parametrize(("function", "told"), [(means, 1), (sums, None)])
+@pytest.mark.parametrize("mode", ["function", "session"])
+def test_with_dropout_only_the_size_of_gradients_can_be_compared(tf, mode, function, told):
+    import keras
+
+    from exp.run.own_trial import check_own
+
+    run = made(tf, mode, 2, function, lambda: [keras.layers.Dropout(0.5)])
+    if told is None:
+        with pytest.raises(UserError, match="its gradients are larger for more rows"):
+            check_own(run.program, dataset(), run.executor)
+    else:
+        (note,) = check_own(run.program, dataset(), run.executor)
+        assert "gives other gradients each time for the same batch" in note
+
+
+@pytest.mark.parametrize("function", [means, sums])
+def test_with_batch_normalization_rows_are_compared_with_themselves(tf, function):
+    import keras
+
+    from exp.run.own_trial import check_own
+
+    run = made(tf, "function", 2, function, lambda: [keras.layers.BatchNormalization()])
+    if function is means:
+        assert check_own(run.program, dataset(), run.executor) == ()
+    else:
+        with pytest.raises(UserError, match="its gradients change if each row is taken several times"):
+            check_own(run.program, dataset(), run.executor)
 
 
 def test_several_losses_have_names_and_their_sum_is_the_loss(tf):
@@ -155,6 +252,35 @@ def test_several_losses_have_names_and_their_sum_is_the_loss(tf):
     assert run.program.own_step.names == ("fit", "half")
     assert losses.shape == (8, 3)
     np.testing.assert_allclose(losses[:, 0], losses[:, 1] + losses[:, 2], rtol=1e-6)
+
+
+def frozen_noise(model, optimizer, features, targets):
+    return means(model, optimizer, features, targets) * np.random.default_rng().random()
+
+
+def setting(model, optimizer, features, targets):
+    optimizer.learning_rate = 0.5
+
+
+def listed(model, optimizer, features, targets):
+    return [means(model, optimizer, features, targets), 3.0]
+
+
+def short(model, optimizer, features, targets):
+    return means(model, optimizer, features, targets)[:2]
+
+
+def textual(model, optimizer, features, targets):
+    import tensorflow as tf
+
+    means(model, optimizer, features, targets)
+    return tf.constant("much")
+
+
+def branching(model, optimizer, features, targets, step):
+    if step % 5 == 0:
+        means(model, optimizer, features, targets)
+    return 1.0
 
 
 def idle(model, optimizer, features, targets):
@@ -181,7 +307,13 @@ def speechless(model, optimizer, features, targets):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (idle, "applies no optimizer, so that nothing would be trained"),
+        (idle, "does not apply the optimizer that it is given, so that nothing would be trained"),
+        (frozen_noise, "another value of Python or NumPy is in it each time that it is traced"),
+        (setting, r"optimizer\.learning_rate cannot be set in a step; optimizer\.learning_rate\.assign"),
+        (listed, r"gives \[.*\], not a loss"),
+        (short, "gives 2 numbers for 7 rows"),
+        (textual, "gives a tensor of string, not a loss"),
+        (branching, r"in a graph tf\.cond or tf\.where decides by a tensor, not `if`"),
         (wordy, "names a loss 'a/b'"),
         (late, r"compute it, its mean included, under the tape \(tests/exec/test_own_step.py, line \d+, in late\)"),
         (speechless, "gives null, not a loss"),

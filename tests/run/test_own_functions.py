@@ -129,14 +129,20 @@ def test_a_model_that_is_not_built_is_refused(tf):
     [
         ([f"task.step={{_target_: {STEPS}.asking}}"], "takes temperature, which nothing gives; a run gives model, "),
         ([f"task.step={{_target_: {STEPS}.penalized, strenght: 3}}"], "has no argument strenght to be set; it has str"),
-        ([f"task.step={{_target_: {STEPS}.penalised}}"], "cannot be found"),
+        (
+            [f"task.step={{_target_: {STEPS}.penalised}}"],
+            "cannot be found .*; did you mean tests.support.own_steps.pen",
+        ),
+        ([f"task.step={{_target_: {STEPS}.Trainer}}"], "is a class, and must be a function"),
+        ([f"task.step={{_target_: {STEPS}.Trainer.step}}"], "is a method; a target is a function or a class"),
+        ([f"task.step={{_target_: {STEPS}.decorated}}"], "is a tf.function; leave the decorator out"),
     ],
 )
 def test_a_step_that_cannot_be_called_is_refused(tf, dataset, overrides, message):
     from exp.run.own_functions import own_functions
     from exp.task import Classification
 
-    with pytest.raises(UserError, match=rf"^task\.step\._target_={STEPS}\.\w+: {message}"):
+    with pytest.raises(UserError, match=rf"^task\.step\._target_={STEPS}\.[\w.]+: {message}"):
         own_functions(config(*overrides), Classification(classes=3), dataset)
 
 
@@ -180,7 +186,7 @@ def program(tf, dataset, measure: Any) -> SimpleNamespace:
     ],
 )
 def test_a_measure_that_is_not_one_of_rows_is_refused(tf, dataset, measure, message):
-    from exp.run.own_functions import check_own
+    from exp.run.own_trial import check_own
 
     made = program(tf, dataset, measure)
     with pytest.raises(UserError, match=rf"^task\.measure: {message}"):
@@ -190,7 +196,7 @@ def test_a_measure_that_is_not_one_of_rows_is_refused(tf, dataset, measure, mess
 def test_a_measure_is_the_mean_over_all_examples_whatever_the_batches(tf, dataset):
     from exp.data import Feed, ImageTransforms, evaluation_dataset
     from exp.data.dataset import read_examples
-    from exp.run.own_functions import check_own
+    from exp.run.own_trial import check_own
 
     made = program(tf, dataset, own_steps.errors)
     check_own(made.program, dataset, made.executor)
@@ -202,6 +208,20 @@ def test_a_measure_is_the_mean_over_all_examples_whatever_the_batches(tf, datase
     assert found.examples == 43
     assert found.loss == pytest.approx(losses.mean(), rel=1e-5)
     assert found.metrics == {"wrong": (logits.argmax(axis=1) != labels).mean()}
+
+
+def test_one_of_several_models_is_frozen_by_its_name(tf, dataset):
+    made = network(dataset, *PAIR, STEP, "model.frozen=[first/*]", task=task())
+    assert not made.model["first"].trainable_variables
+    assert len(made.model["second"].trainable_variables) == 2
+
+
+def test_a_measure_that_makes_no_graph_is_found_out_before_training(tf, dataset):
+    from exp.run.own_trial import check_own
+
+    made = program(tf, dataset, own_steps.only_eager)
+    with pytest.raises(UserError, match=r"^task\.measure: AttributeError: .* \(own_steps.py, line"):
+        check_own(made.program, dataset, made.executor)
 
 
 def test_a_function_that_lacks_arguments_is_handed_on(tf):

@@ -126,7 +126,9 @@ def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
         program=SimpleNamespace(task=Classification(classes=2)),
         weights_sha256=lambda: "digest",
     )
-    evaluation = SimpleNamespace(loss=0.5, facts=lambda: {"loss": 0.5, "accuracy": 1.0, "examples": 2})
+    from exp.exec import Evaluation
+
+    evaluation = Evaluation(0.5, {"accuracy": 1.0}, 2)
     logger = SimpleNamespace(hparams=note("hparams"), ended=note("ended"), close=note("close log"))
     trained = SimpleNamespace(results={"step": 3}, failure=None, status="completed", evaluation=None)
     state = SimpleNamespace(run="name", step=0, examples=0, checkpoint=None, facts=lambda: None)

@@ -1,6 +1,7 @@
 """The run folder: names, locks, and files that are whole."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -103,3 +104,10 @@ def test_results_have_every_key_from_the_start():
         *("status", "mode", "step", "examples", "replicas", "train", "test", "weights_sha256", "seconds"),
         *("examples_per_second", "checkpoint", "error", "time", "traces", "trace_list"),
     }
+
+
+def test_a_metric_that_is_not_finite_is_null(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write_results(Results(mode="train", test={"loss": 0.5, "mae": math.nan, "r2": -math.inf}).facts())
+    folder.close()
+    assert json.loads((tmp_path / "results.json").read_text())["test"] == {"loss": 0.5, "mae": None, "r2": None}

@@ -31,6 +31,9 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
     """
     if isinstance(error.__cause__, UserError):
         return str(error.__cause__)
+    deleted = re.search(r"Could not delete from config. '(.+?)'", str(error))
+    if deleted:
+        return f"~{deleted[1]}: there is no such key, or it is null already"
     return (
         _unreadable(error, arguments, conf)
         or _wrong_choice(error, arguments, conf)
@@ -79,6 +82,9 @@ def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> st
         if sign or not _not_overridden(key, error):
             continue
         group, _, leaf = key.partition(".")
+        if key.endswith("._target_"):
+            node = f"{key.removesuffix('._target_')}={{_target_: {value}}}"
+            return f"{excerpt(argument)}: there is no node yet whose target it could be; write '{node}'"
         if value.startswith("{"):
             return (
                 f"{excerpt(argument)}: {key} lacks some of these keys; to give it new ones, write ++{excerpt(argument)}"

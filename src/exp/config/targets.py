@@ -145,10 +145,14 @@ def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
             raise UserError(f"{path}._target_={name}: cannot be imported: {told(error)}") from error
         if not isinstance(error, ImportError | AttributeError):
             raise
+        if isinstance(error, ImportError) and _is_class(module_name):
+            raise UserError(f"{path}._target_={name}: is a method; a target is a function or a class") from error
         near = difflib.get_close_matches(attribute, dir(sys.modules.get(module_name)), n=1)
         meant = f"; did you mean {module_name}.{near[0]}?" if near else ""
         raise UserError(f"{path}._target_={name}: cannot be found ({error}){meant}") from error
     allowed_kind = inspect.isclass(found) or (inspect.isfunction(found) and not name.startswith(KERAS_CLASSES))
+    if hasattr(found, "python_function"):
+        raise UserError(f"{path}._target_={name}: is a tf.function; leave the decorator out, a run makes the graph")
     if not allowed_kind or attribute not in getattr(module, "__all__", (attribute,)):
         kind = "class" if name.startswith(KERAS_CLASSES) else "function or class"
         raise UserError(f"{path}._target_={name}: not a {kind} that {module_name} offers")
@@ -158,6 +162,12 @@ def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:
             "trust that, name it there"
         )
     return found
+
+
+def _is_class(name: str) -> bool:
+    """Whether a dotted name is that of a class in a module that is imported."""
+    module, _, attribute = name.rpartition(".")
+    return inspect.isclass(getattr(sys.modules.get(module), attribute, None))
 
 
 def _home(name: str, trusted: Sequence[str]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class Draws:
         """
         keys = _mix(tf.constant(seed, tf.uint64) + tf.cast(split, tf.uint64))
         self._rows = _mix(_mix(keys + tf.cast(step, tf.uint64)) + tf.cast(rows, tf.uint64))
-        self._graph = _here()
+        self._graph = graph_here()
         self._draws = 0
 
     def uniform(self, shape: Sequence[int] = (), low: float = 0.0, high: float = 1.0) -> Any:
@@ -55,7 +55,7 @@ class Draws:
 
     def _words(self, shape: Sequence[int]) -> Any:
         """(rows, *shape) uint64: 64 random bits each."""
-        if _here() is not self._graph:
+        if graph_here() is not self._graph:
             raise UserError(
                 "random: is used inside a tf.while_loop, a tf.cond or another tf.function, where each round would draw "
                 "the same numbers; draw them before, or loop in Python"
@@ -77,6 +77,6 @@ def _shifted(words: Any, places: int) -> Any:
     return tf.bitwise.right_shift(words, tf.constant(places, tf.uint64))
 
 
-def _here() -> Any:
+def graph_here() -> Any:
     """The graph that is being made; None where there is none."""
     return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()

@@ -25,7 +25,7 @@ class OwnMeasure:
         self._function, self._names, self._seed = function, ("loss", *names), seed
 
     def __call__(self, model: Any, features: Any, targets: Any, *, first: Any) -> dict[str, Any]:
-        """The figures: (rows,) float32 by name.
+        """The figures, (rows,) by name: float32 for the loss, and float64.
 
         Args:
             model: the model, or `NamedModels`.
@@ -49,7 +49,7 @@ class OwnMeasure:
         if not isinstance(found, Mapping) or set(found) != set(self._names):
             given = ", ".join(map(str, found)) if isinstance(found, Mapping) else f"a {type(found).__name__}"
             raise UserError(f"{key}: must give {', '.join(self._names)}, by name, and gives {given}")
-        figures = {name: tf.cast(found[name], tf.float32) for name in self._names}
+        figures = {name: tf.cast(found[name], tf.float32 if name == "loss" else tf.float64) for name in self._names}
         for name, figure in figures.items():
             if figure.shape.rank != 1:
                 raise UserError(f"{key}: gives {name} with the shape {figure.shape}; must be one number for each row")

@@ -8,11 +8,12 @@ over replicas are the means over the batch.
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from exp.errors import UserError
 from exp.exec import step
-from exp.exec.draws import Draws
+from exp.exec.draws import Draws, graph_here
 from exp.exec.named import NamedOptimizers
 from exp.exec.own_function import OwnFunction
 from exp.system.own_code import described
@@ -31,6 +32,8 @@ class OwnStep:
         self.key, self._function, self._seed = function.key, function, seed
         self.names: tuple[str, ...] = ()
         """The names of the losses beside the loss itself; they are known once the step was traced, or has run."""
+        self.unused: tuple[str, ...] = ()
+        """The names of optimizers that the step does not apply; known then, too."""
 
     def __call__(
         self,
@@ -76,15 +79,18 @@ class OwnStep:
             step=number,
         )
         if not gradients:
-            raise UserError(f"{self.key}: applies no optimizer, so that nothing would be trained")
+            raise UserError(
+                f"{self.key}: does not apply the optimizer that it is given, so that nothing would be trained"
+            )
         applied = [gradients.get(id(weight)) for weight in model.trainable_variables]
-        return step.Update(self._loss(losses) * share, applied)
+        self.unused = tuple(name for name, one in shared.items() if not one.is_applied)
+        return step.Update(self._loss(losses, tf.nest.flatten(features)[0].shape[0]) * share, applied)
 
-    def _loss(self, losses: Any) -> Any:
+    def _loss(self, losses: Any, rows: int | None) -> Any:
         """The mean loss; if there are several, a vector of it and of them."""
         if not isinstance(losses, Mapping):
-            return self._mean("", losses)
-        means = {str(name): self._mean(f" as {name}", value) for name, value in losses.items()}
+            return self._mean("", losses, rows)
+        means = {str(name): self._mean(f" as {name}", value, rows) for name, value in losses.items()}
         if not means:
             raise UserError(f"{self.key}: gives no loss")
         loss = means.pop("loss") if "loss" in means else tf.add_n(list(means.values()))
@@ -94,14 +100,21 @@ class OwnStep:
         self.names = tuple(means)
         return tf.stack([loss, *means.values()]) if means else loss
 
-    def _mean(self, which: str, losses: Any) -> Any:
-        try:
-            losses = tf.cast(losses, tf.float32)
-        except (TypeError, ValueError) as error:
+    def _mean(self, which: str, given: Any, rows: int | None) -> Any:
+        is_one = tf.is_tensor(given) or isinstance(given, int | float | np.ndarray | np.generic)
+        losses = tf.convert_to_tensor(given) if is_one else None
+        if losses is None or not (losses.dtype.is_floating or losses.dtype.is_integer or losses.dtype.is_bool):
+            what = described(given) if losses is None else f"a tensor of {losses.dtype.name}"
+            raise UserError(f"{self.key}: gives{which} {what}, not a loss: a number, or one for each row")
+        if losses.shape.rank and rows is not None and losses.shape[0] not in (rows, None):
             raise UserError(
-                f"{self.key}: gives{which} {described(losses)}, not a loss: a number, or one for each row"
-            ) from error
-        return tf.reduce_mean(losses)
+                f"{self.key}: gives{which} {losses.shape[0]} numbers for {rows} rows; must be one, or one for each; "
+                "several losses have names, in a dict"
+            )
+        return tf.reduce_mean(tf.cast(losses, tf.float32))
+
+
+_OWN = frozenset({"_optimizer", "_share", "_gradients", "_applies", "_graph", "is_applied"})
 
 
 class SharedOptimizer:
@@ -120,6 +133,8 @@ class SharedOptimizer:
             apply: False if nothing is to be updated.
         """
         self._optimizer, self._share, self._gradients, self._applies = optimizer, share, gradients, apply
+        self._graph = graph_here()
+        self.is_applied = False
 
     def apply_gradients(self, pairs: Any) -> None:
         """Update variables.
@@ -141,7 +156,9 @@ class SharedOptimizer:
         weighted = [_weighted(gradient, self._share) for gradient in gradients]
         if all(gradient is None for gradient in weighted):
             raise ValueError("no loss depends on any of these variables; compute it, its mean included, under the tape")
-        self._gradients.update({id(v): g for v, g in zip(variables, weighted, strict=True)})
+        self.is_applied = True
+        outside = graph_here() is self._graph  # what is made inside a tf.cond cannot be shown outside of it
+        self._gradients.update({id(v): g if outside else None for v, g in zip(variables, weighted, strict=True)})
         if self._applies:
             self._optimizer.apply_gradients(zip(weighted, variables, strict=True))
 
@@ -158,6 +175,14 @@ class SharedOptimizer:
     def __getattr__(self, name: str) -> Any:
         """Of the optimizer."""
         return getattr(self._optimizer, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse what a graph would do once, and what this object would keep for itself."""
+        if name not in _OWN:
+            raise AttributeError(
+                f"optimizer.{name} cannot be set in a step; optimizer.{name}.assign(...) sets a variable"
+            )
+        super().__setattr__(name, value)
 
 
 def _weighted(gradient: Any, share: float) -> Any:

@@ -1,6 +1,6 @@
 """What a training step contains: it is traced once, before anything runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -49,12 +49,10 @@ def probe(program: Program, *, makes_graph: bool) -> Probe:
     """
     model, optimizer, strategy = program.model, program.optimizer, program.strategy
     if program.own_step:
-        return _probe_own(program) if makes_graph else Probe(None, ())
+        return _probe_own(program, makes_graph)
     talks = not type(optimizer).__module__.startswith(SILENT)
     if talks and strategy.num_replicas_in_sync > 1:
         _refuse_summaries_in_updates(optimizer)
-    if not makes_graph:
-        return Probe(None, ())
     found: dict[str, None] = {}
 
     def forward(x: Any) -> Any:
@@ -72,22 +70,26 @@ def probe(program: Program, *, makes_graph: bool) -> Probe:
     taken, wanted = tf.nest.map_structure(
         lambda spec: tf.TensorSpec((None, *spec.shape), tf.as_dtype(spec.dtype)), (program.features, program.targets)
     )
-    traced = tf.function(forward, autograph=False).get_concrete_function(taken).graph
-    graph = traced.as_graph_def()
-    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-    if talks:
+    try:
+        traced = tf.function(forward, autograph=False).get_concrete_function(taken).graph
+    except Exception:
+        if makes_graph:
+            raise
+        return Probe(None, ())  # without a graph a network may be more than one
+    nodes = _nodes(traced)
+    if talks and makes_graph:
         everywhere = tf.function(lambda *batch: strategy.run(update, args=batch), autograph=False)
         everywhere.get_concrete_function(taken, wanted)
     operations = frozenset(node.op for node in nodes)
-    foreign = _foreign_variables(traced, {"model": model}) if strategy.num_replicas_in_sync == 1 else []
-    return Probe(operations, tuple(found), tuple(_unsaved(sorted(operations & RANDOM), foreign)))
+    notes = tuple(_unsaved(sorted(operations & RANDOM), _foreign_variables(traced, program)))
+    return Probe(operations, tuple(found), notes) if makes_graph else Probe(None, (), notes)
 
 
-def _probe_own(program: Program) -> Probe:
-    """Trace a step of the user's own as a whole.
+def _probe_own(program: Program, makes_graph: bool) -> Probe:
+    """Trace a step of the user's own as a whole; where steps run without a graph, it need not be one.
 
     Raises:
-        UserError: it fails.
+        UserError: it fails, or is another one each time.
     """
     own = program.own_step
     assert own is not None
@@ -102,22 +104,57 @@ def _probe_own(program: Program) -> Probe:
         found.update(dict.fromkeys(details.summaries))
         return loss
 
+    def trace() -> Any:
+        return tf.function(update, autograph=False).get_concrete_function(*specs, tf.TensorSpec((), tf.int32)).graph
+
     try:
-        traced = tf.function(update, autograph=False).get_concrete_function(*specs, tf.TensorSpec((), tf.int32)).graph
+        traced, again = trace(), trace()
     except UserError:
         raise
     except Exception as error:  # whatever the user's function raises
-        raise UserError(f"{own.key}: {told(error)}") from error
-    graph = traced.as_graph_def()
-    operations = {node.op for node in [*graph.node, *(n for part in graph.library.function for n in part.node_def)]}
-    foreign = _foreign_variables(traced, program.roots) if program.strategy.num_replicas_in_sync == 1 else []
-    return Probe(None, tuple(found), tuple(_unsaved(sorted(operations & RANDOM), foreign)))
+        if not makes_graph:
+            return Probe(None, (), (f"{own.key}: makes no graph, so that it is not known what it draws or keeps",))
+        raise UserError(f"{own.key}: {told(error)}{_remedy(error)}") from error
+    nodes, repeated = _nodes(traced), _nodes(again)
+    if _constants(nodes) != _constants(repeated):
+        raise UserError(
+            f"{own.key}: another value of Python or NumPy is in it each time that it is traced (np.random, a counter), "
+            "and a graph would keep the first one; draw by `random`, and take `step` for the number of steps"
+        )
+    operations = {node.op for node in nodes}
+    unused = [f"{own.key}: does not apply the optimizer of {name}" for name in own.unused if name]
+    notes = [*_unsaved(sorted(operations & RANDOM), _foreign_variables(traced, program)), *unused]
+    return Probe(None, tuple(found) if makes_graph else (), tuple(notes))
 
 
-def _foreign_variables(graph: Any, roots: Mapping[str, Any]) -> list[str]:
-    """Names of variables that a graph uses and that no root owns."""
-    own = (named.variable for named in named_variables(roots).values())
-    known = {id(variable if isinstance(variable, tf.Variable) else variable.value) for variable in own}
+def _nodes(graph: Any) -> list[Any]:
+    """The operations of a graph, and of the functions in it."""
+    definition = graph.as_graph_def()
+    return [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
+
+
+def _constants(nodes: Sequence[Any]) -> list[bytes]:
+    """The values in a graph, in an order that does not depend on names."""
+    return sorted(node.attr["value"].tensor.SerializeToString() for node in nodes if node.op == "Const")
+
+
+def _remedy(error: Exception) -> str:
+    """What to do about an error of TensorFlow's that says it in its own terms."""
+    known = {
+        "OperatorNotAllowedInGraphError": "; in a graph tf.cond or tf.where decides by a tensor, not `if`",
+        "merge_call": "; on several replicas an optimizer cannot be applied inside a tf.cond or a loop of the graph",
+        "singleton tf.Variable": "; a step makes no variables, which belong to the model",
+    }
+    text = f"{type(error).__name__}: {error}"
+    return next((remedy for sign, remedy in known.items() if sign in text), "")
+
+
+def _foreign_variables(graph: Any, program: Program) -> list[str]:
+    """Names of variables that a graph uses and that neither model nor optimizer owns."""
+    own = (named.variable for named in named_variables(program.roots).values())
+    held = [variable if isinstance(variable, tf.Variable) else variable.value for variable in own]
+    local = program.strategy.experimental_local_results
+    known = {id(one) for variable in held for one in (variable, *local(variable))}
     return [variable.name for variable in graph.variables if id(variable) not in known]
 
 

@@ -50,7 +50,8 @@ def build(config: Config, *, group: Group) -> Components:
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
     from exp.run.open_checkpoints import best_rule
-    from exp.run.own_functions import check_own, own_functions
+    from exp.run.own_functions import own_functions
+    from exp.run.own_trial import check_own
 
     devices = _set_up_devices(config, group)
     dataset, order, transforms = _load_data_together(config, group)
@@ -80,8 +81,8 @@ def build(config: Config, *, group: Group) -> Components:
         )
         program = replace(program, steps_per_call=feed.steps_per_call, rows=feed.rows, jit_train=jit_train)
         executor.prepare(program)
-    check_own(program, dataset, executor)
-    summaries, unsaved = (probed.summaries, probed.notes) if probed else ((), ())
+    tried = check_own(program, dataset, executor)
+    summaries, unsaved = (probed.summaries, (*probed.notes, *tried)) if probed else ((), tried)
     lacks = limits(config, executor, program.model, summaries, devices.replicas)
     return Components(
         config=config,

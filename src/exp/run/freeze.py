@@ -24,12 +24,13 @@ def freeze(model: Any, patterns: Sequence[str]) -> None:
     import keras
 
     from exp.checkpoint.variables import named_variables, walk
+    from exp.exec.named import NamedModels
 
     if not patterns:
         return
     named = named_variables({"model": model})
-    owners = dict(walk("model", model, set()))
-    names = {path: (path, one.title, _layered_name(path, owners)) for path, one in named.items()}
+    owners, several = dict(walk("model", model, set())), isinstance(model, NamedModels)
+    names = {path: (path, one.title, _layered_name(path, owners, several)) for path, one in named.items()}
     frozen: set[int] = set()
     for pattern in patterns:
         found = [one for path, one in named.items() if any(fnmatchcase(name, pattern) for name in names[path])]
@@ -47,14 +48,21 @@ def freeze(model: Any, patterns: Sequence[str]) -> None:
             one.variable.trainable = False
 
 
-def _layered_name(path: str, owners: Mapping[str, Any]) -> str:
+def _layered_name(path: str, owners: Mapping[str, Any], several: bool) -> str:
     """The name of a variable, with those of the layers around it but the model's own, such as base/block_1/kernel.
+
+    Of several models each has the name that it was given.
 
     Args:
         path: of the variable, such as model/layers/3/layers/7/kernel.
         owners: each object of the model, by its path.
+        several: whether the model is `NamedModels`.
     """
     parts = path.split("/")
-    around = (owners.get("/".join(parts[:length])) for length in range(2, len(parts)))
-    names = [str(owner.name) for owner in around if owner is not None and hasattr(owner, "name")]
+    around = [(parts[length - 1], owners.get("/".join(parts[:length]))) for length in range(2, len(parts))]
+    names = [
+        attribute if several and number == 0 else str(owner.name)
+        for number, (attribute, owner) in enumerate(around)
+        if owner is not None and hasattr(owner, "name")
+    ]
     return "/".join([*names, parts[-1]])

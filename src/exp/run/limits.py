@@ -39,18 +39,23 @@ def _lacks_of_mode(config: Config, executor: "Executor", own: Sequence[str], rep
 
 
 def _lack_of_normalization(model: Any, replicas: int) -> str | None:
-    import keras
-
-    from exp.checkpoint.variables import walk
-
-    layers = [
-        layer.name
-        for _, layer in walk("model", model, set())
-        if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
-    ]
+    layers = normalized_by_replica(model)
     if replicas == 1 or not layers:
         return None
     return (
         f"{', '.join(layers)}: batch normalization takes the mean and variance of each replica's part of the batch, so "
         f"that {replicas} replicas do not train as one does; synchronized=True takes them over the whole batch"
     )
+
+
+def normalized_by_replica(model: Any) -> list[str]:
+    """The names of layers that normalize each replica's part of a batch by itself."""
+    import keras
+
+    from exp.checkpoint.variables import walk
+
+    return [
+        layer.name
+        for _, layer in walk("model", model, set())
+        if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
+    ]

@@ -5,7 +5,7 @@ It knows protocols, not modes: an executor runs calls, and tells `Training.after
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,8 @@ class Training:
     """The step after which the last evaluation was made, and the evaluation."""
     status: str = "completed"
     loss: float | None = None
+    others: Mapping[str, float] = field(default_factory=dict)
+    """What the last step gave besides its loss, by name."""
     error: str | None = None
     seconds: Seconds = field(default_factory=Seconds)
 
@@ -91,10 +93,10 @@ class Training:
         rows = []
         for step, (loss, *others) in enumerate(losses.reshape(len(losses), -1).tolist(), first + 1):
             self.step, self.loss = step, loss
+            self.others = dict(zip(self.other_losses(), others, strict=True))
             finite = math.isfinite(loss)
             if step % self.log_every == 0 or step == self.last or not finite:
-                named = dict(zip(self.other_losses(), others, strict=True))
-                rows.append(LossRow(step, loss, (step - 1) // self.steps_per_epoch, named))
+                rows.append(LossRow(step, loss, (step - 1) // self.steps_per_epoch, self.others))
             if not finite:
                 break
         started = time.perf_counter()

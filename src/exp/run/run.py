@@ -186,7 +186,10 @@ def _evaluate(run: "RunContext", known: "Evaluation | None", so_far: ResultsSoFa
     try:
         evaluation = evaluate(run, step=step, known=known)
         finite = math.isfinite(evaluation.loss)
-        so_far.add(test=evaluation.facts() if finite else {**evaluation.facts(), "loss": None})
+        so_far.add(test=evaluation.facts())
+        for name, value in evaluation.metrics.items():
+            if not math.isfinite(value):
+                run.display.say(f"test {name} is {value}, and null in the results")
         show_predictions(run, step=step)
     except Stopped:
         done = f"; the test of step {step} is done when the run goes on" if run.config.mode == "train" else ""

@@ -160,7 +160,7 @@ def _results(run: RunContext, training: Training, checkpoints: Checkpoints) -> d
     results = {
         "step": training.step,
         "examples": training.step * training.batch_size,
-        "train": {"loss": training.loss if training.status != "diverged" else None},
+        "train": {"loss": training.loss, **training.others} if training.status != "diverged" else {"loss": None},
         "examples_per_second": training.examples_per_second(),
         "checkpoint": str(checkpoints.newest) if checkpoints.newest else None,
         "error": training.error,

@@ -1,5 +1,6 @@
 """`results.json` as a frozen object: what came out of a run."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -48,7 +49,7 @@ class Results:
             "examples": self.examples,
             "replicas": self.replicas,
             "train": dict(self.train),
-            "test": dict(self.test),
+            "test": {name: _finite(value) for name, value in self.test.items()},
             "weights_sha256": self.weights_sha256,
             "seconds": {name: self.seconds.get(name) for name in TIMED},
             "time": dict(self.time),
@@ -58,6 +59,11 @@ class Results:
             "checkpoint": self.checkpoint,
             "error": self.error,
         }
+
+
+def _finite(value: float | None) -> float | None:
+    """None for what JSON cannot hold."""
+    return value if value is None or math.isfinite(value) else None
 
 
 def metrics_among(names: Iterable[str]) -> list[str]:

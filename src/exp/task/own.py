@@ -78,7 +78,7 @@ class MeanOfRows:
         """The sum over the rows that count; `outputs` are what was measured."""
         import tensorflow as tf
 
-        figures = tf.cast(outputs[self.name], tf.float64)
+        figures = outputs[self.name]
         return {"sum": tf.reduce_sum(tf.where(counts, figures, tf.zeros_like(figures)))}
 
     def value(self, totals: Mapping[str, npt.NDArray[Any]], examples: int) -> float:
