@@ -21,7 +21,6 @@ QUICK = {
     ("regression", "function", "virtual"),
     ("two-inputs", "fit", "all"),
     ("language-model", "session", "all"),
-    ("gan", "eager", "all"),
     ("gan", "function", "virtual"),
 }
 """What is always compared with `function` on one replica; the rest is slow."""

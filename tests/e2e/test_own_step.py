@@ -14,15 +14,25 @@ STEPS = "tests.support.own_steps"
 
 
 def test_a_penalty_on_gradients_is_trained_with(jobs, quick_mnist, tmp_path):
-    """On two replicas as on one, and its parts are logged."""
+    """And its parts are logged."""
     options = ["data.source=idx", f"data.dir={quick_mnist}", "trusted_targets=[tests.]", "train.steps=10"]
     step = [f"task.step={{_target_: {STEPS}.penalized, strength: 0.5}}", "summary.every=1", "summary.histograms=10"]
+    jobs.run(*options, *step, "hydra.run.dir=run", cwd=tmp_path).check()
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 < row["train/penalty"] < row["loss"] for row in rows[:10])
+    found = results(tmp_path / "run")
+    assert found["train"] == {"loss": rows[9]["loss"], "penalty": rows[9]["train/penalty"]}
+    assert found["test"]["accuracy"] > 0.3
+
+
+@pytest.mark.slow  # steps on two replicas are tried quickly in tests/exec/test_own_step.py
+@pytest.mark.parametrize("mode", ["function", "eager", "session"])
+def test_a_penalty_on_gradients_is_the_same_on_two_replicas(jobs, quick_mnist, tmp_path, mode):
+    options = ["data.source=idx", f"data.dir={quick_mnist}", "trusted_targets=[tests.]", "train.steps=10"]
+    step = [f"task.step={{_target_: {STEPS}.penalized}}", "summary.every=1", f"exec={mode}"]
     for device in ("all", "virtual"):
         jobs.run(*options, *step, f"device={device}", f"hydra.run.dir={device}", cwd=tmp_path).check()
-    rows = [json.loads(line) for line in (tmp_path / "all" / "metrics.jsonl").read_text().splitlines()]
-    assert all(0 < row["train/penalty"] < row["loss"] for row in rows[:10])
     np.testing.assert_allclose(losses(tmp_path / "virtual"), losses(tmp_path / "all"), rtol=1e-4)
-    assert results(tmp_path / "all")["test"]["accuracy"] > 0.3
 
 
 @pytest.mark.slow  # the sentences themselves are tried in tests/run/test_own_functions.py

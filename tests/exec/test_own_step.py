@@ -17,6 +17,7 @@ FEATURES, TARGETS = Spec((), "int32"), Spec((2,), "float32")
 RANDOM = np.random.default_rng(0)
 TOKENS = RANDOM.integers(0, 5, 43).astype(np.int32)
 VALUES = RANDOM.normal(size=(43, 2)).astype(np.float32)
+NO_MEAN = "its gradients of the whole batch are not the mean of those of its parts"
 BATCH = 7
 """Two replicas have three and four rows of it."""
 
@@ -166,10 +167,10 @@ def test_it_trains_as_the_built_in_step_does(tf, reference, mode, replicas):
 @pytest.mark.parametrize(
     ("mode", "function", "message"),
     [
-        ("eager", sums, "its gradients of the whole batch are not the mean of those of its parts"),
-        ("function", sums, "its gradients of the whole batch are not the mean of those of its parts"),
-        ("session", sums, "its gradients of the whole batch are not the mean of those of its parts"),
-        ("function", clipped, "its gradients of the whole batch are not the mean of those of its parts"),
+        pytest.param("eager", sums, NO_MEAN, marks=pytest.mark.slow),
+        pytest.param("session", sums, NO_MEAN, marks=pytest.mark.slow),
+        ("function", sums, NO_MEAN),
+        ("function", clipped, NO_MEAN),
         ("function", counting, r"its loss hits \(.* from parts\) is no mean"),
         ("function", noisy_sums, "its gradients are larger for more rows"),
     ],
@@ -187,10 +188,10 @@ def test_what_is_no_mean_is_refused_on_replicas(tf, mode, function, message):
 @pytest.mark.parametrize(
     ("mode", "function", "told"),
     [
-        ("eager", means, 0),
+        pytest.param("eager", means, 0, marks=pytest.mark.slow),
+        pytest.param("session", assigning, 0, marks=pytest.mark.slow),
         ("function", means, 0),
         ("session", means, 0),
-        ("session", assigning, 0),
         ("function", assigning, 0),
         ("function", normalized, 1),  # random numbers of its own: it cannot be known whether replicas agree
     ],
@@ -217,7 +218,7 @@ def test_an_eager_step_is_told_what_no_checkpoint_holds(tf):
 
 
 @pytest.mark.parametrize(("function", "told"), [(means, 1), (sums, None)])
-@pytest.mark.parametrize("mode", ["function", "session"])
+@pytest.mark.parametrize("mode", ["function", pytest.param("session", marks=pytest.mark.slow)])
 def test_with_dropout_only_the_size_of_gradients_can_be_compared(tf, mode, function, told):
     import keras
 
