@@ -91,14 +91,16 @@ class Training:
             self.seconds.first_step = time.perf_counter() - self._started
             self.seconds.first_wait = self._batches.wait_seconds
         rows = []
-        for step, (loss, *others) in enumerate(losses.reshape(len(losses), -1).tolist(), first + 1):
+        means = losses if losses.ndim == 1 else losses[:, 0]
+        for step, loss in enumerate(means.tolist(), first + 1):
             self.step, self.loss = step, loss
-            self.others = dict(zip(self.other_losses(), others, strict=True))
             finite = math.isfinite(loss)
             if step % self.log_every == 0 or step == self.last or not finite:
-                rows.append(LossRow(step, loss, (step - 1) // self.steps_per_epoch, self.others))
+                others = self._others(losses, step - first - 1)
+                rows.append(LossRow(step, loss, (step - 1) // self.steps_per_epoch, others))
             if not finite:
                 break
+        self.others = self._others(losses, self.step - first - 1)
         started = time.perf_counter()
         self.logger.losses(rows)
         if not finite:
@@ -113,6 +115,12 @@ class Training:
         if self.stop.asked() and self.step < self.last:
             self._interrupt()
         return self.status == "completed"
+
+    def _others(self, losses: Losses, row: int) -> dict[str, float]:
+        """What a step of a call gave besides its loss, by name."""
+        if losses.ndim == 1:
+            return {}
+        return dict(zip(self.other_losses(), losses[row, 1:].tolist(), strict=True))
 
     def _show(self, details: Details | None) -> None:
         """Log the details of the last step, if they are due."""
