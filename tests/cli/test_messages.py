@@ -75,6 +75,12 @@ LONG = "a" * 5000
             ["task=regression", "task.loss={_target_: keras.losses.Huber, delta: 2}"],
             "task.loss={_target_: keras.losses.Huber, delta: 2}: task.loss lacks some of these keys; to give it new",
         ),
+        (["hooks=3"], "hooks=3: must be a list, each element of which is a node with a function of your own"),
+        (
+            ["hooks=[{every: 3}]"],
+            "hooks[0]={'every': 3}: must be a node with a function of your own and a number of st",
+        ),
+        (["hooks=[{_target_: exp.model.mlp.create, every: 0}]"], "hooks[0].every=0: must be a node with a function"),
         (["~model.units"], "~model.units: there is no such key, or it is null already"),
         (["data.source='a\nb'"], "data.source=a b: must be one of"),
         (["data.source=\x1b[31m"], "data.source=\\x1b[31m: "),

@@ -99,3 +99,8 @@ def test_nothing_is_tuned_in_the_background(tf):
     order = Order(seed=0, size=20, buffer_size=1, batch_size=5)
     for dataset in (training_dataset(split(20), order, calls, feed(5, 2)), evaluation_dataset(split(20), feed(5, 2))):
         assert dataset.options().autotune.enabled is False
+
+
+def test_no_call_runs_past_a_multiple_of_any_period():
+    calls = plan_calls(first=0, last=30, steps_per_call=20, every=[10, 6])
+    assert [call.first for call in calls] == [0, 6, 10, 12, 18, 20, 24]

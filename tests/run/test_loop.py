@@ -152,6 +152,35 @@ def test_further_losses_are_logged_by_their_names():
     assert training.loss == 9.0
 
 
+def test_a_hook_comes_before_the_checkpoint_of_its_step():
+    happened = []
+
+    class Hook:
+        every = 5
+
+        def __call__(self, step, metrics):
+            happened.append((step, metrics["train/loss"], list(recorder.saved_metrics)))
+
+    recorder = Recorder([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0])
+    training = Training(
+        executor=recorder,
+        checkpoints=recorder,
+        logger=recorder,
+        display=recorder,
+        stop=StopRequest(),
+        step=0,
+        last=10,
+        batch_size=10,
+        steps_per_epoch=4,
+        save_every=5,
+        log_every=2,
+        hooks=[Hook()],
+    )
+    calls = plan_calls(first=0, last=10, steps_per_call=4, every=[5, 5])
+    training.run(Batches(calls, [(None, None)] * len(calls)))
+    assert happened == [(5, 5.0, []), (10, 10.0, [5])]
+
+
 def test_figures_are_written_before_a_checkpoint():
     _, happened = run([1.0] * 10)
     for position, entry in enumerate(happened):

@@ -14,6 +14,12 @@ def check_combinations(config: Config) -> None:
             f"device.memory={memory}: only exec=session can take a fraction of a GPU's memory; use growth, full, or a "
             "limit in MB"
         )
+    for number, hook in enumerate(config.hooks):
+        if config.exec.name == "fit" and config.exec.steps_per_call and hook.every % config.exec.steps_per_call:
+            wrong.append(
+                f"hooks[{number}].every={hook.every}: exec=fit can only stop between calls; take a multiple of "
+                f"exec.steps_per_call={config.exec.steps_per_call}"
+            )
     keep = config.checkpoint
     if keep.keep_every and keep.keep_every % keep.every:
         wrong.append(

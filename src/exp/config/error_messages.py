@@ -50,6 +50,9 @@ def _sentence(path: str, error: ErrorDetails, known: Sequence[str]) -> str:
         return unknown_key(path, known)
     if path.startswith("data.transforms["):
         return _transform_sentence(path, error)
+    if path.startswith("hooks"):
+        allowed = _KEYS[path] if path == "hooks" else _HOOK
+        return f"{path}={excerpt(yaml_text(error['input']))}: must be {allowed}"
     if kind == "missing":
         return f"{path}: is missing; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -93,7 +96,9 @@ _TYPES = {
 }
 
 
+_HOOK = "a node with a function of your own and a number of steps, such as {_target_: my_hooks.show, every: 100}"
 _KEYS = {
+    "hooks": f"a list, each element of which is {_HOOK}",
     "device.memory": "growth, full, a limit of at least 64 (MB), or in a session a fraction between 0 and 1",
     "exec.jit_compile": "true, false, or auto",
     "exec.profile": PROFILE,

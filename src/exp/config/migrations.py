@@ -5,7 +5,8 @@ from typing import Any
 
 from exp.config.config_hash import config_hash
 
-Keys = Mapping[str, Mapping[str, Any]]
+Keys = Mapping[str, Any]
+"""Keys of groups by the group's name; or a key that stands by itself."""
 
 ADDITIONS: tuple[Keys, ...] = (
     {"exec": {"show_autograph": False, "profile": None}, "summary": {"figures": 100, "histograms": None}},
@@ -21,6 +22,7 @@ ADDITIONS: tuple[Keys, ...] = (
         "checkpoint": {"goal": None},
     },
     {"task": {"step": None}},
+    {"hooks": []},
 )
 """What each version has added, group by group, the oldest first. A group with a `_target_` is new as a whole."""
 
@@ -30,7 +32,9 @@ def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
     tree = dict(stored)
     for addition in ADDITIONS:
         for group, keys in addition.items():
-            if "_target_" in keys:
+            if not isinstance(keys, Mapping):
+                tree.setdefault(group, keys)
+            elif "_target_" in keys:
                 tree.setdefault(group, dict(keys))
             elif isinstance(tree.get(group), Mapping):
                 tree[group] = {**tree[group], **{k: v for k, v in keys.items() if k not in tree[group]}}
@@ -42,6 +46,10 @@ def earlier_hashes(tree: Mapping[str, Any]) -> frozenset[str]:
     found, form = set[str](), dict(tree)
     for addition in reversed(ADDITIONS):
         for group, keys in addition.items():
+            if not isinstance(keys, Mapping):
+                if form.pop(group, keys) != keys:
+                    return frozenset(found)
+                continue
             node = form.get(group, {})
             if any(node.get(key) != value for key, value in keys.items()):
                 return frozenset(found)  # it asks for what earlier versions could not do

@@ -81,4 +81,13 @@ def _with_targets(raw: Mapping[str, Any]) -> dict[str, Any]:
         target = _as_target({k: v for k, v in node.items() if k not in own})
         rest = {k: _as_target(v) if (section, k) == ("task", "step") else v for k, v in node.items() if k in own}
         tree[section] = {**rest, "target": target} if section == "data" else {**rest, **target}
+    if isinstance(tree.get("hooks"), list):
+        tree["hooks"] = [_hook(node) for node in tree["hooks"]]
     return tree
+
+
+def _hook(node: Any) -> Any:
+    """A node of `hooks` as the `Hook` it should be."""
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        return str(node)  # for the schema to refuse as a whole
+    return {**_as_target({k: v for k, v in node.items() if k != "every"}), "every": node.get("every")}

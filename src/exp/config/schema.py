@@ -37,6 +37,13 @@ class Task(Target):
     step: Target | None
 
 
+class Hook(Target):
+    """A function of the user's that is called while a run trains."""
+
+    every: PositiveInt
+    """The number of steps from one call to the next."""
+
+
 class Data(Section):
     """The data set, and how its examples are ordered and batched."""
 
@@ -169,6 +176,7 @@ class Config(Section):
     summary: Summary
     mode: Literal["train", "test"]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+    hooks: list[Hook]
     trusted_targets: list[str]
 
     def label(self) -> str:

@@ -51,7 +51,7 @@ def plan_calls(
     first: int,
     last: int,
     steps_per_call: int,
-    every: int,
+    every: int | Sequence[int],
     detailed: Sequence[int] = (),
     ends: Sequence[int] = (),
 ) -> list[Call]:
@@ -61,11 +61,12 @@ def plan_calls(
         first: steps done so far.
         last: steps done in the end.
         steps_per_call: the most that a call takes.
-        every: no call runs past a multiple of this (a checkpoint).
+        every: no call runs past a multiple of this (a checkpoint), or of one of these.
         detailed: each step that is a multiple of one of these is a call of its own, and detailed.
         ends: further steps that no call runs past.
     """
     calls = []
+    periods = [every] if isinstance(every, int) else every
     while first < last:
         due = min(((first // period + 1) * period for period in detailed), default=last + 1)
         if due == first + 1:
@@ -73,7 +74,11 @@ def plan_calls(
             first = due
             continue
         stop = min(
-            [first + steps_per_call, last, (first // every + 1) * every, due - 1, *(e for e in ends if e > first)]
+            [
+                *(first + steps_per_call, last, due - 1),
+                *((first // period + 1) * period for period in periods),
+                *(end for end in ends if end > first),
+            ]
         )
         calls.append(Call(first, stop - first))
         first = stop

@@ -10,6 +10,8 @@ STEP_GIVEN = ("model", "optimizer", "features", "targets", "weights", "random", 
 """What a step may take, by these names."""
 MEASURE_GIVEN = ("model", "features", "targets", "weights", "random")
 """What `task.measure` may take."""
+HOOK_GIVEN = ("step", "model", "metrics", "log", "predict", "compute")
+"""What a hook may take."""
 
 
 class OwnFunction:

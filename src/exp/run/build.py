@@ -71,15 +71,10 @@ def build(config: Config, *, group: Group) -> Components:
         program = _program(config, network, own, task=task, devices=devices, dataset=dataset, transforms=transforms)
         probed = probe(program, makes_graph=executor.makes_graph) if config.mode == "train" else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
-        feed = Feed(
-            batch_size=config.data.batch_size,
-            steps_per_call=_steps_per_call(config, executor, transforms, total_steps, compiled=jit_train),
-            transforms=transforms,
-            threads=devices.threads,
-            prefetch=config.data.prefetch,
-            rows=_rows(config, devices) if group.size > 1 else None,
-        )
-        program = replace(program, steps_per_call=feed.steps_per_call, rows=feed.rows, jit_train=jit_train)
+        steps_per_call = _steps_per_call(config, executor, transforms, total_steps, compiled=jit_train)
+        rows = _rows(config, devices) if group.size > 1 else None
+        feed = _feed(config, transforms, steps_per_call=steps_per_call, threads=devices.threads, rows=rows)
+        program = replace(program, steps_per_call=steps_per_call, rows=rows, jit_train=jit_train)
         executor.prepare(program)
     tried = check_own(program, dataset, executor)
     summaries, unsaved = (probed.summaries, (*probed.notes, *tried)) if probed else ((), tried)
@@ -94,6 +89,7 @@ def build(config: Config, *, group: Group) -> Components:
         program=program,
         total_steps=total_steps,
         own_summaries=summaries,
+        hooks=own.hooks,
         decisions=(*([jit_note] if jit_note else []), *unsaved, *lacks),
     )
 
@@ -157,6 +153,13 @@ def _program(
         own_step=own.step,
         measure=own.measure,
     )
+
+
+def _feed(
+    config: Config, transforms: ImageTransforms, *, steps_per_call: int, threads: int, rows: slice | None
+) -> Feed:
+    data = config.data
+    return Feed(data.batch_size, steps_per_call, transforms, threads=threads, prefetch=data.prefetch, rows=rows)
 
 
 def _rows(config: Config, devices: "Devices") -> slice:

@@ -10,6 +10,7 @@ from exp.data.dataset import is_picture
 if TYPE_CHECKING:
     from exp.distributed.devices import Devices
     from exp.exec import Executor, Program
+    from exp.exec.own_function import OwnFunction
 
 MOST_CLASSES_NAMED = 10
 
@@ -30,6 +31,8 @@ class Components:
     """Keys of what the model logs by `exp.summary`, as far as that is known before it runs."""
     decisions: tuple[str, ...]
     """A sentence for each decision that was made while building, with its reason."""
+    hooks: tuple["OwnFunction", ...] = ()
+    """What `hooks` names, in its order."""
 
     @property
     def roots(self) -> dict[str, Any]:

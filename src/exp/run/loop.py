@@ -17,6 +17,7 @@ from exp.loggers.console import Display
 from exp.loggers.logger import Logger, LossRow
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import Seconds
+from exp.run.hooks import Hook
 from exp.system.signals import Stopped
 
 
@@ -42,6 +43,8 @@ class Training:
     """Number of steps from one that logs histograms of weights and gradients to the next."""
     weights: Sequence[Any] = ()
     """The model's variables, for histograms."""
+    hooks: Sequence[Hook] = ()
+    """Functions of the user's; they come before the checkpoint of their step, which has what they changed."""
     profiler: Profiler | None = None
     other_losses: Callable[[], Sequence[str]] = tuple
     """The names of what a step gives besides its loss; asked for after a step."""
@@ -110,11 +113,20 @@ class Training:
             self.profiler.after(self.step)
         self.seconds.summary += time.perf_counter() - started
         self.display.advance(done=self.step, loss=loss)
+        for hook in self.hooks:
+            if self.step % hook.every == 0:
+                hook(self.step, self._metrics())
         if self.step % self.save_every == 0 or self.step == self.last:
             self._save(evaluated=self.evaluate is not None)
         if self.stop.asked() and self.step < self.last:
             self._interrupt()
         return self.status == "completed"
+
+    def _metrics(self) -> dict[str, float]:
+        """The latest figures, by the names that event files have."""
+        losses = {} if self.loss is None else {"train/loss": self.loss}
+        others = {f"train/{name}": value for name, value in self.others.items()}
+        return {**losses, **others, **(self.evaluated[1].tagged("test") if self.evaluated else {})}
 
     def _others(self, losses: Losses, row: int) -> dict[str, float]:
         """What a step of a call gave besides its loss, by name."""

@@ -1,15 +1,15 @@
-"""The user's own functions in a step, `task.step` and `task.measure`, found by their names. Imports TensorFlow."""
+"""The user's own functions, `task.step`, `task.measure` and `hooks`, found by their names. Imports TensorFlow."""
 
 import inspect
 from functools import partial
 from typing import NamedTuple
 
-from exp.config import Config
+from exp.config import Config, Target
 from exp.config.targets import locate
 from exp.data import Dataset
 from exp.data.dataset import Weighted
 from exp.errors import UserError
-from exp.exec.own_function import MEASURE_GIVEN, STEP_GIVEN, OwnFunction
+from exp.exec.own_function import HOOK_GIVEN, MEASURE_GIVEN, STEP_GIVEN, OwnFunction
 from exp.exec.own_measure import OwnMeasure
 from exp.exec.own_step import OwnStep
 from exp.task import Task
@@ -20,6 +20,8 @@ class OwnFunctions(NamedTuple):
 
     step: OwnStep | None
     measure: OwnMeasure | None
+    hooks: tuple[OwnFunction, ...]
+    """In the order of the configuration."""
 
 
 def own_functions(config: Config, task: Task, dataset: Dataset) -> OwnFunctions:
@@ -31,14 +33,7 @@ def own_functions(config: Config, task: Task, dataset: Dataset) -> OwnFunctions:
     weighted = isinstance(dataset.targets, Weighted)
     asked, step, measure = config.task.step, None, None
     if asked is not None and config.mode == "train":
-        found = locate("task.step", asked.name, trusted=config.trusted_targets)
-        if inspect.isclass(found):
-            raise UserError(f"task.step._target_={asked.name}: is a class, and must be a function")
-        function = partial(found, **asked.arguments)
-        step = OwnStep(
-            OwnFunction(f"task.step._target_={asked.name}", function, given=STEP_GIVEN, weighted=weighted),
-            seed=config.seed,
-        )
+        step = OwnStep(_function("task.step", asked, config, given=STEP_GIVEN, weighted=weighted), seed=config.seed)
     measured = getattr(task, "measure", None)
     if measured is not None:
         own = OwnFunction("task.measure", measured, given=MEASURE_GIVEN, weighted=weighted)
@@ -48,4 +43,15 @@ def own_functions(config: Config, task: Task, dataset: Dataset) -> OwnFunctions:
                 "task.step=null: what task.measure measures is trained by a step of your own; give "
                 "task.step={_target_: ...}"
             )
-    return OwnFunctions(step, measure)
+    hooks = [_function(f"hooks[{n}]", hook, config, given=HOOK_GIVEN) for n, hook in enumerate(config.hooks)]
+    return OwnFunctions(step, measure, tuple(hooks))
+
+
+def _function(
+    path: str, asked: Target, config: Config, *, given: tuple[str, ...], weighted: bool = False
+) -> OwnFunction:
+    key = f"{path}._target_={asked.name}"
+    found = locate(path, asked.name, trusted=config.trusted_targets)
+    if inspect.isclass(found):
+        raise UserError(f"{key}: is a class, and must be a function")
+    return OwnFunction(key, partial(found, **asked.arguments), given=given, weighted=weighted)

@@ -12,6 +12,7 @@ from exp.exec import Batches, Evaluation
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import advice, shares
 from exp.run.context import RunContext
+from exp.run.hooks import own_hooks
 from exp.run.loop import Training
 from exp.run.open_checkpoints import open_checkpoints
 from exp.system.signals import Stopped
@@ -39,7 +40,7 @@ def train(run: RunContext) -> Trained:
         first=run.state.step,
         last=components.total_steps,
         steps_per_call=components.program.steps_per_call,
-        every=config.checkpoint.every,
+        every=[config.checkpoint.every, *(hook.every for hook in config.hooks)],
         detailed=components.detailed_every(),
         ends=_profile_ends(run),
     )
@@ -145,6 +146,7 @@ def _training(run: RunContext, checkpoints: Checkpoints, tests: Any) -> Training
         log_every=config.summary.every,
         summaries_every=config.summary.figures,
         histograms_every=config.summary.histograms,
+        hooks=own_hooks(run),
         weights=components.program.model.trainable_variables,
         other_losses=lambda: components.program.own_step.names if components.program.own_step else (),
         profiler=Profiler(run.folder.path, first=profiled[0], last=profiled[1]) if profiled else None,
