@@ -14,7 +14,7 @@ import os
 import stat
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,27 +66,24 @@ def check_files(paths: Sequence[Path], *, kept_in: Path, max_pixels: int) -> lis
         _write_kept(kept_in, kept | {str(path): [*key, asdict(found)] for path, key, found in lasting})
 
     last_kept = time.monotonic()
-    try:
-        for number, found in zip(missing, _examined_all([paths[number] for number in missing]), strict=True):
-            known[number] = found
-            if time.monotonic() - last_kept >= SECONDS_BETWEEN_WRITES:
-                keep()
-                last_kept = time.monotonic()
-    finally:
-        if missing:
-            keep()
-    return [_capped(found, max_pixels) for found in known if found is not None]
-
-
-def _examined_all(paths: Sequence[Path]) -> Iterator[FileCheck]:
-    """What was found out about each file, in order; files that wait are not examined any more if nobody listens."""
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    checks = {number: pool.submit(examine, paths[number]) for number in missing}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's warnings about odd headers; the check says what counts
-            yield from track(pool.map(examine, paths), total=len(paths), what="checking pictures")
+            for number, check in track(checks.items(), total=len(checks), what="checking pictures"):
+                known[number] = check.result()
+                if time.monotonic() - last_kept >= SECONDS_BETWEEN_WRITES:
+                    keep()
+                    last_kept = time.monotonic()
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)  # files that wait are not examined any more
+        for number, check in checks.items():
+            if not check.cancelled() and check.exception() is None:
+                known[number] = check.result()
+        if missing:
+            keep()
+    return [_capped(found, max_pixels) for found in known if found is not None]
 
 
 class _UnusableError(Exception):
