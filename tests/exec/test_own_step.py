@@ -8,9 +8,9 @@ import pytest
 from exp.data import Feed, ImageTransforms, Order, Spec, array_split, plan_calls, training_dataset
 from exp.data.dataset import Dataset
 from exp.errors import UserError
-from exp.exec import Batches, Program, make_executor
+from exp.exec import Batches, Program
 from tests.support.tasks import Regression
-from tests.support.training import strategy_over
+from tests.support.training import fresh_executor, strategy_over
 
 MODES = ("eager", "function", "session")
 FEATURES, TARGETS = Spec((), "int32"), Spec((2,), "float32")
@@ -111,9 +111,7 @@ def made(tf, mode: str, replicas: int, function=None, layers=list) -> SimpleName
     from exp.exec.probe import probe
 
     strategy = strategy_over(replicas)
-    executor = make_executor(mode, session_config=tf.compat.v1.ConfigProto(device_count={"CPU": 2}))
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(0)
+    executor = fresh_executor(mode)
     with executor.scope():
         with strategy.scope():
             model = keras.Sequential([keras.Input((), dtype="int32"), keras.layers.Embedding(5, 2), *layers()])

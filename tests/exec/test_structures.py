@@ -9,10 +9,10 @@ from exp.data import Feed, ImageTransforms, Order, Spec, array_split, evaluation
 from exp.data.check import check_dataset
 from exp.data.dataset import Dataset
 from exp.errors import UserError
-from exp.exec import Batches, Program, executor_class, make_executor
+from exp.exec import Batches, Program, executor_class
 from exp.exec.step import called
 from tests.support.tasks import Regression
-from tests.support.training import strategy_over
+from tests.support.training import fresh_executor, strategy_over
 
 MODES = ("eager", "function", "session", "fit")
 FEATURES = {"numbers": Spec((3,), "float32"), "token": Spec((), "int32")}
@@ -45,9 +45,7 @@ def made(tf, mode: str, replicas: int) -> SimpleNamespace:
     import keras
 
     strategy = strategy_over(replicas)
-    executor = make_executor(mode, session_config=tf.compat.v1.ConfigProto(device_count={"CPU": 2}))
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(0)
+    executor = fresh_executor(mode)
     with executor.scope():
         with strategy.scope():
             model = network()

@@ -72,6 +72,24 @@ class Recorder:
     def say(self, text): ...
 
 
+def prepared(recorder, *, last, step=0, save_every=5, log_every=2, stop=None, **options):
+    """A training whose parts are all a recorder."""
+    return Training(
+        executor=recorder,
+        checkpoints=recorder,
+        logger=recorder,
+        display=recorder,
+        stop=stop or StopRequest(),
+        step=step,
+        last=last,
+        batch_size=10,
+        steps_per_epoch=4,
+        save_every=save_every,
+        log_every=log_every,
+        **options,
+    )
+
+
 def run(
     losses,
     *,
@@ -88,17 +106,12 @@ def run(
     if before_call:
         recorder.before_call = before_call
     recorder.not_finite_at = set(not_finite_at)
-    training = Training(
+    training = prepared(
+        recorder,
         evaluate=evaluate,
-        executor=recorder,
-        checkpoints=recorder,
-        logger=recorder,
-        display=recorder,
-        stop=stop or StopRequest(),
+        stop=stop,
         step=first,
         last=len(losses),
-        batch_size=10,
-        steps_per_epoch=4,
         save_every=save_every,
         log_every=log_every,
     )
@@ -128,20 +141,7 @@ def test_further_losses_are_logged_by_their_names():
     found = []
     recorder = Recorder([])
     recorder.losses = found.extend  # type: ignore[method-assign]
-    training = Training(
-        executor=recorder,
-        checkpoints=recorder,
-        logger=recorder,
-        display=recorder,
-        stop=StopRequest(),
-        step=0,
-        last=4,
-        batch_size=10,
-        steps_per_epoch=4,
-        save_every=5,
-        log_every=2,
-        other_losses=lambda: ("left", "right"),
-    )
+    training = prepared(recorder, last=4, other_losses=lambda: ("left", "right"))
     training.run(Batches([], None))
     training.after_call(0, np.array([[3, 1, 2], [5, 1, 4], [7, 3, 4], [9, 4, 5]], np.float32))
     assert found == [
@@ -162,20 +162,7 @@ def test_a_hook_comes_before_the_checkpoint_of_its_step():
             happened.append((step, metrics["train/loss"], list(recorder.saved_metrics)))
 
     recorder = Recorder([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0])
-    training = Training(
-        executor=recorder,
-        checkpoints=recorder,
-        logger=recorder,
-        display=recorder,
-        stop=StopRequest(),
-        step=0,
-        last=10,
-        batch_size=10,
-        steps_per_epoch=4,
-        save_every=5,
-        log_every=2,
-        hooks=[Hook()],
-    )
+    training = prepared(recorder, last=10, hooks=[Hook()])
     calls = plan_calls(first=0, last=10, steps_per_call=4, every=[5, 5])
     training.run(Batches(calls, [(None, None)] * len(calls)))
     assert happened == [(5, 5.0, []), (10, 10.0, [5])]

@@ -65,6 +65,19 @@ def probed(model: Any, *, shape: tuple[int, ...], classes: int, makes_graph: boo
     return probe(program, makes_graph=makes_graph)
 
 
+def fresh_executor(mode: str) -> Any:
+    """The executor of a mode, in a process whose random numbers and names of layers begin anew."""
+    import keras
+    import tensorflow as tf
+
+    from exp.exec import make_executor
+
+    executor = make_executor(mode, session_config=tf.compat.v1.ConfigProto(device_count={"CPU": 2}))
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    return executor
+
+
 @dataclass
 class Trained:
     """What came out."""
@@ -86,21 +99,16 @@ def train(
     state: dict[str, np.ndarray] | None = None,
 ) -> Trained:
     """Train from step `first` to `last`, from a `state` where one is given; TensorFlow must have two logical CPUs."""
-    import keras
-    import tensorflow as tf
-
     from exp.checkpoint.variables import named_variables
     from exp.data import Feed, ImageTransforms, Order, Spec, plan_calls, training_dataset
     from exp.data.dataset import LABELS
-    from exp.exec import Batches, Program, make_executor
+    from exp.exec import Batches, Program
     from exp.exec.penalties import keep_penalties_apart
     from exp.task import Classification
 
     strategy = strategy_over(replicas)
     steps_per_call = 4 if mode in ("function", "session") else 1
-    executor = make_executor(mode, session_config=tf.compat.v1.ConfigProto(device_count={"CPU": 2}))
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(0)
+    executor = fresh_executor(mode)
     with executor.scope():
         with strategy.scope():
             network = model()

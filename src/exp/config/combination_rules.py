@@ -14,12 +14,6 @@ def check_combinations(config: Config) -> None:
             f"device.memory={memory}: only exec=session can take a fraction of a GPU's memory; use growth, full, or a "
             "limit in MB"
         )
-    for number, hook in enumerate(config.hooks):
-        if config.exec.name == "fit" and config.exec.steps_per_call and hook.every % config.exec.steps_per_call:
-            wrong.append(
-                f"hooks[{number}].every={hook.every}: exec=fit can only stop between calls; take a multiple of "
-                f"exec.steps_per_call={config.exec.steps_per_call}"
-            )
     keep = config.checkpoint
     if keep.keep_every and keep.keep_every % keep.every:
         wrong.append(
@@ -55,11 +49,15 @@ def _mode_problems(config: Config) -> list[str]:
         wrong.append(f"exec.steps_per_call={steps_per_call}: eager runs one step a call; use exec=function for more")
     if name == "eager" and config.exec.jit_compile is True:
         wrong.append("exec.jit_compile=true: eager makes no graph to compile; use exec=function")
-    if name == "fit" and steps_per_call and config.checkpoint.every % steps_per_call:
-        wrong.append(
-            f"checkpoint.every={config.checkpoint.every}: exec=fit can only save between calls; take a multiple of "
+    if name == "fit" and steps_per_call:
+        periods = {"checkpoint.every": (config.checkpoint.every, "save")}
+        periods |= {f"hooks[{number}].every": (hook.every, "stop") for number, hook in enumerate(config.hooks)}
+        wrong += [
+            f"{key}={every}: exec=fit can only {what} between calls; take a multiple of "
             f"exec.steps_per_call={steps_per_call}"
-        )
+            for key, (every, what) in periods.items()
+            if every % steps_per_call
+        ]
     if name == "fit" and config.task.step and config.mode == "train":
         wrong.append(
             f"task.step._target_={config.task.step.name}: exec=fit runs Keras's own steps only; take function, eager "

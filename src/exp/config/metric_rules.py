@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from exp.config.schema import Config
 from exp.config.targets import OWN_PREFIXES, Target, locate
 from exp.errors import UserError, excerpt
+from exp.terminal.words import is_plain_name
 
 
 def metric_names(task: Target) -> list[str] | None:
@@ -49,7 +50,7 @@ def check_metric_names(config: Config) -> None:
     names = metric_names(config.task) or []
     taken = ["loss", "examples"]
     for name in names:
-        if name in taken or not name.replace("_", "a").replace("-", "a").isalnum():
+        if name in taken or not is_plain_name(name):
             raise UserError(
                 f"task.metrics.{name}: must be a name of its own, of letters, digits, - and _; taken are "
                 f"{', '.join(taken)}"

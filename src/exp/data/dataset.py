@@ -3,7 +3,7 @@
 import hashlib
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -194,6 +194,11 @@ def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Spl
     if not isinstance(known_targets, np.ndarray):
         return Split(size=len(arrays[0]), read=read)
     return Split(size=len(arrays[0]), read=read, targets=known_targets if given is targets else given)
+
+
+def read_cyclic(split: Split, indices: Iterable[int]) -> tuple[Any, Any]:
+    """As `read_examples`; an index beyond the last example counts on from the first."""
+    return read_examples(split, [index % split.size for index in indices])
 
 
 def read_examples(split: Split, indices: Sequence[int]) -> tuple[Any, Any]:

@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+INCREMENT, *MULTIPLIERS = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""Of SplitMix64."""
+
 
 def uniform(*, seed: int, epoch: npt.NDArray[np.int64], index: npt.NDArray[np.int64], draws: int) -> Any:
     """Random numbers for examples: (*index.shape, draws) float64 in 0..1, without 1.
@@ -21,7 +24,7 @@ def uniform(*, seed: int, epoch: npt.NDArray[np.int64], index: npt.NDArray[np.in
 
 
 def _mix(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    words = words + np.uint64(0x9E3779B97F4A7C15)
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    words = words + np.uint64(INCREMENT)
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(MULTIPLIERS[0])
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(MULTIPLIERS[1])
     return words ^ (words >> np.uint64(31))

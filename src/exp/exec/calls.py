@@ -31,8 +31,7 @@ def train_many(program: Program, features: Any, targets: Any, steps: Any, first:
         (steps_per_call,) float32: the loss of each step, 0 for the steps not taken; (steps_per_call, losses) if a step
         of one's own gives several.
     """
-    several = program.own_step.names if program.own_step else ()
-    shape = (1 + len(several),) if several else ()
+    shape = (1 + len(program.other_losses),) if program.other_losses else ()
     losses = tf.TensorArray(tf.float32, size=program.steps_per_call, element_shape=shape)
 
     def body(number: Any, losses: Any) -> tuple[Any, Any]:

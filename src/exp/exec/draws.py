@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from exp.data.random_draws import INCREMENT, MULTIPLIERS
 from exp.errors import UserError
 
 
@@ -67,9 +68,9 @@ class Draws:
 
 
 def _mix(words: Any) -> Any:
-    words = words + tf.constant(0x9E3779B97F4A7C15, tf.uint64)
-    words = tf.bitwise.bitwise_xor(words, _shifted(words, 30)) * tf.constant(0xBF58476D1CE4E5B9, tf.uint64)
-    words = tf.bitwise.bitwise_xor(words, _shifted(words, 27)) * tf.constant(0x94D049BB133111EB, tf.uint64)
+    words = words + tf.constant(INCREMENT, tf.uint64)
+    words = tf.bitwise.bitwise_xor(words, _shifted(words, 30)) * tf.constant(MULTIPLIERS[0], tf.uint64)
+    words = tf.bitwise.bitwise_xor(words, _shifted(words, 27)) * tf.constant(MULTIPLIERS[1], tf.uint64)
     return tf.bitwise.bitwise_xor(words, _shifted(words, 31))
 
 

@@ -68,6 +68,11 @@ class Program:
     """What the user measures in an evaluation; None: the task measures what the model gives."""
 
     @property
+    def other_losses(self) -> tuple[str, ...]:
+        """The names of what a step of the user's gives besides its loss; known once it was traced, or has run."""
+        return self.own_step.names if self.own_step else ()
+
+    @property
     def roots(self) -> dict[str, Any]:
         """The objects whose variables a checkpoint has, by the names that they have in it."""
         return {"model": self.model, "optimizer": self.optimizer}

@@ -17,6 +17,7 @@ from exp.exec.draws import Draws, graph_here
 from exp.exec.named import NamedOptimizers
 from exp.exec.own_function import OwnFunction
 from exp.system.own_code import described
+from exp.terminal.words import is_plain_name
 
 
 class OwnStep:
@@ -94,7 +95,7 @@ class OwnStep:
         if not means:
             raise UserError(f"{self.key}: gives no loss")
         loss = means.pop("loss") if "loss" in means else tf.add_n(list(means.values()))
-        wrong = [name for name in means if name == "batches" or not name.replace("_", "a").replace("-", "a").isalnum()]
+        wrong = [name for name in means if name == "batches" or not is_plain_name(name)]
         if wrong:
             raise UserError(f"{self.key}: names a loss {wrong[0]!r}; a name has letters, digits, - and _")
         self.names = tuple(means)

@@ -110,6 +110,11 @@ def kind_of(key: str) -> str:
     return key.partition("/")[0]
 
 
+def is_taken(tag: str) -> bool:
+    """Whether a name cannot be given to a figure of one's own, because every run has it, or it is none."""
+    return tag in TAKEN or not tag or tag.startswith("test/")
+
+
 def _wanted() -> bool:
     return getattr(_collecting, "found", None) is not None
 
@@ -117,7 +122,7 @@ def _wanted() -> bool:
 def _keep(kind: str, name: str, value: Any, *, rank: int, shape: str) -> None:
     found = _collecting.found
     key, tag = f"{kind}/{name}", name.partition("/")[2] if kind == "audio" else name
-    if tag in TAKEN or not tag or tag.startswith("test/"):
+    if is_taken(tag):
         raise UserError(f"summary.{kind}({tag!r}): is the name of another figure of every run; take one of your own")
     if key in found:
         raise UserError(f"summary.{kind}({tag!r}): is logged twice in one step; give each figure a name of its own")

@@ -29,7 +29,12 @@ class LossRow(NamedTuple):
 
     def tagged(self) -> dict[str, float]:
         """The further losses by the names that records and event files have, such as `train/generator`."""
-        return {f"train/{name}": value for name, value in self.others.items()}
+        return tagged(self.others)
+
+
+def tagged(losses: Mapping[str, float]) -> dict[str, float]:
+    """Further losses of a training step by the names that records and event files have."""
+    return {f"train/{name}": value for name, value in losses.items()}
 
 
 class Logger(Protocol):

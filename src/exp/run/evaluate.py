@@ -44,7 +44,8 @@ def show_predictions(run: RunContext, *, step: int) -> None:
         return
     with leaving_long_work(True):  # no other worker waits for this
         batches = evaluation_dataset(components.dataset.test, replace(components.feed, rows=None))
-        _show_classes(run, step, batches) if components.predicts_classes else _show_given_pictures(run, step, batches)
+        show = _show_classes if components.predicts_classes else _show_given_pictures
+        show(run, step, batches)
 
 
 def _show_classes(run: RunContext, step: int, batches: Any) -> None:

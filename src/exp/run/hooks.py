@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from exp.loggers.collect import TAKEN
+from exp.loggers.collect import is_taken
 from exp.loggers.logger import Logger
 from exp.run.context import RunContext
 from exp.system.own_code import told
@@ -58,7 +58,7 @@ class Log:
         self._keep("histogram", name, np.asarray(values, np.float32).reshape(-1))
 
     def _keep(self, kind: str, name: str, value: Any) -> None:
-        if name in TAKEN or not name or name.startswith("test/"):
+        if is_taken(name):
             raise ValueError(f"log.{kind}({name!r}): is the name of another figure of every run; take one of your own")
         self._logger.summaries(self._step, {f"{kind}/{name}": value})
 

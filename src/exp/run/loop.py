@@ -14,7 +14,7 @@ from exp.distributed import Stop
 from exp.exec import Batches, Evaluation, Executor
 from exp.exec.executor import Details, Losses
 from exp.loggers.console import Display
-from exp.loggers.logger import Logger, LossRow
+from exp.loggers.logger import Logger, LossRow, tagged
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import Seconds
 from exp.run.hooks import Hook
@@ -125,8 +125,7 @@ class Training:
     def _metrics(self) -> dict[str, float]:
         """The latest figures, by the names that event files have."""
         losses = {} if self.loss is None else {"train/loss": self.loss}
-        others = {f"train/{name}": value for name, value in self.others.items()}
-        return {**losses, **others, **(self.evaluated[1].tagged("test") if self.evaluated else {})}
+        return {**losses, **tagged(self.others), **(self.evaluated[1].tagged("test") if self.evaluated else {})}
 
     def _others(self, losses: Losses, row: int) -> dict[str, float]:
         """What a step of a call gave besides its loss, by name."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from exp.data import Dataset
-from exp.data.dataset import read_examples
+from exp.data.dataset import read_cyclic
 from exp.errors import UserError
 from exp.task import KerasMetric, Task
 from exp.task.keras_metric import ROWS
@@ -31,7 +31,7 @@ def check_metrics(task: Task, dataset: Dataset, outputs: Any) -> None:
     if not tried and not isinstance(task, Regression):
         return
     random = np.random.default_rng(0)
-    features, targets = read_examples(dataset.train, [number % dataset.train.size for number in range(ROWS)])
+    features, targets = read_cyclic(dataset.train, range(ROWS))
     given, weights = wanted(features, targets), weights_of(targets)
     made = tf.nest.map_structure(
         lambda output: tf.constant(random.standard_normal((ROWS, *output.shape[1:])), output.dtype), outputs

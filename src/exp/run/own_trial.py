@@ -12,14 +12,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from exp.data import Dataset
-from exp.data.dataset import read_examples
+from exp.data.dataset import read_cyclic
 from exp.errors import UserError
 from exp.exec import Executor, Program
 from exp.exec.own_measure import OwnMeasure
 from exp.exec.own_step import OwnStep
 from exp.exec.replicas import replica_rows
+from exp.run.instantiate import fault
 from exp.run.limits import normalized_by_replica
-from exp.system.own_code import told
 
 ROWS = 12
 """The number of examples with which a measure is tried."""
@@ -44,7 +44,7 @@ def check_own(program: Program, dataset: Dataset, executor: Executor) -> tuple[s
     if program.measure is not None:
         _check_measure(program, program.measure, dataset, executor)
     if program.own_step is not None and program.strategy.num_replicas_in_sync > 1:
-        with _kept(program, executor):
+        with _kept(_variables(program, executor), executor):
             return _check_step(_Trial(program, program.own_step, dataset, executor))
     return ()
 
@@ -57,7 +57,7 @@ def _check_measure(program: Program, measure: OwnMeasure, dataset: Dataset, exec
 
     # Evaluated as it will be: what only a graph refuses is refused now.
     compute = executor.computing(tf.function(figures, autograph=False) if executor.makes_graph else figures)
-    examples = read_examples(dataset.train, [number % dataset.train.size for number in range(ROWS)])
+    examples = read_cyclic(dataset.train, range(ROWS))
 
     def measured(start: int, stop: int) -> dict[str, Any]:
         part = tf.nest.map_structure(lambda array: tf.constant(array[start:stop]), examples)
@@ -68,7 +68,7 @@ def _check_measure(program: Program, measure: OwnMeasure, dataset: Dataset, exec
                 raise UserError(f"task.measure: gives {given}; must be one for each")
         return found
 
-    with _kept(program, executor), _named("task.measure"):
+    with _kept(_variables(program, executor), executor), _named("task.measure"):
         whole, first, rest = measured(0, ROWS), measured(0, ROWS // 3), measured(ROWS // 3, ROWS)
     for name, figure in whole.items():
         if not np.allclose(np.concatenate([first[name], rest[name]]), figure, rtol=CLOSE, atol=1e-5, equal_nan=True):
@@ -84,14 +84,14 @@ class _Trial:
     def __init__(self, program: Program, step: OwnStep, dataset: Dataset, executor: Executor) -> None:
         self.program, self.step = program, step
         self._split, self._executor = dataset.train, executor
+        # Seeds go on, so that a second call with the same rows shows whether a layer draws.
+        self._variables = _variables(program, executor, seeds=False)
         self._compute = executor.computing(self._everywhere)
 
     def of(self, rows: Sequence[int]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """The gradients of some rows, as one vector, and the losses."""
-        numbers = [row % self._split.size for row in rows]
-        features, targets = tf.nest.map_structure(tf.constant, read_examples(self._split, numbers))
-        # Seeds go on, so that a second call with the same rows shows whether a layer draws.
-        with _kept(self.program, self._executor, seeds=False), _named(self.step.key):
+        features, targets = tf.nest.map_structure(tf.constant, read_cyclic(self._split, rows))
+        with _kept(self._variables, self._executor), _named(self.step.key):
             gradients, losses = self._compute(features, targets, tf.constant(list(rows)))
         return gradients.astype(np.float64), np.atleast_1d(losses).astype(np.float64)
 
@@ -153,9 +153,8 @@ def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
     return bool(np.linalg.norm(one - other) <= CLOSE * np.linalg.norm(one) + 1e-12)
 
 
-@contextmanager
-def _kept(program: Program, executor: Executor, *, seeds: bool = True) -> Iterator[None]:
-    """Give all variables the values back that they have now; perhaps not the states of random seeds."""
+def _variables(program: Program, executor: Executor, *, seeds: bool = True) -> list[Any]:
+    """The variables of models and optimizers; perhaps without the states of random seeds."""
     import keras
 
     from exp.checkpoint.variables import named_variables, walk
@@ -164,7 +163,13 @@ def _kept(program: Program, executor: Executor, *, seeds: bool = True) -> Iterat
     states = {id(owner.state) for owner in owners if isinstance(owner, keras.random.SeedGenerator)}
     with executor.scope():
         variables = [named.variable for named in named_variables(program.roots).values()]
-        variables = [variable for variable in variables if seeds or id(variable) not in states]
+    return [variable for variable in variables if seeds or id(variable) not in states]
+
+
+@contextmanager
+def _kept(variables: Sequence[Any], executor: Executor) -> Iterator[None]:
+    """Give variables the values back that they have now."""
+    with executor.scope():
         before = [np.array(value) for value in executor.read(variables)]
     yield
     with executor.scope():
@@ -179,4 +184,4 @@ def _named(key: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{key}: {told(error)}") from error
+        raise fault(key, error) from error

@@ -148,7 +148,7 @@ def _training(run: RunContext, checkpoints: Checkpoints, tests: Any) -> Training
         histograms_every=config.summary.histograms,
         hooks=own_hooks(run),
         weights=components.program.model.trainable_variables,
-        other_losses=lambda: components.program.own_step.names if components.program.own_step else (),
+        other_losses=lambda: components.program.other_losses,
         profiler=Profiler(run.folder.path, first=profiled[0], last=profiled[1]) if profiled else None,
         loss=run.state.metrics.get("train/loss"),
         evaluate=None if tests is None else lambda: executor.evaluate(tests, between=stop.check),

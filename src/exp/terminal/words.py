@@ -13,6 +13,11 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
     return f"{written} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def is_plain_name(text: str) -> bool:
+    """Whether a text is made of letters, digits, - and _ only."""
+    return text.replace("_", "a").replace("-", "a").isalnum()
+
+
 def metric_text(name: str, value: float) -> str:
     """A metric as a person reads it: the share of an accuracy in percent, speeds whole, others with four digits."""
     if name.endswith("accuracy"):
