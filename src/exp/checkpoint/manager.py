@@ -15,6 +15,7 @@ import numpy as np
 from exp.checkpoint.access import EagerAccess, VariableAccess
 from exp.checkpoint.record import Record
 from exp.checkpoint.retention import RetentionPolicy
+from exp.checkpoint.run_state import RunState
 from exp.checkpoint.write_behind import Save, WriteBehind
 from exp.checkpoint.writer import CheckpointWriter, Origin
 
@@ -78,7 +79,18 @@ class CheckpointManager:
         """The prefix of the newest checkpoint on disk, such as `checkpoints/ckpt-100`."""
         return None if self.written is None else self._writer.prefix(self.written)
 
-    def save(self, step: int, *, examples: int, metrics: Mapping[str, float] | None = None) -> None:
+    def prefix(self, step: int) -> Path | None:
+        """The prefix of the checkpoint of a step; None if none is on disk."""
+        return self._writer.prefix(step) if step in self._on_disk else None
+
+    def save(
+        self,
+        step: int,
+        *,
+        examples: int,
+        metrics: Mapping[str, float] | None = None,
+        state: RunState | None = None,
+    ) -> None:
         """Take the values of all variables now, and have them written in the background.
 
         Raises:
@@ -95,7 +107,8 @@ class CheckpointManager:
         saved = {**self._saved, step: dict(metrics or {})}
         wanted = self._policy.kept(saved)
         self._saved = {number: known for number, known in saved.items() if number in wanted}
-        self._behind.put(Save(step, examples, saved[step], values), hold=self._may_hold, wanted=wanted)
+        save = Save(step, examples, saved[step], state or RunState(), values)
+        self._behind.put(save, hold=self._may_hold, wanted=wanted)
 
     def check(self) -> None:
         """Raise what went wrong in the background, if that is known already.

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from exp.checkpoint.run_state import RunState
+
 
 class Checkpoints(Protocol):
     """The checkpoints of one run: those of a `CheckpointManager`, or of `NoCheckpoints`."""
@@ -12,7 +14,17 @@ class Checkpoints(Protocol):
     def newest(self) -> Path | None:
         """The prefix of the newest checkpoint on disk, such as `checkpoints/ckpt-100`; None if there is none."""
 
-    def save(self, step: int, *, examples: int, metrics: Mapping[str, float] | None = None) -> None:
+    def prefix(self, step: int) -> Path | None:
+        """The prefix of the checkpoint of a step; None if none is on disk. Asked for once everything is."""
+
+    def save(
+        self,
+        step: int,
+        *,
+        examples: int,
+        metrics: Mapping[str, float] | None = None,
+        state: RunState | None = None,
+    ) -> None:
         """Take the values of all variables now, and have them written in the background.
 
         Raises:
@@ -43,7 +55,18 @@ class NoCheckpoints:
 
     newest: Path | None = None
 
-    def save(self, step: int, *, examples: int, metrics: Mapping[str, float] | None = None) -> None:
+    def prefix(self, step: int) -> Path | None:
+        """None."""
+        return None
+
+    def save(
+        self,
+        step: int,
+        *,
+        examples: int,
+        metrics: Mapping[str, float] | None = None,
+        state: RunState | None = None,
+    ) -> None:
         """Save nothing."""
 
     def check(self) -> None:

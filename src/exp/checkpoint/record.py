@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exp.checkpoint.bundle import files_of
+from exp.checkpoint.run_state import RunState
 from exp.errors import UserError
 from exp.system.files import NOT_FOLLOWED, open_regular, write_atomically
 from exp.system.safe_files import MissingError, UnreadableError, read_object
@@ -66,7 +67,11 @@ class Record(_Entry):
     """The data set's fingerprint."""
     class_names: list[str] | None = None
     """The names of the classes in the order of the labels; None in records of earlier versions."""
+    set_apart: str | None = None
+    """The digest of the examples that were set apart for validation."""
     metrics: dict[str, float]
+    """Figures of the step that checkpoints are chosen by, if it is one that counts."""
+    state: RunState = RunState()
     versions: dict[str, str]
     structure: dict[str, str]
     structure_sha256: str
@@ -77,6 +82,11 @@ class Record(_Entry):
     def paths(self) -> set[str]:
         """The paths of all variables."""
         return {entry.path for entry in self.variables}
+
+    @property
+    def loss(self) -> float | None:
+        """The training loss of the step; earlier versions had it among the metrics only."""
+        return self.metrics.get("train/loss") if self.state.loss is None else self.state.loss
 
     def text(self) -> str:
         """The text of the file, with a SHA-256 of the record itself."""
@@ -124,15 +134,15 @@ def read_record_alone(prefix: Path) -> Record:
         raise CheckpointError(f"{path}: is damaged, it is not the record of a checkpoint") from error
 
 
-def amend_record(prefix: Path, metrics: Mapping[str, float]) -> Record:
-    """Add metrics to the record of a checkpoint; returns the new one.
+def amend_record(prefix: Path, *, metrics: Mapping[str, float], state: RunState) -> Record:
+    """Give the record of a checkpoint other metrics and another state; returns the new one.
 
     Raises:
         CheckpointError: the checkpoint cannot be believed.
         OSError: the record cannot be written.
     """
     record = read_record(prefix)
-    record = record.model_copy(update={"metrics": {**record.metrics, **metrics}})
+    record = record.model_copy(update={"metrics": dict(metrics), "state": state})
     write_atomically(record_path(prefix), record.text())
     return record
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any
 
+from exp.checkpoint.run_state import RunState
+
 GAP = 1.0
 """Seconds from one turn of writing to the next if saves may be held back: what a killed process can lose."""
 
@@ -18,6 +20,7 @@ class Save:
     step: int
     examples: int
     metrics: Mapping[str, float]
+    state: RunState
     values: list[Any]
     """The values of all variables, as arrays or tensors."""
 

@@ -49,6 +49,7 @@ class Origin:
     seed: int | None = None
     data: str | None = None
     class_names: Sequence[str] | None = None
+    set_apart: str | None = None
 
 
 class CheckpointWriter:
@@ -133,7 +134,9 @@ class CheckpointWriter:
             seed=self._origin.seed,
             data=self._origin.data,
             class_names=None if self._origin.class_names is None else list(self._origin.class_names),
+            set_apart=self._origin.set_apart,
             metrics=dict(save.metrics),
+            state=save.state,
             versions=versions(),
             structure=self._structure,
             structure_sha256=structure_digest(self._structure),

@@ -67,11 +67,12 @@ def figure_for_sweeper(folder: Path, objective: str | None) -> float | None:
 
     Args:
         folder: the folder of its run.
-        objective: the figure's name in `results.json`, such as `test/accuracy`; None: the first metric of the task.
+        objective: the figure's name in `results.json`, such as `validation/accuracy`; None: the first metric of the
+            task, on the validation split.
     """
     results: Any = results_if_any(folder)
     if objective is None:
-        objective = f"test/{next(iter(metrics_among(results.get('test') or {})), 'loss')}"
+        objective = f"validation/{next(iter(metrics_among(results.get('validation') or {})), 'loss')}"
     for part in objective.split("/"):
         results = results.get(part) if isinstance(results, dict) else None
     return float(results) if isinstance(results, int | float) else None

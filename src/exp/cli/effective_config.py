@@ -6,7 +6,7 @@ from typing import Any
 
 from exp.cli.request_checks import check_unchanged
 from exp.config import Config, parse, yaml_text
-from exp.config.metric_rules import check_metric
+from exp.config.metric_rules import NEEDS_VALIDATION, check_metric
 from exp.errors import UserError
 from exp.run_folder.stored import stored_config
 from exp.terminal import commands
@@ -25,7 +25,7 @@ TEST_KEYS = (
 
 
 def effective_config(
-    composed: Mapping[str, Any], *, overrides: Sequence[str], in_sweep: bool
+    composed: Mapping[str, Any], *, overrides: Sequence[str], in_sweep: bool, in_search: bool
 ) -> tuple[Config, dict[str, Any]]:
     """Parse the configuration of the run that is asked for; returns it also as plain data.
 
@@ -33,6 +33,7 @@ def effective_config(
         composed: what Hydra composed, as plain data.
         overrides: the overrides of the command line.
         in_sweep: whether the run is a job of a sweep.
+        in_search: whether a sweeper chooses further jobs by what comes out of it.
 
     Raises:
         UserError: the configuration is wrong, or its keys do not go together.
@@ -51,8 +52,13 @@ def effective_config(
     if run is not None:
         raise UserError(f"run={run}: goes with mode=test; to go on with a run, use {commands.override('resume', run)}")
     config = parse(tree)
+    if in_search and objective is None and config.data.validation is None:
+        raise UserError(
+            f"objective=null: a search chooses by the validation split, and there is none; {NEEDS_VALIDATION} "
+            "(objective=test/loss would choose by the test set, and the results would say so)"
+        )
     if objective is not None:
-        check_metric("objective", yaml_text(objective), config, others=["examples_per_second"])
+        check_metric("objective", yaml_text(objective), config, others=["train/loss", "examples_per_second"])
     return config, tree
 
 

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli.choose_folder import choose_run_folder
 from exp.cli.effective_config import effective_config
-from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_sweep
+from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_sweep, is_search
 from exp.config import Config, Device
 from exp.config.config_hash import config_hash
 from exp.distributed.cluster import Cluster, find_cluster, in_cluster
@@ -145,7 +145,8 @@ def _key(composed: DictConfig, hydra: DictConfig) -> tuple[str, ...]:
 
 def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[str, Any]]:
     overrides = [str(override) for override in hydra.overrides.task]
-    return effective_config(plain(composed), overrides=overrides, in_sweep=hydra.mode == RunMode.MULTIRUN)
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    return effective_config(plain(composed), overrides=overrides, in_sweep=in_sweep, in_search=is_search(hydra))
 
 
 def _request(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from exp.config import Config, Target, WorkersDevices
@@ -57,6 +58,10 @@ def check_batch(config: Config, sizes: TrainingSizes) -> None:
     data = config.data
     size = sizes.of(data.target)
     if size is not None and config.mode == "train":
+        if isinstance(data.validation, int | float):
+            from exp.data.validation import validation_size
+
+            size -= validation_size(data.validation, size)
         check_batch_size(data.batch_size, size if data.limit is None else min(size, data.limit))
 
 
@@ -68,6 +73,12 @@ def check_hydra(hydra: DictConfig) -> None:
         group, _, value = given.partition("=")
         if group in GROUPS and value.startswith("["):
             raise UserError(f"{excerpt(given)}: must be the name of one choice; Hydra would take the last of several")
+
+
+def is_search(hydra: DictConfig) -> bool:
+    """Whether a sweeper chooses jobs by what came out of earlier ones."""
+    sweeper = str(hydra.sweeper._target_)
+    return hydra.mode == RunMode.MULTIRUN and not sweeper.endswith(("GridSweeper", "BasicSweeper"))
 
 
 def check_sweep(config: Config) -> None:

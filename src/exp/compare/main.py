@@ -9,7 +9,7 @@ from typing import Any
 
 from exp.compare.diff import differences
 from exp.compare.runs import Run, find_runs, read_run
-from exp.compare.table import Row, check_key, choose, differing, group_by_seed, metrics_of, sort
+from exp.compare.table import Row, check_key, choose, differing, group_by_seed, metrics_of, selected_on_test, sort
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import Table, line_width, most_of, one_line, plain_table
@@ -72,10 +72,18 @@ def _compare(arguments: argparse.Namespace) -> None:
     else:
         cells = [[row.name if key == "run" else row.text(key) for key in headings] for row in rows]
         _print_table(headings, cells, results, markdown=arguments.markdown, first=arguments.sort)
+        chosen = selected_on_test(rows)
+        if chosen:
+            print(f"\nselected on the test set, so that their test figures are too good: {one_line(', '.join(chosen))}")
     if arguments.plot:
         from exp.compare.plot import plot
 
-        plot(rows, keys, arguments.metric or next(iter(metrics), "test/loss"), arguments.plot)
+        plot(
+            rows,
+            keys,
+            arguments.metric or next((m for m in metrics if m.startswith("test/")), "test/loss"),
+            arguments.plot,
+        )
         print(arguments.plot, file=sys.stderr if arguments.csv or arguments.markdown else sys.stdout)
 
 

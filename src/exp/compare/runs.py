@@ -89,7 +89,7 @@ def read_run(folder: Path) -> Run:
     manifest = flat(_or_empty(run_files.read_manifest, folder))
     config = flat_config(with_later_keys(tree), threads=manifest.get("devices.threads"))
     results = flat(_or_empty(run_files.read_results, folder)) or {"status": "unfinished"}
-    for part in ("train", "test"):
+    for part in ("train", "validation", "test"):
         for key in [key for key in results if key.startswith(f"{part}.")]:
             results[key.replace(".", "/", 1)] = results.pop(key)
     return Run(folder, config, results, manifest)

@@ -91,8 +91,17 @@ def differing(rows: Sequence[Row]) -> list[str]:
 
 def metrics_of(rows: Sequence[Row]) -> list[str]:
     """The metrics that any of the runs has, such as `test/accuracy`."""
-    tested = (key for row in rows for run in row.runs for key in run.results if key.startswith("test/"))
-    return [f"test/{name}" for name in metrics_among(key.removeprefix("test/") for key in tested)]
+    there = dict.fromkeys(key for row in rows for run in row.runs for key in run.results)
+    return [
+        f"{split}/{name}"
+        for split in ("validation", "test")
+        for name in metrics_among(key.partition("/")[2] for key in there if key.startswith(f"{split}/"))
+    ]
+
+
+def selected_on_test(rows: Sequence[Row]) -> list[str]:
+    """The names of the rows whose tested weights were chosen by the test set."""
+    return [row.name for row in rows if any(run.results.get("selected_on") == "test" for run in row.runs)]
 
 
 def sort(rows: Sequence[Row], key: str) -> list[Row]:

@@ -51,6 +51,8 @@ def _mode_problems(config: Config) -> list[str]:
         wrong.append("exec.jit_compile=true: eager makes no graph to compile; use exec=function")
     if name == "fit" and steps_per_call:
         periods = {"checkpoint.every": (config.checkpoint.every, "save")}
+        if config.train.validate_every is not None:
+            periods["train.validate_every"] = (config.train.validate_every, "validate")
         periods |= {f"hooks[{number}].every": (hook.every, "stop") for number, hook in enumerate(config.hooks)}
         wrong += [
             f"{key}={every}: exec=fit can only {what} between calls; take a multiple of "

@@ -99,6 +99,7 @@ _TYPES = {
 _HOOK = "a node with a function of your own and a number of steps, such as {_target_: my_hooks.show, every: 100}"
 _KEYS = {
     "hooks": f"a list, each element of which is {_HOOK}",
+    "data.validation": "a number of training examples, a fraction of them between 0 and 1, or own",
     "device.memory": "growth, full, a limit of at least 64 (MB), or in a session a fraction between 0 and 1",
     "exec.jit_compile": "true, false, or auto",
     "exec.profile": PROFILE,

@@ -19,26 +19,55 @@ def metric_names(task: Target) -> list[str] | None:
     return names
 
 
-def check_metric(key: str, value: str, config: Config, *, others: Sequence[str] = ()) -> None:
+NEEDS_VALIDATION = "data.validation=0.1 sets a tenth of the training examples apart"
+"""The way out if there is no validation split."""
+
+
+def check_metric(
+    key: str, value: str, config: Config, *, splits: Sequence[str] = ("validation", "test"), others: Sequence[str] = ()
+) -> None:
     """Refuse a metric that the run will not have.
 
     Args:
         key: that names the metric.
-        value: such as test/accuracy.
+        value: such as validation/accuracy.
         config: of the run.
+        splits: that the metric may be of.
         others: further figures that the key may name.
 
     Raises:
         UserError: it names what the run will have.
     """
+    if value.startswith("validation/") and "validation" in splits and config.data.validation is None:
+        raise UserError(f"{key}={excerpt(value)}: there is no validation split; {NEEDS_VALIDATION}")
     names = metric_names(config.task)
     if names is None:
         return
-    known = [*(f"test/{name}" for name in names), "test/loss", "train/loss", *others]
+    there = [split for split in splits if split != "validation" or config.data.validation is not None]
+    known = [*(f"{split}/{name}" for split in there for name in (*names, "loss")), *others]
     if value not in known:
         near = difflib.get_close_matches(value, known, n=1)
         meant = f"; did you mean {key}={near[0]}?" if near else ""
         raise UserError(f"{key}={excerpt(value)}: must be one of {', '.join(known)}{meant}")
+
+
+def check_choosing(config: Config) -> None:
+    """Refuse keys that choose by what the run will not have.
+
+    Raises:
+        UserError: naming the key, and what would be right.
+    """
+    train, best = config.train, config.checkpoint.best
+    if config.data.validation is None:
+        for key, value in (("validate_every", train.validate_every), ("patience", train.patience)):
+            if value is not None:
+                raise UserError(f"train.{key}={value}: there is no validation split; {NEEDS_VALIDATION}")
+    if train.min_delta and train.patience is None:
+        raise UserError(f"train.min_delta={train.min_delta}: goes with train.patience, which is null")
+    if train.patience is not None:
+        check_metric("train.monitor", train.monitor, config, splits=["validation"])
+    if best is not None:
+        check_metric("checkpoint.best", best, config, others=["train/loss"])
 
 
 def check_metric_names(config: Config) -> None:

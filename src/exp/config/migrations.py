@@ -23,6 +23,16 @@ ADDITIONS: tuple[Keys, ...] = (
     },
     {"task": {"step": None}},
     {"hooks": []},
+    {
+        "data": {"validation": None, "split_seed": 0},
+        "train": {
+            "max_seconds": None,
+            "validate_every": None,
+            "monitor": "validation/loss",
+            "patience": None,
+            "min_delta": 0.0,
+        },
+    },
 )
 """What each version has added, group by group, the oldest first. A group with a `_target_` is new as a whole."""
 

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from exp.config.combination_rules import check_combinations
 from exp.config.error_messages import refuse_errors
-from exp.config.metric_rules import check_metric, check_metric_names
+from exp.config.metric_rules import check_choosing, check_metric_names
 from exp.config.schema import REQUEST_KEYS, Config, Data
 from exp.config.suggestions import known_keys
 from exp.config.targets import argument_errors, check_trusted, nested_targets
@@ -52,8 +52,7 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
         wrong, known = [*wrong, *errors], [*known, *arguments]
     refuse_errors(wrong, known)
     check_metric_names(config)
-    if config.checkpoint.best is not None:
-        check_metric("checkpoint.best", config.checkpoint.best, config)
+    check_choosing(config)
     check_combinations(config)
     return config
 

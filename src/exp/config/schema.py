@@ -44,13 +44,18 @@ class Hook(Target):
     """The number of steps from one call to the next."""
 
 
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
 class Data(Section):
-    """The data set, and how its examples are ordered and batched."""
+    """The data set, how its examples are divided, and how they are ordered and batched."""
 
     target: Target
     batch_size: PositiveInt
     buffer_size: PositiveInt
     limit: PositiveInt | None
+    validation: PositiveInt | Fraction | Literal["own"] | None
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)]
     prefetch: Annotated[int, Field(ge=0, le=64)]
     transforms: list[AnyTransform]
 
@@ -133,10 +138,15 @@ Device = Annotated[
 
 
 class Train(Section):
-    """The length of the training."""
+    """The length of the training, what may end it earlier, and when the model is validated."""
 
     epochs: PositiveInt
     steps: PositiveInt | None
+    max_seconds: Annotated[float, Field(gt=0)] | None
+    validate_every: PositiveInt | None
+    monitor: Annotated[str, Field(min_length=1)]
+    patience: PositiveInt | None
+    min_delta: Annotated[float, Field(ge=0)]
 
 
 class Checkpoint(Section):

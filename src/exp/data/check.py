@@ -1,5 +1,6 @@
 """Whether a data set of the user's own is what the rest of the program takes for granted."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,20 @@ def check_dataset(dataset: Dataset, *, what: str) -> None:
     Raises:
         UserError: something is not as it must be; one sentence.
     """
+    splits = {"training" if name == "train" else name: split for name, split in dataset.splits.items()}
     problem = (
         _problem_of_specs("features", dataset.features)
         or _problem_of_specs("targets", dataset.targets)
         or _problem_of_class_names(dataset)
-        or _problem_of_targets("training", dataset.train, dataset)
-        or _problem_of_targets("test", dataset.test, dataset)
-        or _problem_of_examples("training", dataset.train, dataset)
-        or _problem_of_examples("test", dataset.test, dataset)
+        or _first(_problem_of_targets(name, split, dataset) for name, split in splits.items())
+        or _first(_problem_of_examples(name, split, dataset) for name, split in splits.items())
     )
     if problem:
         raise UserError(f"{what}: {problem}")
+
+
+def _first(problems: Iterable[str | None]) -> str | None:
+    return next(filter(None, problems), None)
 
 
 def _problem_of_specs(name: str, specs: Specs) -> str | None:

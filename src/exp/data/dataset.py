@@ -1,4 +1,4 @@
-"""What a data set hands over: a training split and a test split, read by index. No TensorFlow at import."""
+"""What a data set hands over: its splits, read by index. No TensorFlow at import."""
 
 import hashlib
 import math
@@ -40,7 +40,7 @@ class Weighted(NamedTuple):
 
 @dataclass(frozen=True)
 class Split:
-    """The training split or the test split of a data set.
+    """The training, validation or test split of a data set.
 
     `read(requests, threads)` maps a `tf.data.Dataset` whose elements are int64 tensors of indices, all of one shape, to
     one whose elements are (features, targets): each with the structure and the types of the data set's specs, and
@@ -85,9 +85,19 @@ class Dataset:
     """If the targets are classes, from 0 on, the name of each."""
     fingerprint: str
     """SHA-256 of the content that training and testing read: equal fingerprints mean equal data, wherever it lies."""
+    validation: Split | None = None
+    """What is chosen by; None if the data set has no such split, and none was set apart."""
+    set_apart: str | None = None
+    """If the validation split was taken from the training examples: SHA-256 of their indices, as int64."""
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     """What the user should know, a sentence each."""
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that there are, by name."""
+        every = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in every.items() if split is not None}
 
     @property
     def classes(self) -> int:

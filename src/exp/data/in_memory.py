@@ -18,7 +18,13 @@ MOST_CLASSES = 10_000
 
 
 def arrays(
-    *, train: Any, test: Any, name: str = "arrays", class_names: Sequence[str] | None = None, source: str = "arrays"
+    *,
+    train: Any,
+    test: Any,
+    validation: Any = None,
+    name: str = "arrays",
+    class_names: Sequence[str] | None = None,
+    source: str = "arrays",
 ) -> Dataset:
     """Make a data set from arrays.
 
@@ -30,6 +36,7 @@ def arrays(
             (features, targets, weights) lets examples count more or less, or positions of them: weights are at least
             0, of shape (examples,) or of that of the targets, where 0 stands for what is only filled up.
         test: the test split, likewise.
+        validation: the validation split, likewise, which `data.validation=own` chooses by; None if there is none.
         name: of the data set.
         class_names: if the targets are classes, from 0 on, the name of each; None numbers them if the targets are one
             array of integers.
@@ -40,17 +47,21 @@ def arrays(
     """
     import tensorflow as tf
 
-    splits = {"train": _split("train", train), "test": _split("test", test)}
+    given = {"train": train, "validation": validation, "test": test}
+    splits = {split: _split(split, pair) for split, pair in given.items() if split != "validation" or pair is not None}
     specs = {split: tf.nest.map_structure(_spec, pair) for split, pair in splits.items()}
-    if specs["train"] != specs["test"]:
-        raise UserError(f"the training split has {_shown(specs['train'])}, and the test split {_shown(specs['test'])}")
+    for split, other in specs.items():
+        if other != specs["train"]:
+            raise UserError(f"the training split has {_shown(specs['train'])}, and the {split} split {_shown(other)}")
     features, targets = specs["train"]
+    held = {split: _held(*pair) for split, pair in splits.items()}
     leaves = [leaf for pair in splits.values() for leaf in tf.nest.flatten(pair)]
     return Dataset(
         name=name,
         source=source,
-        train=_held(*splits["train"]),
-        test=_held(*splits["test"]),
+        train=held["train"],
+        test=held["test"],
+        validation=held.get("validation"),
         features=features,
         targets=targets,
         class_names=tuple(class_names) if class_names is not None else _numbered(targets, splits),

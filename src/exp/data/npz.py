@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,17 @@ from exp.data.dataset import Dataset
 from exp.data.in_memory import arrays
 from exp.errors import UserError, excerpt
 
-NAMES = ("x_train", "y_train", "w_train", "x_test", "y_test", "w_test")
+SPLITS = ("train", "validation", "test")
+NAMES = tuple(f"{kind}_{split}" for split in SPLITS for kind in ("x", "y", "w"))
 _LOCAL_HEADER = 30
 """Bytes of a zip file's header of a member, before the member's name."""
 
 
 def load(*, file: str | None) -> Dataset:
-    """Read x_train, y_train, x_test and y_test; without the two y, a model learns to give its features back.
+    """Read x_train, y_train, x_test and y_test; without the y, a model learns to give its features back.
 
-    w_train and w_test, if they are there, are weights of examples or of their positions.
+    w_train and w_test, if they are there, are weights of examples or of their positions. x_validation and so on, if
+    they are there, are the validation split.
 
     Several features are x_train.NAME and x_test.NAME for each NAME, and are given to the model as a dict. Arrays that
     are not compressed are mapped from the file, and not read into memory.
@@ -44,16 +46,16 @@ def load(*, file: str | None) -> Dataset:
     if unknown:
         raise UserError(f"{where}: has {unknown[0]}; known are {', '.join(NAMES)}, each perhaps followed by .NAME")
     parts = {name: _part(members, name) for name in NAMES}
+    splits = [split for split in SPLITS if split != "validation" or _has(parts, split)]
     for kind in ("x", "y", "w"):
-        there = [f"{kind}_{split}" for split in ("train", "test") if parts[f"{kind}_{split}"] is not None]
-        if len(there) == 1 or (kind == "x" and not there):
-            missing = f"{kind}_test" if there == [f"{kind}_train"] else f"{kind}_train"
-            raise UserError(f"{where}: has no {missing}")
+        missing = [f"{kind}_{split}" for split in splits if parts[f"{kind}_{split}"] is None]
+        if missing and (kind == "x" or len(missing) < len(splits)):
+            raise UserError(f"{where}: has no {missing[0]}")
     if parts["w_train"] is not None and parts["y_train"] is None:
         raise UserError(f"{where}: has w_train, and weights go with targets (y_train)")
-    train, test = (_given(*(parts[f"{kind}_{split}"] for kind in ("x", "y", "w"))) for split in ("train", "test"))
+    given = {split: _given(*(parts[f"{kind}_{split}"] for kind in ("x", "y", "w"))) for split in splits}
     try:
-        return arrays(train=train, test=test, name=Path(file).stem, source="npz")
+        return arrays(**given, name=Path(file).stem, source="npz")
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
 
@@ -69,6 +71,10 @@ def count(*, file: str | None) -> int | None:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, IndexError):
         pass
     return None
+
+
+def _has(parts: Mapping[str, Any], split: str) -> bool:
+    return any(parts[f"{kind}_{split}"] is not None for kind in ("x", "y", "w"))
 
 
 def _given(features: Any, targets: Any, weights: Any) -> Any:

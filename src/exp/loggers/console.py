@@ -47,6 +47,7 @@ class Display:
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._last_line = 0.0
+        self._figures = ""
         self._tell = tell
 
     def say(self, text: str) -> None:
@@ -73,12 +74,12 @@ class Display:
                 TextColumn("training", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]}  {task.fields[rate]} steps/s", markup=False),
+                TextColumn("loss {task.fields[loss]}{task.fields[figures]}  {task.fields[rate]} steps/s", markup=False),
                 TimeRemainingColumn(),
             )
             self._progress = Progress(*columns, console=self._console, refresh_per_second=5)
             self._progress.start()
-            self._task = self._progress.add_task("train", total=total, completed=done, loss="-", rate="-")
+            self._task = self._progress.add_task("train", total=total, completed=done, loss="-", rate="-", figures="")
 
     def advance(self, *, done: int, loss: float) -> None:
         """Show that `done` steps are done, the last one with this loss."""
@@ -87,11 +88,26 @@ class Display:
         if self._tell:
             self._tell(done=done, total=self._total, loss=loss)
         if self._progress is not None:
-            self._progress.update(self._task, completed=done, loss=f"{loss:.4f}", rate=f"{rate:.0f}")
+            loss_text, rate_text = f"{loss:.4f}", f"{rate:.0f}"
+            self._progress.update(self._task, completed=done, loss=loss_text, rate=rate_text, figures=self._figures)
         elif now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
             left = (self._total - done) / max(rate, 1e-9)
-            self.say(f"step {done}/{self._total}  loss {loss:.4f}  {rate:.0f} steps/s  {left:.0f} s left")
+            self.say(
+                f"step {done}/{self._total}  loss {loss:.4f}{self._figures}  {rate:.0f} steps/s  {left:.0f} s left"
+            )
+
+    def evaluated(self, step: int, figures: Mapping[str, float], best: str) -> None:
+        """Show what an evaluation gave, with the lines and the bar of the steps that follow.
+
+        Args:
+            step: after which it was made.
+            figures: by tag, such as `validation/loss`.
+            best: the best step so far, in words; empty if there is none.
+        """
+        texts = [f"{tag.replace('/', ' ')} {metric_text(tag, value)}" for tag, value in figures.items()]
+        self._figures = f"  {', '.join(texts)}{best and f' ({best})'}"
+        log.info("step %d:%s", step, self._figures)
 
     def end(self) -> None:
         """Remove the bar: training ended, in whatever way."""
@@ -140,10 +156,11 @@ def _result_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("last good checkpoint", results["checkpoint"] or "none"))
     if results["train"]["loss"] is not None:
         rows.append(("training loss, last step", f"{results['train']['loss']:.4f}"))
-    tested = {name: value for name, value in results["test"].items() if name != "examples" and value is not None}
-    for name, value in tested.items():
-        last = f" of {counted(results['test']['examples'], 'example')}" if name == list(tested)[-1] else ""
-        rows.append((f"test {name}", f"{metric_text(name, value)}{last}"))
+    rows += _stop_rows(results)
+    rows += _split_rows("validation", results["validation"] or {})
+    rows += _best_row(results)
+    rows += _split_rows("test", results["test"])
+    rows += _caveats(results)
     if results["examples_per_second"] is not None:
         rows.append(("speed", f"{results['examples_per_second']:.0f} examples/s"))
     seconds = {name: value for name, value in results["seconds"].items() if value is not None}
@@ -157,6 +174,45 @@ def _result_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def _split_rows(split: str, figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A row for each figure of an evaluation; the last one says how many examples there were."""
+    known = {name: value for name, value in figures.items() if name not in ("examples", "step") and value is not None}
+    rows = [(f"{split} {name}", metric_text(name, value)) for name, value in known.items()]
+    if rows:
+        name, text = rows[-1]
+        rows[-1] = name, f"{text} of {counted(figures['examples'], 'example')}"
+    return rows
+
+
+def _stop_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    why = {
+        "patience": "by train.patience: no better value for so many validations",
+        "max_seconds": "by train.max_seconds",
+    }.get(results["stopped"])
+    return [("stopped", why)] if why else []
+
+
+def _best_row(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    best = results["best"]
+    if best is None:
+        return []
+    kept = f", kept as {Path(best['checkpoint']).name}" if best["checkpoint"] else ""
+    value = metric_text(best["metric"], best["value"])
+    return [(f"best {best['metric'].replace('/', ' ')}", f"{value} at step {best['step']}{kept}")]
+
+
+def _caveats(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a reader of the test figures has to know."""
+    rows = []
+    if results["tested"] == "best" and results["best"] and results["best"]["step"] != results["step"]:
+        rows.append(("tested", f"the best step, {results['best']['step']}"))
+    if results["selected_on"] == "test":
+        rows.append(("beware", "the tested weights were selected on the test set, so its figures are too good"))
+    if (results["test_readings"] or 0) > 1:
+        rows.append(("test set", f"was read {results['test_readings']} times for this run"))
+    return rows
+
+
 def _next_commands(results: Mapping[str, Any], folder: Path, trusted: Sequence[str]) -> list[str]:
     lines = [f"run folder: {folder}"]
     if results["status"] == "interrupted" and results["mode"] == "test":
@@ -164,7 +220,9 @@ def _next_commands(results: Mapping[str, Any], folder: Path, trusted: Sequence[s
     elif results["status"] == "interrupted":
         lines.append(f"go on:       {run_command(override('resume', folder), trusted=trusted)}")
     elif results["status"] == "completed" and results["mode"] == "train":
-        lines.append(f"test again:  {run_command('mode=test', override('run', folder), trusted=trusted)}")
+        best = ["checkpoint.restore=best"] if results["tested"] == "best" else []
+        command = run_command("mode=test", override("run", folder), *best, trusted=trusted)
+        lines.append(f"test again:  {command}")
     if results["mode"] == "train":
         lines.append(f"look at it:  {tensorboard(neighbourhood(folder))}")
     return lines

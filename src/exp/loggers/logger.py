@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-REWRITTEN = ("test/", "train/batches")
+REWRITTEN = ("test/", "validation/", "train/batches")
 """Prefixes of the tags that a resumed run writes anew, and that are dropped from its step on."""
 MOST_WAITING = 2
 """Number of summaries or histograms that may wait to be written: each can be as large as the model."""

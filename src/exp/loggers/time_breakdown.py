@@ -14,6 +14,7 @@ WHAT = {
     "computing": "computing",
     "summaries": "writing summaries",
     "checkpoints": "saving checkpoints",
+    "validation": "validating",
     "tests": "testing at checkpoints",
     "first_call": "first call",
 }
@@ -33,8 +34,8 @@ class Seconds:
     """Waiting for checkpoints to be saved."""
     summary: float = 0.0
     """Waiting for logs to be written."""
-    tests: float = 0.0
-    """Testing the model at checkpoints."""
+    evaluations: dict[str, float] = field(default_factory=dict)
+    """Evaluating the model while it trains, by split."""
     first_wait: float = field(default=0.0)
     """The part of `data_wait` before the first call."""
 
@@ -51,7 +52,8 @@ def shares(seconds: Seconds) -> dict[str, float | None]:
         "data_wait": seconds.data_wait,
         "summaries": seconds.summary,
         "checkpoints": seconds.checkpoint,
-        "tests": seconds.tests,
+        "validation": seconds.evaluations.get("validation", 0.0),
+        "tests": seconds.evaluations.get("test", 0.0),
     }
     parts["computing"] = max(seconds.train - sum(value or 0 for value in parts.values()), 0)
     return {name: None if value is None else value / seconds.train for name, value in parts.items()}
@@ -75,6 +77,8 @@ def _remedy(name: str, share: float, config: Config) -> str:
         return f"try checkpoint.every={seldom} instead of {every}"
     if name == "tests":
         return f"checkpoint.best={config.checkpoint.best} tests at every checkpoint; try checkpoint.every={seldom}"
+    if name == "validation":
+        return "try a smaller data.validation, or a larger train.validate_every"
     if name == "summaries":
         keys = {
             "histograms": config.summary.histograms,

@@ -49,15 +49,15 @@ def build(config: Config, *, group: Group) -> Components:
     from exp.exec import make_executor
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
-    from exp.run.open_checkpoints import best_rule
     from exp.run.own_functions import own_functions
     from exp.run.own_trial import check_own
+    from exp.run.selection import selection_of
 
     devices = _set_up_devices(config, group)
     dataset, order, transforms = _load_data_together(config, group)
     total_steps = config.train.steps or config.train.epochs * order.steps_per_epoch
     task = make_task(config, dataset, transforms.features)
-    best_rule(config, task)  # refuses a metric that there is not
+    selection_of(config, task)  # refuses a metric that there is not
     executor = make_executor(config.exec.name, session_config=devices.session_config)
     keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
     keras.utils.set_random_seed(config.seed)

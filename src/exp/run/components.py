@@ -96,7 +96,8 @@ class Components:
             "data": {
                 "name": dataset.name,
                 "source": dataset.source,
-                "examples": {"train": self.order.size, "test": dataset.test.size},
+                "examples": {name: split.size for name, split in dataset.splits.items()} | {"train": self.order.size},
+                "set_apart": dataset.set_apart,
                 "fingerprint": dataset.fingerprint,
                 "class_names": list(dataset.class_names or ()),
                 "skipped": {"count": len(dataset.skipped), "files": [asdict(skipped) for skipped in dataset.skipped]},

@@ -8,10 +8,12 @@ from exp.loggers.console import Display
 from exp.loggers.logger import Logger
 from exp.run.components import Components
 from exp.run.initial_state import InitialState
+from exp.run_folder import names
 from exp.run_folder.folder import Folder
+from exp.run_folder.test_readings import TestReadings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunContext:
     """A run that is ready to begin."""
 
@@ -22,6 +24,19 @@ class RunContext:
     display: Display
     stop: Stop
     group: Group
+    test_readings: TestReadings | None = None
+    """Counts how often the test split is read; None in a process that writes nothing."""
+    objective: str | None = None
+    """The figure that a search chooses this run by among others."""
+
+    def note_test_reading(self, *, by: str, step: int) -> None:
+        """Count a reading of the test split, which was made by a `closing test`, a `checkpoint` or `mode=test`."""
+        if self.test_readings is None:
+            return
+        try:
+            self.test_readings.add(by=by, step=step)
+        except OSError as error:
+            self.display.say(f"{names.TEST_READINGS}: this reading of the test set is not counted ({error.strerror})")
 
     @property
     def config(self) -> Config:

@@ -1,7 +1,7 @@
 """The evaluation stage: every example of the test split exactly once, and what is shown of the predictions."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exp.data import evaluation_dataset
 from exp.exec import Evaluation
@@ -9,26 +9,31 @@ from exp.run.context import RunContext
 from exp.run_folder import names
 from exp.system.signals import leaving_long_work
 
+if TYPE_CHECKING:
+    from exp.run.tested import Tested
 
-def evaluate(run: RunContext, *, step: int, known: Evaluation | None) -> Evaluation:
+
+def evaluate(run: RunContext, *, step: int, tested: "Tested") -> Evaluation:
     """Evaluate the model on the test split, and log the metrics.
 
     Args:
-        run: the run, whose model has its last weights.
-        step: the step after which the model has these weights.
-        known: the evaluation of these weights, if it was made and logged already.
+        run: the run, whose model has the weights that are tested.
+        step: the last step of the run, with which the metrics are logged.
+        tested: which weights these are.
 
     Raises:
         Stopped: a signal came meanwhile.
     """
     split = run.components.dataset.test
-    if known is not None:
-        evaluation = known
+    if tested.known is not None:
+        evaluation = tested.known
     else:
         dataset = evaluation_dataset(split, run.components.feed)
+        by = "closing test" if run.config.mode == "train" else "mode=test"
+        run.note_test_reading(by=by, step=tested.step)
         evaluation = run.components.executor.evaluate(dataset, between=run.stop.check)
     assert evaluation.examples == split.size, f"evaluated {evaluation.examples} examples of {split.size}"
-    if known is None:
+    if tested.known is None:
         run.logger.metrics(step, evaluation.tagged("test"))
     return evaluation
 

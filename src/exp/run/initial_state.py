@@ -10,6 +10,7 @@ from exp.checkpoint import (
     CheckpointError,
     Record,
     Restored,
+    RunState,
     Wanted,
     copies_of_weights,
     differing_versions,
@@ -46,6 +47,16 @@ class InitialState:
     def metrics(self) -> Mapping[str, float]:
         """The metrics of the step that a run resumes from; empty for a new run."""
         return self.record.metrics if self.record and self.step else {}
+
+    @property
+    def run_state(self) -> RunState:
+        """What the run remembers of itself; nothing if it is new."""
+        return self.record.state if self.record and self.step else RunState()
+
+    @property
+    def loss(self) -> float | None:
+        """The training loss of the step that a run resumes from."""
+        return self.record.loss if self.record and self.step else None
 
     def facts(self) -> dict[str, Any] | None:
         """What the manifest says about the restored checkpoint; None if nothing was restored."""
@@ -110,6 +121,8 @@ def _resumed(folder: Path, components: Components, display: Display) -> InitialS
         raise CheckpointError(f"seed={config.seed}: {prefix} was saved with seed={record.seed}")
     if record.data != components.dataset.fingerprint:
         raise CheckpointError(f"data: is not the data set that {prefix} was trained on (its fingerprint differs)")
+    if record.set_apart != components.dataset.set_apart:
+        raise CheckpointError(f"data.validation: {prefix} was saved with other examples set apart for validation")
     _restore(components, prefix, Wanted(), display)
     return InitialState(record.run, record.step, record.examples, prefix, record, found.verified, found.problems)
 

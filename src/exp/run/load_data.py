@@ -7,6 +7,7 @@ from exp.data import Dataset, ImageTransforms, Order
 from exp.data.check import check_dataset
 from exp.data.dataset import Specs, Weighted, tensor_specs
 from exp.data.old_names import as_dataset
+from exp.data.validation import with_validation
 from exp.errors import UserError
 from exp.run.instantiate import check_kind, instantiate
 from exp.task import Task, UnfitError
@@ -26,6 +27,7 @@ def load_data(config: Config) -> tuple[Dataset, Order, ImageTransforms]:
     check_kind(f"data={name}", dataset, Dataset, called="an exp.data.Dataset")
     if not name.startswith(OWN_PREFIXES) or name == ARRAY_FILE:
         check_dataset(dataset, what=f"data={name}")
+    dataset = with_validation(dataset, config.data.validation, split_seed=config.data.split_seed)
     transforms = ImageTransforms(config.data.transforms, features=dataset.features)
     return dataset, _order(config, dataset), transforms
 

@@ -5,6 +5,7 @@ It knows protocols, not modes: an executor runs calls, and tells `Training.after
 
 import math
 import time
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,11 @@ from exp.loggers.logger import Logger, LossRow, tagged
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import Seconds
 from exp.run.hooks import Hook
+from exp.run.selection import Selection
 from exp.system.signals import Stopped
+
+Evaluate = Callable[[int], Evaluation]
+"""Evaluates the model as it is after a step; raises `Stopped` if a signal asks to stop meanwhile."""
 
 
 @dataclass
@@ -48,11 +53,18 @@ class Training:
     profiler: Profiler | None = None
     other_losses: Callable[[], Sequence[str]] = tuple
     """The names of what a step gives besides its loss; asked for after a step."""
-    evaluate: Callable[[], Evaluation] | None = None
-    """Evaluates the model as it is, for every checkpoint; raises `Stopped` if a signal asks to stop meanwhile."""
-    evaluated: tuple[int, Evaluation] | None = None
-    """The step after which the last evaluation was made, and the evaluation."""
+    evaluations: Mapping[str, Evaluate] = field(default_factory=dict)
+    """What evaluates the model as it is, by the split that it is evaluated on."""
+    period: Callable[[str], int] = lambda split: 1
+    """The steps from one evaluation on a split to the next. The last step is evaluated on each."""
+    selection: Selection = field(default_factory=Selection)
+    max_seconds: float | None = None
+    """Training ends in good order after so many seconds of it."""
+    evaluated: dict[str, tuple[int, Evaluation]] = field(default_factory=dict)
+    """The step after which the last evaluation on a split was made, and the evaluation."""
     status: str = "completed"
+    stopped: str | None = None
+    """What ended training before the step that was asked for: `patience`, `max_seconds`."""
     loss: float | None = None
     others: Mapping[str, float] = field(default_factory=dict)
     """What the last step gave besides its loss, by name."""
@@ -70,6 +82,8 @@ class Training:
         try:
             if self.stop.asked():
                 self._interrupt()
+            elif self.selection.is_out_of_patience and batches.calls:
+                self._stop_early("patience")
             elif batches.calls:
                 self.executor.train(batches, self.after_call)
             self._wait_for_saves()
@@ -93,14 +107,15 @@ class Training:
             self._first_call_steps = len(losses)
             self.seconds.first_step = time.perf_counter() - self._started
             self.seconds.first_wait = self._batches.wait_seconds
+        if self.max_seconds is not None and self._seconds() >= self.max_seconds and first + len(losses) < self.last:
+            self._stop_early("max_seconds", first + len(losses))
         rows = []
         means = losses if losses.ndim == 1 else losses[:, 0]
         for step, loss in enumerate(means.tolist(), first + 1):
             self.step, self.loss = step, loss
             finite = math.isfinite(loss)
             if step % self.log_every == 0 or step == self.last or not finite:
-                others = self._others(losses, step - first - 1)
-                rows.append(LossRow(step, loss, (step - 1) // self.steps_per_epoch, others))
+                rows.append(self._row(step, loss, self._others(losses, step - first - 1)))
             if not finite:
                 break
         self.others = self._others(losses, self.step - first - 1)
@@ -116,16 +131,25 @@ class Training:
         for hook in self.hooks:
             if self.step % hook.every == 0:
                 hook(self.step, self._metrics())
-        if self.step % self.save_every == 0 or self.step == self.last:
-            self._save(evaluated=self.evaluate is not None)
+        is_best = self._evaluate_what_is_due()
+        if self.selection.is_out_of_patience and self.step < self.last:
+            if self.step % self.log_every:
+                self.logger.losses([self._row(self.step, loss, self.others)])
+            self._stop_early("patience")
+        if is_best or self.step % self.save_every == 0 or self.step == self.last:
+            self._save()
         if self.stop.asked() and self.step < self.last:
             self._interrupt()
-        return self.status == "completed"
+        return self.status == "completed" and self.stopped is None
 
     def _metrics(self) -> dict[str, float]:
         """The latest figures, by the names that event files have."""
         losses = {} if self.loss is None else {"train/loss": self.loss}
-        return {**losses, **tagged(self.others), **(self.evaluated[1].tagged("test") if self.evaluated else {})}
+        evaluated = [evaluation.tagged(split) for split, (_, evaluation) in self.evaluated.items()]
+        return dict(ChainMap(*evaluated, tagged(self.others), losses))
+
+    def _row(self, step: int, loss: float, others: Mapping[str, float]) -> LossRow:
+        return LossRow(step, loss, (step - 1) // self.steps_per_epoch, others)
 
     def _others(self, losses: Losses, row: int) -> dict[str, float]:
         """What a step of a call gave besides its loss, by name."""
@@ -150,42 +174,73 @@ class Training:
         self.logger.flush()
         return False
 
+    def _stop_early(self, why: str, step: int | None = None) -> None:
+        """Make a step the last one: the present one, unless another is named."""
+        self.stopped, self.last = why, self.step if step is None else step
+
+    def _seconds(self) -> float:
+        """The time of training, of earlier processes too."""
+        return self.selection.now.seconds + time.perf_counter() - self._started
+
     def _interrupt(self) -> None:
-        self._save(evaluated=False)
+        self._save()
         self._wait_for_saves()
         self.status = "interrupted"
         saved = f"; saved {self.checkpoints.newest}" if self.checkpoints.newest else ""
         self.display.say(f"stopped by a signal after step {self.step}{saved}")
 
-    def _save(self, *, evaluated: bool) -> None:
-        """Save a checkpoint with its metrics, those of an evaluation among them if that is asked for."""
-        metrics = {} if self.loss is None else {"train/loss": self.loss}
+    def _is_in_turn(self, split: str) -> bool:
+        return self.step % self.period(split) == 0
+
+    def _is_due(self, split: str) -> bool:
+        return self._is_in_turn(split) or self.step == self.last
+
+    def _evaluate_what_is_due(self) -> bool:
+        """Evaluate on the splits whose turn it is; returns whether the step is the best one so far."""
+        is_best = False
+        for split in self.evaluations:
+            figures = self._evaluate(split) if self._is_due(split) else {}
+            is_best |= self.selection.saw(self.step, figures, in_turn=self._is_in_turn(split))
+        is_best |= self.selection.saw(self.step, self._training_figures(), in_turn=self._is_in_turn("train"))
+        for split, (step, evaluation) in self.evaluated.items():
+            if step == self.step:
+                self.display.evaluated(step, evaluation.tagged(split), self.selection.best_in_words())
+        return is_best
+
+    def _evaluate(self, split: str) -> dict[str, float]:
+        """Evaluate the model as it is, and log the metrics; no metrics if a signal asks to stop meanwhile."""
         started = time.perf_counter()
-        if evaluated:
-            metrics |= self._evaluate()
-        tested = time.perf_counter()
+        try:
+            evaluation = self.evaluations[split](self.step)
+        except Stopped:
+            return {}
+        self.evaluated[split] = self.step, evaluation
+        figures = evaluation.tagged(split)
+        self.selection.evaluated(self.step, split, evaluation.facts(), in_turn=self._is_in_turn(split))
+        self.logger.metrics(self.step, figures)
+        self.seconds.evaluations[split] = self.seconds.evaluations.get(split, 0.0) + time.perf_counter() - started
+        return figures
+
+    def _training_figures(self) -> dict[str, float]:
+        """The training loss, at a step that checkpoints are chosen among."""
+        return {"train/loss": self.loss} if self.loss is not None and self._is_due("train") else {}
+
+    def _save(self) -> None:
+        """Save a checkpoint, with the figures of its step."""
+        figures = self._training_figures()
+        for split, (step, evaluation) in self.evaluated.items():
+            figures |= evaluation.tagged(split) if step == self.step else {}
+        started = time.perf_counter()
         # The log goes to disk first: a checkpoint must never be ahead of the log of its run.
         self.logger.flush()
         flushed = time.perf_counter()
-        self.seconds.tests += tested - started
-        self.seconds.summary += flushed - tested
+        self.seconds.summary += flushed - started
         with self.executor.scope():
-            finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-            self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite)
+            finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+            update = {"loss": self.loss, "seconds": self._seconds()}
+            state = self.selection.lasting.model_copy(update=update)
+            self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite, state=state)
         self.seconds.checkpoint += time.perf_counter() - flushed
-
-    def _evaluate(self) -> dict[str, float]:
-        """Evaluate the model as it is, and log the metrics; no metrics if a signal asks to stop meanwhile."""
-        if self.evaluate is None:
-            return {}
-        try:
-            evaluation = self.evaluate()
-        except Stopped:
-            return {}
-        self.evaluated = self.step, evaluation
-        metrics = evaluation.tagged("test")
-        self.logger.metrics(self.step, metrics)
-        return metrics
 
     def _wait_for_saves(self) -> None:
         started = time.perf_counter()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from exp.checkpoint import AnyOf, Best, CheckpointManager, EveryNSteps, NewestN, Origin, RetentionPolicy
 from exp.config import Config
-from exp.errors import UserError
 from exp.run.components import Components
+from exp.run.selection import best_criterion
 from exp.task import Task
 
 
@@ -26,22 +26,8 @@ def best_rule(config: Config, task: Task) -> Best | None:
     Raises:
         UserError: there is no such metric, or its direction is not known.
     """
-    wanted = config.checkpoint.best
-    if wanted is None:
-        return None
-    _, _, name = wanted.partition("/")
-    if name == "loss":
-        return Best(wanted, goal=config.checkpoint.goal or "min")
-    if name not in task.metrics:
-        known = ", ".join(f"test/{name}" for name in ("loss", *task.metrics))
-        raise UserError(f"checkpoint.best={wanted}: must be one of {known}, train/loss")
-    goal = config.checkpoint.goal or task.metrics[name].direction
-    if goal is None:
-        raise UserError(
-            f"checkpoint.best={wanted}: nothing says whether its best value is the largest or the smallest; add "
-            "checkpoint.goal=max or checkpoint.goal=min"
-        )
-    return Best(wanted, goal=goal)
+    criterion = best_criterion(config, task)
+    return Best(criterion.metric, criterion.goal) if criterion else None
 
 
 def open_checkpoints(components: Components, directory: Path, *, run: str) -> CheckpointManager:
@@ -54,5 +40,11 @@ def open_checkpoints(components: Components, directory: Path, *, run: str) -> Ch
             policy=retention_policy(config, components.program.task),
             roots=components.roots,
             access=components.executor,
-            origin=Origin(run=run, seed=config.seed, data=dataset.fingerprint, class_names=dataset.class_names),
+            origin=Origin(
+                run=run,
+                seed=config.seed,
+                data=dataset.fingerprint,
+                class_names=dataset.class_names,
+                set_apart=dataset.set_apart,
+            ),
         )

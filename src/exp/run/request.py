@@ -27,7 +27,8 @@ class Request:
     sweep: Mapping[str, Any] | None = None
     """For a job of a sweep: the sweep's folder, and the number of jobs that ran side by side."""
     objective: str | None = None
-    """The figure of `results.json` that a searching sweeper is given; None: the first metric of the task."""
+    """The figure of `results.json` that a searching sweeper is given; None: the first metric of the task, on the validation
+    split."""
     cluster: Cluster | None = None
     """The workers that train together, if they were started from outside (`TF_CONFIG`, Slurm)."""
 

@@ -11,7 +11,7 @@ The order, and what would go wrong in another one:
    resumed run that is killed must not look as if it had ended.
 6. Training. At each checkpoint the log is flushed before the checkpoint is written: a checkpoint must never be ahead of
    the log. Before training ends, all checkpoints are on disk.
-7. Evaluation on the test split, of the weights whose digest is in the results.
+7. The digest of the weights is taken. Then the test, of these weights, or of the best ones if there is a choice.
 8. The loggers are closed, so that a complete log stands beside the results.
 9. `results.json` is written, last and in one atomic step. Whoever sees it knows that the run has ended.
 10. The lock is given back, and then the other workers are released: TensorFlow's servers need the chief's until then.
@@ -39,14 +39,15 @@ from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.folder import Folder, NoFolder, RunFolder
 from exp.run_folder.results import Results, ResultsSoFar, not_tested
+from exp.run_folder.test_readings import TestReadings
 from exp.system.files import storage_problem
 from exp.system.own_code import told
 from exp.system.signals import Stopped, StopRequest, check_current
 from exp.system.tensorflow import import_tensorflow, native_messages_to
 
 if TYPE_CHECKING:
-    from exp.exec import Evaluation
     from exp.run.context import RunContext
+    from exp.run.tested import Tested
 
 log = logging.getLogger("exp")
 
@@ -147,7 +148,19 @@ def _stages(
     if not request.resumed or not state.step:
         logger.hparams(flat_config(request.tree, threads=components.devices.threads))
     try:
-        _train_and_evaluate(RunContext(components, state, folder, logger, display, group.stop(stop), group), so_far)
+        readings = TestReadings(request.tested or request.folder) if group.is_chief else None
+        context = RunContext(
+            components=components,
+            state=state,
+            folder=folder,
+            logger=logger,
+            display=display,
+            stop=group.stop(stop),
+            group=group,
+            test_readings=readings,
+            objective=request.objective,
+        )
+        _train_and_evaluate(context, so_far)
     finally:
         so_far.add(traces=components.executor.traces.facts())
         logger.ended(so_far.value.step, so_far.value.status or "failed")
@@ -159,40 +172,43 @@ def _stages(
 def _train_and_evaluate(run: "RunContext", so_far: ResultsSoFar) -> None:
     """Train, if that is the mode, and evaluate a model that is whole; afterwards the results have a status."""
     from exp.run.evaluate import show_graph
+    from exp.run.tested import take_tested, tested_anew
     from exp.run.train import train
 
-    status, known = "completed", None
+    status, trained = "completed", None
     if run.config.mode == "train":
         trained = train(run)
         so_far.add(**trained.results)
         if trained.failure is not None:
             raise trained.failure
-        status, known = trained.status, trained.evaluation
+        status = trained.status
     so_far.add(weights_sha256=run.components.weights_sha256())
     end = {"step": so_far.value.step, "weights": so_far.value.weights_sha256}
     run.group.same("end", lambda: end)
     if status == "completed":
         with _timed(so_far, "test"):
-            status = _evaluate(run, known, so_far)
+            tested = take_tested(run, trained) if trained else tested_anew(run)
+            status = _evaluate(run, tested, so_far)
     show_graph(run)
     so_far.add(status=status)
 
 
-def _evaluate(run: "RunContext", known: "Evaluation | None", so_far: ResultsSoFar) -> str:
+def _evaluate(run: "RunContext", tested: "Tested", so_far: ResultsSoFar) -> str:
     """Evaluate on the test split, show the predictions, and return the status of the run."""
     from exp.run.evaluate import evaluate, show_predictions
 
-    step = so_far.value.step
     try:
-        evaluation = evaluate(run, step=step, known=known)
+        evaluation = evaluate(run, step=so_far.value.step, tested=tested)
         finite = math.isfinite(evaluation.loss)
-        so_far.add(test=evaluation.facts())
+        chosen = "test" if (run.objective or "").startswith("test/") else tested.selected_on
+        so_far.add(test=evaluation.facts(), tested=tested.which, selected_on=chosen)
+        so_far.add(test_readings=run.test_readings.count() if run.test_readings else None)
         for name, value in evaluation.metrics.items():
             if not math.isfinite(value):
                 run.display.say(f"test {name} is {value}, and null in the results")
-        show_predictions(run, step=step)
+        show_predictions(run, step=so_far.value.step)
     except Stopped:
-        done = f"; the test of step {step} is done when the run goes on" if run.config.mode == "train" else ""
+        done = f"; the test of step {tested.step} is done when the run goes on" if run.config.mode == "train" else ""
         run.display.say(f"stopped by a signal in the test{done}")
         return "interrupted"
     if finite:

@@ -26,6 +26,15 @@ class _Figures(_Stored):
     examples: NonNegativeInt | None = None
 
 
+class _Best(_Stored):
+    """The best step of a run."""
+
+    metric: str | None = None
+    value: float | None = None
+    step: NonNegativeInt | None = None
+    checkpoint: str | None = None
+
+
 class StoredResults(_Stored):
     """`results.json`."""
 
@@ -36,6 +45,12 @@ class StoredResults(_Stored):
     replicas: NonNegativeInt | None = None
     train: _Figures | None = None
     test: _Figures | None = None
+    validation: _Figures | None = None
+    best: _Best | None = None
+    stopped: str | None = None
+    tested: str | None = None
+    selected_on: str | None = None
+    test_readings: NonNegativeInt | None = None
     weights_sha256: str | None = None
     seconds: dict[str, Any] | None = None
     examples_per_second: float | None = None

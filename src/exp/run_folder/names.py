@@ -13,6 +13,7 @@ LOG = "run.log"
 MANIFEST = "manifest.json"
 METRICS = "metrics.jsonl"
 RESULTS = "results.json"
+TEST_READINGS = "test_readings.jsonl"
 EVENTS = "events.out.tfevents."
 """How the names of TensorBoard's event files begin."""
 AUTOGRAPH = "autograph.py"
@@ -23,7 +24,7 @@ JOB_REPORT = ".job.json"
 LOG_PATTERNS = (LOG, "worker-*.log", f"{LOCK}*", JOB_REPORT)
 """Files that are there before a run has begun, so that they remain if it is refused."""
 FOLDERS = (HYDRA_FOLDER, CHECKPOINTS, PLUGINS)
-FILE_PATTERNS = (*LOG_PATTERNS, MANIFEST, METRICS, RESULTS, f"{EVENTS}*", f".{EVENTS}*", AUTOGRAPH)
+FILE_PATTERNS = (*LOG_PATTERNS, MANIFEST, METRICS, RESULTS, TEST_READINGS, f"{EVENTS}*", f".{EVENTS}*", AUTOGRAPH)
 """What a run writes in its folder: folders by name, and files by pattern."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-TIMED = ("import", "build", "first_step", "train", "data_wait", "checkpoint", "summary", "test", "total")
+TIMED = ("import", "build", "first_step", "train", "data_wait", "checkpoint", "summary", "validation", "test", "total")
 """The names in `seconds`, in the order in which `results.json` has them."""
 
 
@@ -27,6 +27,18 @@ class Results:
     train: Mapping[str, float | None] = field(default_factory=lambda: {"loss": None})
     test: Mapping[str, float | None] = field(default_factory=lambda: not_tested([]))
     """The loss, the metrics of the task, and the number of examples; each is None as long as nothing was tested."""
+    validation: Mapping[str, float | None] | None = None
+    """What the last validation gave: as `test`, and the step; None if there was none."""
+    best: Mapping[str, Any] | None = None
+    """The best step so far: `metric`, `value`, `step`, and the prefix of its `checkpoint`, if that was kept."""
+    stopped: str | None = None
+    """What ended training before the step that was asked for: `patience`, `max_seconds`."""
+    tested: str | None = None
+    """Which weights were tested: those of the `last` step, or those of the `best`."""
+    selected_on: str | None = None
+    """The split by which the tested weights, or the whole run, were chosen among others."""
+    test_readings: int | None = None
+    """How often the test split was read so far, for these weights or others of the run; None if that is not known."""
     weights_sha256: str | None = None
     seconds: Mapping[str, float | None] = field(default_factory=dict)
     """Seconds by the names of `TIMED`; a name that is missing is null in the file."""
@@ -50,6 +62,12 @@ class Results:
             "replicas": self.replicas,
             "train": dict(self.train),
             "test": {name: _finite(value) for name, value in self.test.items()},
+            "validation": None if self.validation is None else dict(self.validation),
+            "best": None if self.best is None else dict(self.best),
+            "stopped": self.stopped,
+            "tested": self.tested,
+            "selected_on": self.selected_on,
+            "test_readings": self.test_readings,
             "weights_sha256": self.weights_sha256,
             "seconds": {name: self.seconds.get(name) for name in TIMED},
             "time": dict(self.time),
@@ -68,7 +86,7 @@ def _finite(value: float | None) -> float | None:
 
 def metrics_among(names: Iterable[str]) -> list[str]:
     """The metrics of a task among the names under `test` in `results.json`, in their order."""
-    return [name for name in dict.fromkeys(names) if name not in ("loss", "examples")]
+    return [name for name in dict.fromkeys(names) if name not in ("loss", "examples", "step")]
 
 
 class ResultsSoFar:

@@ -10,6 +10,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from exp.cli.do_job import figure_for_sweeper
+from exp.cli.request_checks import is_search
 from exp.errors import JobsFailed, UserError
 from exp.run_folder import names
 from exp.run_folder.read import is_completed
@@ -38,7 +39,7 @@ class Sweep:
         """
         self._master, self._loader, self._backend = master, config_loader, backend
         self._folder = Path(str(master.hydra.sweep.dir))
-        self._searching = not str(master.hydra.sweeper._target_).endswith(("GridSweeper", "BasicSweeper"))
+        self._searching = is_search(master.hydra)
 
     def launch(self, overrides: Sequence[Sequence[str]], *, first: int) -> list[JobReturn]:
         """Run those of the jobs that are not completed yet, and return Hydra's view of all.
