@@ -33,8 +33,10 @@ def do_job(request: Request, display: Display, *, started: float) -> Ended:
     Raises:
         UserError: it is impossible here.
     """
-    if request.resumed and is_completed(request.folder):
-        display.say(f"{request.folder}: this run is completed; nothing is left to do")
+    if request.resumed and not request.extended and is_completed(request.folder):
+        display.say(
+            f"{request.folder}: this run is completed; nothing is left to do (train.epochs=N goes on for longer)"
+        )
         return Ended(0, request.folder)
     if not request.is_follower:
         display.config(request.tree)

@@ -6,6 +6,7 @@ from typing import Any
 
 from exp.cli.request_checks import check_unchanged
 from exp.config import Config, parse, yaml_text
+from exp.config.length import LENGTH_KEYS, length_of, with_length
 from exp.config.metric_rules import NEEDS_VALIDATION, check_metric
 from exp.errors import UserError
 from exp.run_folder.stored import stored_config
@@ -43,7 +44,7 @@ def effective_config(
     if resume is not None:
         if in_sweep:
             raise UserError(f"resume={resume}: goes with a single run; a sweep goes on when its command is given again")
-        return _resumed(resume, overrides, trusted=tree["trusted_targets"])
+        return _resumed(resume, tree, overrides, trusted=tree["trusted_targets"])
     if tree.get("mode") == "test":
         if run is None:
             raise UserError("mode=test: needs run=RUN_DIR, the folder of the run to test")
@@ -62,19 +63,32 @@ def effective_config(
     return config, tree
 
 
-def _resumed(resume: Any, overrides: Sequence[str], *, trusted: Sequence[str]) -> tuple[Config, dict[str, Any]]:
-    """Read the configuration of the run to resume, which nothing on the command line may change."""
-    others = [override for override in overrides if override.split("=")[0] not in ("resume", "trusted_targets")]
+def _resumed(
+    resume: Any, composed: Mapping[str, Any], overrides: Sequence[str], *, trusted: Sequence[str]
+) -> tuple[Config, dict[str, Any]]:
+    """Read the configuration of the run to resume, of which the command line may change the length alone."""
+    given = {override: override.split("=")[0] for override in overrides}
+    others = [override for override, key in given.items() if key not in ("resume", "trusted_targets", *LENGTH_KEYS)]
     if others:
-        raise UserError(f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)}")
+        raise UserError(
+            f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)} (only a length "
+            f"can be given anew: {', '.join(LENGTH_KEYS)})"
+        )
     stored = stored_config("resume", resume)
     if stored.get("mode") == "test":
         raise UserError(
             f"resume={resume}: is the folder of a test, which is not resumed; mode=test run=RUN_DIR tests the run again"
         )
-    config = parse(stored, trusted=trusted)
     check_unchanged(Path(str(resume)), stored)
-    return config, stored
+    length = {key: composed["train"][key] for key in length_of(stored) if f"train.{key}" in given.values()}
+    tree = with_length(stored, length)
+    config = parse(tree, trusted=trusted)
+    if "epochs" in length and config.train.steps is not None:
+        raise UserError(
+            f"train.epochs={config.train.epochs}: has no effect, because the run has train.steps={config.train.steps}; "
+            "give train.steps=N"
+        )
+    return config, tree
 
 
 def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from exp.cli.effective_config import effective_config
 from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_sweep, is_search
 from exp.config import Config, Device
 from exp.config.config_hash import config_hash
+from exp.config.length import length_of
 from exp.distributed.cluster import Cluster, find_cluster, in_cluster
 from exp.errors import UserError
 from exp.run.request import Request
@@ -47,7 +48,8 @@ def make_request(composed: DictConfig) -> None:
     resume = composed.get("resume")
     if resume is not None:
         folder = folder_to_resume(resume)
-        cluster = _cluster(config.device, completed=is_completed(folder))
+        completed = is_completed(folder) and not _is_extended(folder, tree)
+        cluster = _cluster(config.device, completed=completed)
     else:
         cluster = find_cluster(config.device)
         follows = cluster is not None and not cluster.is_chief
@@ -92,7 +94,7 @@ def with_cluster(request: Request) -> Request:
     Raises:
         UserError: the environment does not describe a cluster, and the configuration needs one.
     """
-    completed = request.resumed and is_completed(request.folder)
+    completed = request.resumed and not request.extended and is_completed(request.folder)
     return replace(request, cluster=_cluster(request.config.device, completed=completed))
 
 
@@ -158,17 +160,26 @@ def _request(
         names.OVERRIDES_YAML: OmegaConf.to_yaml(hydra.overrides.task),
         names.HYDRA_YAML: OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra})),
     }
+    extended = resumed and _is_extended(_folder(hydra), tree)
+    if resumed:
+        files = {name: text for name, text in files.items() if extended and name == names.CONFIG_YAML}
     return Request(
         config=config,
         tree=tree,
         folder=_folder(hydra),
         command=["python", *sys.argv],
-        config_files={} if resumed else files,
+        config_files=files,
         tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
         resumed=resumed,
+        extended=extended,
         sweep={"folder": str(hydra.sweep.dir), "n_jobs": hydra.launcher.get("n_jobs")} if in_sweep else None,
         objective=composed.objective,
     )
+
+
+def _is_extended(folder: Path, tree: Mapping[str, Any]) -> bool:
+    """Whether a run that is resumed has another length than its folder says."""
+    return length_of(stored_config("resume", folder)) != length_of(tree)
 
 
 def _folder(hydra: DictConfig) -> Path:

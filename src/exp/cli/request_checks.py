@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from exp.config import Config, Target, WorkersDevices
 from exp.config.combination_rules import check_batch_size
 from exp.config.config_hash import config_hash
+from exp.config.length import with_length
 from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
 from exp.errors import UserError, excerpt
@@ -96,9 +97,12 @@ def check_unchanged(folder: Path, stored: Mapping[str, Any]) -> None:
     that configuration with later keys.
     """
     with contextlib.suppress(MissingError):
-        noted = run_files.read_manifest(folder).get("config_hash")
+        manifest = run_files.read_manifest(folder)
+        noted, length = manifest.get("config_hash"), manifest.get("length")
         written = {key: node for key, node in run_files.read_config(folder).items() if key not in REQUEST_KEYS}
-        if noted is not None and noted not in (config_hash(written), config_hash(stored)):
+        # A run that was killed while it began to go on for longer has its new length in the one file only.
+        same = [with_length(tree, length) if isinstance(length, dict) else tree for tree in (written, stored)]
+        if noted is not None and noted not in map(config_hash, same):
             raise UserError(
                 f"{folder}/{names.CONFIG}: was changed after the run began ({names.MANIFEST} has another hash), and "
                 "all its results would be shown under the new values; undo that, or begin a new run"

@@ -73,12 +73,13 @@ def advice(parts: Mapping[str, float | None], config: Config) -> str | None:
 def _remedy(name: str, share: float, config: Config) -> str:
     every = config.checkpoint.every
     seldom = every * max(2, round(share / (1 - share) / SMALL))
-    if name == "checkpoints":
-        return f"try checkpoint.every={seldom} instead of {every}"
-    if name == "tests":
-        return f"checkpoint.best={config.checkpoint.best} tests at every checkpoint; try checkpoint.every={seldom}"
-    if name == "validation":
-        return "try a smaller data.validation, or a larger train.validate_every"
+    remedies = {
+        "checkpoints": f"try checkpoint.every={seldom} instead of {every}",
+        "tests": f"checkpoint.best={config.checkpoint.best} tests at every checkpoint; try checkpoint.every={seldom}",
+        "validation": "try a smaller data.validation, or a larger train.validate_every",
+    }
+    if name in remedies:
+        return remedies[name]
     if name == "summaries":
         keys = {
             "histograms": config.summary.histograms,

@@ -18,6 +18,7 @@ from exp.checkpoint import (
     prefix_of,
     restore,
 )
+from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.components import Components
 from exp.run.find_checkpoint import another_to_test, checkpoint_to_test, newest_checkpoint, run_named_in
@@ -158,6 +159,18 @@ def _warm_started(components: Components, display: Display) -> InitialState:
         if names:
             display.say(f"{what}: {', '.join(names)}")
     return InitialState(checkpoint=prefix, record=restored.record)
+
+
+def check_length(components: Components, state: InitialState) -> None:
+    """Refuse a length that is behind what was trained already.
+
+    Raises:
+        UserError: it is.
+    """
+    train, last = components.config.train, components.total_steps
+    if components.config.mode == "train" and state.step > last:
+        asked = f"train.steps={train.steps}" if train.steps else f"train.epochs={train.epochs}"
+        raise UserError(f"{asked}: is {counted(last, 'step')}, and the run has done {state.step} already")
 
 
 def _restore(components: Components, prefix: Path, wanted: Wanted, display: Display) -> Restored:

@@ -109,38 +109,46 @@ class Training:
             self.seconds.first_wait = self._batches.wait_seconds
         if self.max_seconds is not None and self._seconds() >= self.max_seconds and first + len(losses) < self.last:
             self._stop_early("max_seconds", first + len(losses))
-        rows = []
-        means = losses if losses.ndim == 1 else losses[:, 0]
-        for step, loss in enumerate(means.tolist(), first + 1):
-            self.step, self.loss = step, loss
-            finite = math.isfinite(loss)
-            if step % self.log_every == 0 or step == self.last or not finite:
-                rows.append(self._row(step, loss, self._others(losses, step - first - 1)))
-            if not finite:
-                break
-        self.others = self._others(losses, self.step - first - 1)
         started = time.perf_counter()
-        self.logger.losses(rows)
-        if not finite:
-            return self._diverged(f"the loss of step {step} is {loss}", step)
+        if not self._log_losses(first, losses):
+            return self._diverged(f"the loss of step {self.step} is {self.loss}", self.step)
         self._show(details)
         if self.profiler and self.step < self.last:
             self.profiler.after(self.step)
         self.seconds.summary += time.perf_counter() - started
-        self.display.advance(done=self.step, loss=loss)
+        self._act_after_step()
+        if self.stop.asked() and self.step < self.last:
+            self._interrupt()
+        return self.status == "completed" and self.stopped is None
+
+    def _act_after_step(self) -> None:
+        """Show the step, and do what is due after it: hooks, evaluations, the end of patience, a checkpoint."""
+        assert self.loss is not None
+        self.display.advance(done=self.step, loss=self.loss)
         for hook in self.hooks:
             if self.step % hook.every == 0:
                 hook(self.step, self._metrics())
         is_best = self._evaluate_what_is_due()
         if self.selection.is_out_of_patience and self.step < self.last:
             if self.step % self.log_every:
-                self.logger.losses([self._row(self.step, loss, self.others)])
+                self.logger.losses([self._row()])
             self._stop_early("patience")
         if is_best or self.step % self.save_every == 0 or self.step == self.last:
             self._save()
-        if self.stop.asked() and self.step < self.last:
-            self._interrupt()
-        return self.status == "completed" and self.stopped is None
+
+    def _log_losses(self, first: int, losses: Losses) -> bool:
+        """Log the losses of a call, up to one that is not finite; returns whether all are."""
+        rows = []
+        means = losses if losses.ndim == 1 else losses[:, 0]
+        for row, loss in enumerate(means.tolist()):
+            self.step, self.loss, self.others = first + row + 1, loss, self._others(losses, row)
+            finite = math.isfinite(loss)
+            if self.step % self.log_every == 0 or self.step == self.last or not finite:
+                rows.append(self._row())
+            if not finite:
+                break
+        self.logger.losses(rows)
+        return finite
 
     def _metrics(self) -> dict[str, float]:
         """The latest figures, by the names that event files have."""
@@ -148,8 +156,10 @@ class Training:
         evaluated = [evaluation.tagged(split) for split, (_, evaluation) in self.evaluated.items()]
         return dict(ChainMap(*evaluated, tagged(self.others), losses))
 
-    def _row(self, step: int, loss: float, others: Mapping[str, float]) -> LossRow:
-        return LossRow(step, loss, (step - 1) // self.steps_per_epoch, others)
+    def _row(self) -> LossRow:
+        """What is logged of the step."""
+        assert self.loss is not None
+        return LossRow(self.step, self.loss, (self.step - 1) // self.steps_per_epoch, self.others)
 
     def _others(self, losses: Losses, row: int) -> dict[str, float]:
         """What a step of a call gave besides its loss, by name."""

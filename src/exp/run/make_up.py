@@ -21,6 +21,21 @@ class MadeUp(NamedTuple):
     """The evaluations that were made, with their step, by split."""
 
 
+def without_figures_out_of_turn(run: RunContext, period: Callable[[str], int]) -> RunContext:
+    """The same run; if it was extended, what was once its last step is no longer a step to choose."""
+    last, changed = run.components.total_steps, {}
+    for step, record in run.state.earlier.items():
+        kept = {
+            name: value
+            for name, value in record.metrics.items()
+            if step == last or step % period(name.partition("/")[0]) == 0
+        }
+        if kept != record.metrics:
+            state = record.state.model_copy(update={"loss": record.loss})
+            changed[step] = record.model_copy(update={"metrics": kept, "state": state})
+    return _amended(run, changed)
+
+
 def make_up(
     run: RunContext, evaluations: Mapping[str, Evaluate], selection: Selection, period: Callable[[str], int]
 ) -> MadeUp:
@@ -38,7 +53,6 @@ def make_up(
     step, last = run.state.step, run.components.total_steps
     if not step:
         return MadeUp(run, {})
-    run = _without_figures_out_of_turn(run, period)
     metrics, made = dict(run.state.metrics), {}
     for split, evaluate in evaluations.items():
         in_turn = step % period(split) == 0
@@ -58,28 +72,14 @@ def make_up(
     return MadeUp(run, made)
 
 
-def _without_figures_out_of_turn(run: RunContext, period: Callable[[str], int]) -> RunContext:
-    """The same run; if it was extended, what was once its last step is no longer a step to choose."""
-    last, changed = run.components.total_steps, {}
-    for step, record in run.state.earlier.items():
-        kept = {
-            name: value
-            for name, value in record.metrics.items()
-            if step == last or step % period(name.partition("/")[0]) == 0
-        }
-        if kept != record.metrics:
-            state = record.state.model_copy(update={"loss": record.loss})
-            changed[step] = record.model_copy(update={"metrics": kept, "state": state})
-    return _amended(run, changed)
-
-
 def _amended(run: RunContext, records: Mapping[int, Record]) -> RunContext:
     """Write records anew, and have the run's initial state know of them."""
     state = run.state
-    for step, record in records.items():
+    for step, wanted in records.items():
+        record = wanted
         if run.writes and state.checkpoint:
             prefix = prefix_of(state.checkpoint.parent, run.config.checkpoint.name, step)
-            record = amend_record(prefix, metrics=record.metrics, state=record.state)
+            record = amend_record(prefix, metrics=wanted.metrics, state=wanted.state)
         own = record if step == state.step else state.record
         state = replace(state, record=own, earlier={**state.earlier, step: record})
     return replace(run, state=state)

@@ -24,11 +24,12 @@ class Request:
     tested: Path | None = None
     """mode=test: the folder of the run to test."""
     resumed: bool = False
+    extended: bool = False
+    """Whether a resumed run has another length than before."""
     sweep: Mapping[str, Any] | None = None
     """For a job of a sweep: the sweep's folder, and the number of jobs that ran side by side."""
     objective: str | None = None
-    """The figure of `results.json` that a searching sweeper is given; None: the first metric of the task, on the validation
-    split."""
+    """The figure of `results.json` that a search chooses by; None: the first metric, on the validation split."""
     cluster: Cluster | None = None
     """The workers that train together, if they were started from outside (`TF_CONFIG`, Slurm)."""
 
@@ -45,6 +46,7 @@ class Request:
             "folder": str(self.folder.absolute()),
             "tested": str(self.tested) if self.tested else None,
             "resumed": self.resumed,
+            "extended": self.extended,
         }
 
 
@@ -58,4 +60,5 @@ def request_of(order: Mapping[str, Any]) -> Request:
         config_files={},
         tested=Path(order["tested"]) if order["tested"] else None,
         resumed=order["resumed"],
+        extended=order["extended"],
     )

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from exp.config.config_hash import config_hash
 from exp.config.flat import flat_config
+from exp.config.length import length_of
 from exp.config.metric_rules import metric_names
 from exp.config.targets import needed_prefixes, target_names
 from exp.distributed import Group
@@ -119,7 +120,7 @@ def _stages(
     from exp.loggers.folder_loggers import file_loggers
     from exp.loggers.logger import Loggers
     from exp.run.context import RunContext
-    from exp.run.initial_state import initial_state
+    from exp.run.initial_state import check_length, initial_state
 
     try:
         with _timed(so_far, "build"):
@@ -129,6 +130,7 @@ def _stages(
             for note in components.notes():
                 display.say(note)
             state = initial_state(request, components, display)
+            check_length(components, state)
             group.same("beginning", lambda: {"step": state.step, "weights": components.weights_sha256()})
             group.keep_signals()  # TensorFlow's coordination service takes SIGTERM as a preemption notice (2.21)
     except Stopped:
@@ -224,6 +226,7 @@ def _facts(request: Request, components: Components) -> dict[str, Any]:
         "mode": request.config.mode,
         "tested_run": str(request.tested) if request.tested else None,
         "config_hash": config_hash(request.tree),
+        "length": length_of(request.tree),
         "sweep": request.sweep,
         "seed": request.config.seed,
         **components.facts(),

@@ -12,7 +12,7 @@ from exp.loggers.time_breakdown import advice, shares
 from exp.run.context import RunContext
 from exp.run.hooks import own_hooks
 from exp.run.loop import Evaluate, Training
-from exp.run.make_up import MadeUp, make_up
+from exp.run.make_up import MadeUp, make_up, without_figures_out_of_turn
 from exp.run.open_checkpoints import open_checkpoints
 from exp.run.selection import Selection, period_of, selection_of
 from exp.system.signals import Stopped
@@ -47,6 +47,7 @@ def train(run: RunContext) -> Trained:
         detailed=components.detailed_every(),
         ends=_profile_ends(run),
     )
+    run = without_figures_out_of_turn(run, period)
     selection = selection_of(config, components.program.task)
     saved = {step: record.metrics for step, record in run.state.earlier.items()}
     selection.resume(run.state.run_state, saved=saved)
