@@ -149,6 +149,7 @@ class Programs:
         line, _, self._answers = self._answers.partition(b"\n")
         answer = json.loads(line)
         if isinstance(answer, int):
+            self._ends.pop(answer, None)  # the system gives the number of a process that has ended to another one
             return answer
         self._ends[answer[0]] = answer[1]
         return None

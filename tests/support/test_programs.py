@@ -2,13 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.forked_python import ForkedPython
-from tests.support.programs import LIGHT
+from tests.support.programs import LIGHT, Programs
 from tests.support.sweeping import wait_for
 
 
@@ -29,6 +30,17 @@ def test_a_program_has_arguments_a_folder_and_variables_of_its_own(tmp_path):
 )
 def test_it_ends_as_python_does(tmp_path, code, status):
     assert LIGHT.run("-c", code, cwd=tmp_path).returncode == status
+
+
+def test_the_number_of_a_process_that_has_ended_may_come_again():
+    programs = Programs()
+    programs._connection, server = socket.socketpair()
+    with server, programs._connection:
+        server.sendall(b"7\n[7, 0]\n7\n")
+        assert [programs._hear() for _ in range(3)] == [7, None, 7]
+        assert programs.status(7) is None
+        server.sendall(b"[7, 256]\n")
+        assert programs.status(7) == 1
 
 
 def test_what_is_registered_for_the_end_of_a_process_is_done(tmp_path):
