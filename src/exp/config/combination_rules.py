@@ -7,7 +7,12 @@ from exp.errors import UserError
 
 def check_combinations(config: Config) -> None:
     """Refuse values that cannot go together, as far as the configuration alone can tell."""
-    wrong = [*replica_problems(config, _replicas(config.device)), *_mode_problems(config)]
+    wrong = [
+        *replica_problems(config, _replicas(config.device)),
+        *_mode_problems(config),
+        *_own_step_problems(config),
+        *_schedule_problems(config),
+    ]
     memory = getattr(config.device, "memory", None)
     if isinstance(memory, float) and config.exec.name != "session":
         wrong.append(
@@ -38,6 +43,8 @@ def _mode_problems(config: Config) -> list[str]:
     steps_per_call, name = config.exec.steps_per_call, config.exec.name
     wrong = []
     if isinstance(config.device, WorkersDevices):
+        if config.train.max_seconds is not None:
+            wrong.append(f"train.max_seconds={config.train.max_seconds}: several processes have no common clock")
         if name == "session":
             wrong.append("exec=session: a session cannot train across processes; take function, eager or fit")
         if name == "fit" and steps_per_call not in (None, 1):
@@ -60,12 +67,66 @@ def _mode_problems(config: Config) -> list[str]:
             for key, (every, what) in periods.items()
             if every % steps_per_call
         ]
+    if name == "fit" and config.mode == "train":
+        keras = "exec=fit runs Keras's own step, which"
+        wrong += [f"{key}: {keras} {why}; take another mode" for key, why in _not_keras(config)]
     if name == "fit" and config.task.step and config.mode == "train":
         wrong.append(
             f"task.step._target_={config.task.step.name}: exec=fit runs Keras's own steps only; take function, eager "
             "or session"
         )
     return wrong
+
+
+def _not_keras(config: Config) -> list[tuple[str, str]]:
+    """What Keras's own step cannot do, with the reason."""
+    train = config.train
+    asked = [
+        (train.accumulate > 1, f"train.accumulate={train.accumulate}", "takes a batch as a whole"),
+        (train.ema is not None, f"train.ema={train.ema}", "has averages that only its own evaluation knows"),
+        (
+            train.precision == "mixed_float16",
+            "train.precision=mixed_float16",
+            "has a loss scale that its checkpoints would lack",
+        ),
+        (train.on_nan == "rewind", "train.on_nan=rewind", "cannot begin again within one fit"),
+    ]
+    return [(key, why) for is_asked, key, why in asked if is_asked]
+
+
+def _own_step_problems(config: Config) -> list[str]:
+    """A sentence for each thing that the built-in step does, and a step of one's own would have to do itself."""
+    train = config.train
+    if config.task.step is None or config.mode != "train":
+        return []
+    asked = [
+        (train.accumulate > 1, f"train.accumulate={train.accumulate}", "takes its batch as a whole"),
+        (
+            train.precision == "mixed_float16",
+            "train.precision=mixed_float16",
+            "computes its gradients itself, without the scale that float16 needs (mixed_bfloat16 needs none)",
+        ),
+        (
+            config.schedule.name != "constant" or bool(config.schedule.warmup),
+            f"schedule={config.schedule.name}",
+            "may apply an optimizer several times, and sets its rate itself: optimizer.learning_rate.assign(...)",
+        ),
+        (train.on_nan == "rewind", "train.on_nan=rewind", "sets its learning rates itself"),
+    ]
+    return [f"{key}: goes with the built-in step; task.step {why}" for is_asked, key, why in asked if is_asked]
+
+
+def _schedule_problems(config: Config) -> list[str]:
+    """A sentence if there is no learning rate that a schedule, or a rewind, could change."""
+    rate = config.optimizer.arguments.get("learning_rate")
+    is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    asked = [f"schedule={config.schedule.name}"] if config.schedule.name != "constant" else []
+    asked += [f"schedule.warmup={config.schedule.warmup}"] if config.schedule.warmup else []
+    asked += ["train.on_nan=rewind"] if config.train.on_nan == "rewind" else []
+    if is_number or config.mode != "train":
+        return []
+    found = "has none" if rate is None else "is a schedule already"
+    return [f"{one}: needs optimizer.learning_rate as a number, and it {found}" for one in asked]
 
 
 def _replicas(device: Device) -> int:
@@ -86,6 +147,16 @@ def replica_problems(config: Config, replicas: int) -> list[str]:
         problems.append(
             f"data.batch_size={batch}: exec=fit needs a multiple of the {replicas} replicas, because Keras averages "
             "over replicas; the other modes take any batch size"
+        )
+    if config.train.accumulate > batch // max(replicas, 1):
+        problems.append(
+            f"train.accumulate={config.train.accumulate}: is more than the {batch // max(replicas, 1)} examples of a "
+            f"batch that {'a replica' if replicas > 1 else 'there'} has"
+        )
+    if config.exec.name == "fit" and config.train.clip_norm is not None and replicas > 1 and config.mode == "train":
+        problems.append(
+            f"train.clip_norm={config.train.clip_norm}: Keras clips the share of each replica before it sums them; the "
+            "other modes clip the sum"
         )
     if config.exec.jit_compile is True and replicas > 1:
         problems.append(f"exec.jit_compile=true: XLA compiles a step for one replica, and there are {replicas}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from exp.config.schema import DEVICES, PROFILE
+from exp.config.schema import PROFILE, VARIANTS
 from exp.config.suggestions import unknown_key
 from exp.config.transform_schema import TRANSFORMS
 from exp.errors import UserError, excerpt
@@ -29,14 +29,16 @@ def refuse_errors(errors: Iterable[ErrorDetails], known: Sequence[str]) -> None:
         raise UserError("\n".join(lines.values()))
 
 
-_NOT_KEYS = ("target", "arguments", *DEVICES, *TRANSFORMS, "int", "float", "str", "bool")
+_NOT_KEYS = ("target", "arguments", *TRANSFORMS, "int", "float", "str", "bool")
 """Names in the location of a pydantic error that are no keys: our own nesting, and the members of a union."""
 
 
 def _path(loc: Sequence[int | str]) -> str:
     """The path of a key for its location: `data.source` for ("data", "target", "arguments", "source")."""
     parts: list[str] = []
-    for part in loc:
+    for number, part in enumerate(loc):
+        if number == 1 and part in VARIANTS.get(str(loc[0]), ()):
+            continue
         if isinstance(part, int):
             parts[-1] += f"[{part}]"
         elif part not in _NOT_KEYS and not part.startswith(("literal[", "constrained-", "list[")):
@@ -56,7 +58,7 @@ def _sentence(path: str, error: ErrorDetails, known: Sequence[str]) -> str:
     if kind == "missing":
         return f"{path}: is missing; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return f"{path}.name={excerpt(context.get('tag'))}: must be one of {', '.join(DEVICES)}"
+        return f"{path}.name={excerpt(context.get('tag'))}: must be one of {', '.join(VARIANTS[path])}"
     return f"{path}={excerpt(yaml_text(error['input']))}: must be {_allowed(path, kind, context, error)}"
 
 

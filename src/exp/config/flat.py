@@ -7,7 +7,7 @@ from exp.config.targets import short_name
 
 _TARGETS = ("model", "data", "task", "optimizer")
 """Groups whose choice is known by the function that their `_target_` names."""
-_NAMES = ("exec", "device")
+_NAMES = ("exec", "device", "schedule")
 """Groups whose choice is known by their key `name`."""
 
 

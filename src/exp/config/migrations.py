@@ -26,15 +26,24 @@ ADDITIONS: tuple[Keys, ...] = (
     {
         "data": {"validation": None, "split_seed": 0},
         "train": {
+            "clip_norm": None,
+            "accumulate": 1,
+            "ema": None,
+            "precision": "float32",
+            "on_nan": "stop",
+            "rewinds": 3,
+            "rewind_factor": 0.5,
             "max_seconds": None,
             "validate_every": None,
             "monitor": "validation/loss",
             "patience": None,
             "min_delta": 0.0,
         },
+        "summary": {"gradient_norm": False},
+        "schedule": {"name": "constant", "warmup": 0},
     },
 )
-"""What each version has added, group by group, the oldest first. A group with a `_target_` is new as a whole."""
+"""What each version has added, group by group, the oldest first; a group with a `_target_` or a `name` as a whole."""
 
 
 def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +53,7 @@ def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
         for group, keys in addition.items():
             if not isinstance(keys, Mapping):
                 tree.setdefault(group, keys)
-            elif "_target_" in keys:
+            elif _is_whole(keys):
                 tree.setdefault(group, dict(keys))
             elif isinstance(tree.get(group), Mapping):
                 tree[group] = {**tree[group], **{k: v for k, v in keys.items() if k not in tree[group]}}
@@ -64,7 +73,12 @@ def earlier_hashes(tree: Mapping[str, Any]) -> frozenset[str]:
             if any(node.get(key) != value for key, value in keys.items()):
                 return frozenset(found)  # it asks for what earlier versions could not do
             form[group] = {key: value for key, value in node.items() if key not in keys}
-            if "_target_" in keys:
-                del form[group]
+            if _is_whole(keys):
+                form.pop(group, None)
         found.add(config_hash(form))
     return frozenset(found)
+
+
+def _is_whole(keys: Mapping[str, Any]) -> bool:
+    """Whether these are all keys of a group, and not some that it gained."""
+    return "_target_" in keys or "name" in keys

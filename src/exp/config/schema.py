@@ -138,15 +138,69 @@ Device = Annotated[
 
 
 class Train(Section):
-    """The length of the training, what may end it earlier, and when the model is validated."""
+    """The length of the training, what a step does, what may end it earlier, and when the model is validated."""
 
     epochs: PositiveInt
     steps: PositiveInt | None
+    clip_norm: Annotated[float, Field(gt=0)] | None
+    accumulate: Annotated[int, Field(ge=1, le=1024)]
+    ema: Fraction | None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    on_nan: Literal["stop", "rewind"]
+    rewinds: PositiveInt
+    rewind_factor: Fraction
     max_seconds: Annotated[float, Field(gt=0)] | None
     validate_every: PositiveInt | None
     monitor: Annotated[str, Field(min_length=1)]
     patience: PositiveInt | None
     min_delta: Annotated[float, Field(ge=0)]
+
+
+Period = Fraction | Annotated[int, Field(ge=1)]
+"""A number of steps, or a fraction of all steps."""
+
+
+class ScheduleSection(Section):
+    """What all schedules of the learning rate share."""
+
+    warmup: Fraction | Annotated[int, Field(ge=0)]
+
+
+class ConstantSchedule(ScheduleSection):
+    """No schedule, save for a warm-up."""
+
+    name: Literal["constant"]
+
+
+class CosineSchedule(ScheduleSection):
+    """Half a cosine wave."""
+
+    name: Literal["cosine"]
+    end: Annotated[float, Field(ge=0, le=1)]
+
+
+class LinearSchedule(ScheduleSection):
+    """A line."""
+
+    name: Literal["linear"]
+    end: Annotated[float, Field(ge=0, le=1)]
+
+
+class StepSchedule(ScheduleSection):
+    """A stair."""
+
+    name: Literal["step"]
+    every: Period
+    factor: Fraction
+
+
+Schedule = Annotated[
+    Annotated[ConstantSchedule, Tag("constant")]
+    | Annotated[CosineSchedule, Tag("cosine")]
+    | Annotated[LinearSchedule, Tag("linear")]
+    | Annotated[StepSchedule, Tag("step")],
+    Discriminator(_layout),
+]
 
 
 class Checkpoint(Section):
@@ -168,6 +222,7 @@ class Summary(Section):
 
     every: PositiveInt
     images: bool
+    gradient_norm: bool
     figures: PositiveInt
     histograms: PositiveInt | None
 
@@ -181,6 +236,7 @@ class Config(Section):
     exec: Exec
     device: Device
     optimizer: Target
+    schedule: Schedule
     train: Train
     checkpoint: Checkpoint
     summary: Summary
@@ -201,6 +257,15 @@ DEVICES: dict[str, type[Section]] = {
     "workers": WorkersDevices,
 }
 """The layouts of devices, by `device.name`."""
+SCHEDULES: dict[str, type[Section]] = {
+    "constant": ConstantSchedule,
+    "cosine": CosineSchedule,
+    "linear": LinearSchedule,
+    "step": StepSchedule,
+}
+"""The schedules, by `schedule.name`."""
+VARIANTS: dict[str, dict[str, type[Section]]] = {"device": DEVICES, "schedule": SCHEDULES}
+"""The sections whose keys depend on their `name`."""
 SECTIONS: dict[str, type[Section]] = {
     "data": Data,
     "exec": Exec,

@@ -6,15 +6,17 @@ from typing import Any
 
 from exp.config import synonyms
 from exp.config.optimizer_rules import NEVER
-from exp.config.schema import DEVICES, REQUEST_KEYS, SECTIONS, AllDevices, Config
+from exp.config.schema import REQUEST_KEYS, SECTIONS, VARIANTS, Config
 from exp.errors import excerpt
 
 
 def known_keys(raw: Mapping[str, Any]) -> list[str]:
     """Every key path that the schema allows, for the device layout that `raw` chooses."""
-    device = raw.get("device")
-    layout = device.get("name") if isinstance(device, Mapping) else None
-    sections = {**SECTIONS, "device": DEVICES.get(str(layout), AllDevices)}
+    sections = dict(SECTIONS)
+    for section, variants in VARIANTS.items():
+        node = raw.get(section)
+        chosen = node.get("name") if isinstance(node, Mapping) else None
+        sections[section] = variants.get(str(chosen), next(iter(variants.values())))
     keys = [*(name for name in Config.model_fields), *REQUEST_KEYS]
     for section, model in sections.items():
         keys += [f"{section}.{field}" for field in model.model_fields if field != "target"]
@@ -28,9 +30,11 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
     """
     group, _, leaf = path.rpartition(".")
     inside = [key for key in known if group and key.startswith(f"{group}.")]
-    elsewhere = [layout for layout, model in DEVICES.items() if group == "device" and leaf in model.model_fields]
+    elsewhere = [name for name, model in VARIANTS.get(group, {}).items() if leaf in model.model_fields]
     if elsewhere:
-        return f"{path}: this device layout has no such key; device={' and device='.join(elsewhere)} has"
+        what = "device layout" if group == "device" else group
+        others = f" and {group}=".join(elsewhere)
+        return f"{path}: this {what} has no such key; {group}={others} {'has' if len(elsewhere) == 1 else 'have'}"
     if leaf in NEVER and group in ("", "optimizer", "train"):
         return f"{path}: {NEVER[leaf]}; it is refused"
     if leaf in synonyms.KERAS_KEYS and group in ("", "optimizer", "train"):

@@ -14,6 +14,8 @@ from exp.exec.evaluation import Between, Evaluation, nothing
 from exp.exec.named import parts
 from exp.exec.own_measure import OwnMeasure
 from exp.exec.own_step import OwnStep
+from exp.exec.recipe import Recipe
+from exp.exec.step import PLAIN
 from exp.exec.traces import TraceLog
 from exp.task import Task
 
@@ -62,6 +64,8 @@ class Program:
     """Whether a detailed step gives its gradients."""
     rows: slice | None = None
     """The rows of each batch that this process is given, if several processes train together; None: all."""
+    recipe: Recipe = PLAIN
+    """What a training step does with its gradients."""
     own_step: OwnStep | None = None
     """The user's training step; None: the one of `exp.exec.step`."""
     measure: OwnMeasure | None = None
@@ -69,13 +73,15 @@ class Program:
 
     @property
     def other_losses(self) -> tuple[str, ...]:
-        """The names of what a step of the user's gives besides its loss; known once it was traced, or has run."""
-        return self.own_step.names if self.own_step else ()
+        """The names of what a step gives besides its loss; those of the user's own are known once it was traced."""
+        return (*(self.own_step.names if self.own_step else ()), *self.recipe.names)
 
     @property
     def roots(self) -> dict[str, Any]:
         """The objects whose variables a checkpoint has, by the names that they have in it."""
-        return {"model": self.model, "optimizer": self.optimizer}
+        more = {"averages": self.recipe.averages, "loss_scale": self.recipe.loss_scale}
+        every = {"model": self.model, "optimizer": self.optimizer, **more}
+        return {name: root for name, root in every.items() if root is not None}
 
     @property
     def parts(self) -> list[tuple[Any, Any]]:

@@ -16,8 +16,12 @@ from exp.exec import step
 from exp.exec.draws import Draws, graph_here
 from exp.exec.named import NamedOptimizers
 from exp.exec.own_function import OwnFunction
+from exp.exec.recipe import GRADIENT_NORM, LOSS_SCALE, Recipe
 from exp.system.own_code import described
 from exp.terminal.words import is_plain_name
+
+TAKEN = ("batches", GRADIENT_NORM, LOSS_SCALE, "learning_rate")
+"""Names that a loss cannot have."""
 
 
 class OwnStep:
@@ -46,6 +50,7 @@ class OwnStep:
         share: float,
         number: Any,
         rows: Any,
+        recipe: Recipe = step.PLAIN,
         apply: bool = True,
     ) -> step.Update:
         """One update, in one replica.
@@ -58,6 +63,7 @@ class OwnStep:
             share: of the rows of the batch, those that these are.
             number: of steps done before, an integer scalar.
             rows: (rows,) integers, the numbers of these rows in the batch.
+            recipe: what is done with the gradients that each optimizer is given.
             apply: False if the gradients are only asked for.
 
         Returns:
@@ -69,7 +75,7 @@ class OwnStep:
         gradients: dict[int, Any] = {}
         several = isinstance(optimizer, NamedOptimizers)
         every = optimizer.by_name if several else {"": optimizer}
-        shared = {name: SharedOptimizer(one, share, gradients, apply=apply) for name, one in every.items()}
+        shared = {name: SharedOptimizer(one, share, gradients, recipe, apply=apply) for name, one in every.items()}
         losses = self._function(
             model=model,
             optimizer=shared if several else shared[""],
@@ -85,7 +91,13 @@ class OwnStep:
             )
         applied = [gradients.get(id(weight)) for weight in model.trainable_variables]
         self.unused = tuple(name for name, one in shared.items() if not one.is_applied)
-        return step.Update(self._loss(losses, tf.nest.flatten(features)[0].shape[0]) * share, applied)
+        loss = self._loss(losses, tf.nest.flatten(features)[0].shape[0]) * share
+        if recipe.shows_norm:
+            norms = [one.squared_norm for one in shared.values() if one.squared_norm is not None]
+            norm = tf.sqrt(tf.add_n(norms)) if norms else float("nan")
+            share = 1 / tf.distribute.get_replica_context().num_replicas_in_sync
+            loss = tf.concat([tf.reshape(loss, [-1]), [norm * share]], axis=0)
+        return step.Update(loss, applied)
 
     def _loss(self, losses: Any, rows: int | None) -> Any:
         """The mean loss; if there are several, a vector of it and of them."""
@@ -95,9 +107,9 @@ class OwnStep:
         if not means:
             raise UserError(f"{self.key}: gives no loss")
         loss = means.pop("loss") if "loss" in means else tf.add_n(list(means.values()))
-        wrong = [name for name in means if name == "batches" or not is_plain_name(name)]
+        wrong = [name for name in means if name in TAKEN or not is_plain_name(name)]
         if wrong:
-            raise UserError(f"{self.key}: names a loss {wrong[0]!r}; a name has letters, digits, - and _")
+            raise UserError(f"{self.key}: names a loss {wrong[0]!r}, which is taken, or is no plain name")
         self.names = tuple(means)
         return tf.stack([loss, *means.values()]) if means else loss
 
@@ -115,7 +127,7 @@ class OwnStep:
         return tf.reduce_mean(tf.cast(losses, tf.float32))
 
 
-_OWN = frozenset({"_optimizer", "_share", "_gradients", "_applies", "_graph", "is_applied"})
+_OWN = frozenset({"_optimizer", "_share", "_gradients", "_recipe", "_applies", "_graph", "is_applied", "squared_norm"})
 
 
 class SharedOptimizer:
@@ -124,18 +136,23 @@ class SharedOptimizer:
     Anything but applying gradients is the optimizer's own.
     """
 
-    def __init__(self, optimizer: Any, share: float, gradients: dict[int, Any], *, apply: bool) -> None:
+    def __init__(
+        self, optimizer: Any, share: float, gradients: dict[int, Any], recipe: Recipe = step.PLAIN, *, apply: bool
+    ) -> None:
         """Take an optimizer.
 
         Args:
             optimizer: a built Keras optimizer, which sums gradients over replicas.
             share: the share of the batch's rows that are here.
             gradients: gets what was applied, by the `id` of the variable.
+            recipe: what is done with gradients before they are applied.
             apply: False if nothing is to be updated.
         """
         self._optimizer, self._share, self._gradients, self._applies = optimizer, share, gradients, apply
-        self._graph = graph_here()
+        self._graph, self._recipe = graph_here(), recipe
         self.is_applied = False
+        self.squared_norm: Any = None
+        """The square of the norm of the last gradient, if the recipe asks for norms, and it was not in a `tf.cond`."""
 
     def apply_gradients(self, pairs: Any) -> None:
         """Update variables.
@@ -158,8 +175,12 @@ class SharedOptimizer:
         if all(gradient is None for gradient in weighted):
             raise ValueError("no loss depends on any of these variables; compute it, its mean included, under the tape")
         self.is_applied = True
+        norm = None
+        if self._recipe.touches_gradients:
+            weighted, norm = self._recipe.prepared(weighted)
         outside = graph_here() is self._graph  # what is made inside a tf.cond cannot be shown outside of it
         self._gradients.update({id(v): g if outside else None for v, g in zip(variables, weighted, strict=True)})
+        self.squared_norm = norm * norm if norm is not None and outside else None
         if self._applies:
             self._optimizer.apply_gradients(zip(weighted, variables, strict=True))
 

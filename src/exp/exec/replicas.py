@@ -10,6 +10,9 @@ from exp.exec import step
 from exp.exec.executor import Details, Program
 from exp.loggers import collect
 
+NORM = 1
+"""The place of the gradient's norm among the figures of a step, beside the loss."""
+
 
 def replica_rows(batch_size: int, replicas: int, replica: int) -> slice:
     """The rows of a batch that a replica takes: as even as can be, in order, none left out."""
@@ -17,12 +20,17 @@ def replica_rows(batch_size: int, replicas: int, replica: int) -> slice:
 
 
 def train_batch(program: Program, features: Any, targets: Any, number: Any) -> Any:
-    """One training step over all replicas, after `number` others; returns the mean loss of the batch."""
+    """One training step over all replicas, after `number` others.
+
+    Returns:
+        The mean loss of the batch; if there are other figures, a vector of it and of these.
+    """
 
     def update(rows: slice, x: Any, y: Any) -> Any:
         return _train_step(program, x, y, number=number, rows=rows).loss
 
-    return _summed(program, _on_replicas(program, update, features, targets))
+    settle = _guard(program)
+    return settle(_summed(program, _on_replicas(program, update, features, targets)), number)
 
 
 def detailed_batch(program: Program, features: Any, targets: Any, number: Any) -> tuple[Any, Details]:
@@ -39,10 +47,11 @@ def detailed_batch(program: Program, features: Any, targets: Any, number: Any) -
         gradients = {path: tf.convert_to_tensor(gradient) for path, gradient in wanted if gradient is not None}
         return (done.loss, scalars, gradients), others
 
+    settle = _guard(program)
     results, others = _on_replicas(program, update, features, targets)
     loss, scalars, gradients = _summed(program, results)
     first = {key: program.strategy.experimental_local_results(value)[0] for key, value in others.items()}
-    return loss, Details({**scalars, **first}, gradients)
+    return settle(loss, number), Details({**scalars, **first}, gradients)
 
 
 def eval_batch(program: Program, features: Any, targets: Any, counts: Any, number: Any) -> step.Sums:
@@ -66,6 +75,7 @@ def _train_step(program: Program, features: Any, targets: Any, *, number: Any, r
             share=_share(program, rows),
             number=number,
             rows=tf.range(rows.start, rows.stop),
+            recipe=program.recipe,
         )
     return step.train_step(
         program.model,
@@ -74,7 +84,34 @@ def _train_step(program: Program, features: Any, targets: Any, *, number: Any, r
         features=features,
         targets=targets,
         global_batch=program.batch_size,
+        recipe=program.recipe,
     )
+
+
+def _guard(program: Program) -> Callable[[Any, Any], Any]:
+    """Begin a step; returns what ends it once all replicas are done, given its figures and the steps before it."""
+    recipe = program.recipe
+    averages, scale = recipe.averages, recipe.loss_scale
+    take_back = scale.guard(_changing(program)) if scale else None
+
+    def settle(figures: Any, number: Any) -> Any:
+        is_finite = None
+        if scale is not None and take_back is not None:
+            is_finite = tf.math.is_finite(figures[NORM])
+            take_back(is_finite)
+            shown = figures if recipe.shows_norm else figures[:NORM]
+            figures = tf.concat([shown, scale.value.read_value()[tf.newaxis]], axis=0)
+        if averages is not None:
+            averages.follow(number, is_finite)
+        return figures
+
+    return settle
+
+
+def _changing(program: Program) -> list[Any]:
+    """What a step changes of model and optimizer, save its count of steps."""
+    optimizer = program.optimizer
+    return [*program.model.weights, *(one for one in optimizer.variables if one is not optimizer.iterations)]
 
 
 def _share(program: Program, rows: slice) -> float:

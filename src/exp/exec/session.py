@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from exp.exec.averages import tensorflow_variable
 from exp.exec.calls import counts_spec, element_specs, eval_many, step_of, train_many
 from exp.exec.equality import elementwise_equality
 from exp.exec.evaluation import Between, Evaluation, each, nothing, total
@@ -128,13 +129,13 @@ class SessionExecutor:
 
     def read(self, variables: Sequence[Any]) -> list[Any]:
         """Fetch the values from the session."""
-        return list(self._session.run([_tensorflows(variable) for variable in variables]))
+        return list(self._session.run([tensorflow_variable(variable) for variable in variables]))
 
     def write(self, variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
         """Assign through the variables' own initialisers, replica by replica, so that the graph does not grow."""
         initialisers, feed = [], {}
         for variable, value in zip(variables, values, strict=True):
-            for replica in self._program.strategy.experimental_local_results(_tensorflows(variable)):
+            for replica in self._program.strategy.experimental_local_results(tensorflow_variable(variable)):
                 initialisers.append(replica.initializer)
                 feed[replica.initializer.inputs[1]] = value
         self._session.run(initialisers, feed_dict=feed)
@@ -164,8 +165,3 @@ def _feed(placeholders: Any, tensors: Any) -> dict[Any, Any]:
     """What a session is fed: an array for each placeholder of a structure."""
     arrays = [np.asarray(tensor) for tensor in tf.nest.flatten(tensors)]
     return dict(zip(tf.nest.flatten(placeholders), arrays, strict=True))
-
-
-def _tensorflows(variable: Any) -> Any:
-    """The TensorFlow variable of a Keras variable, or the one that a model has beside those."""
-    return variable if isinstance(variable, tf.Variable) else variable.value

@@ -9,11 +9,15 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from exp.exec.recipe import Recipe, in_parts
 from exp.task import Task
 from exp.task.keras_loss import mean_over_positions
 
 SCALE = 1 / 255
 """From uint8 pixels to 0..1."""
+
+
+PLAIN = Recipe()
 
 
 class Sums(NamedTuple):
@@ -34,6 +38,18 @@ class Update(NamedTuple):
     """float32: the mean loss of the batch, before the update; a step of one's own may give a vector of several."""
     gradients: list[Any]
     """For each trainable variable, in order; None if the loss does not depend on it."""
+
+
+def as_float32(outputs: Any) -> Any:
+    """What a model gives, with half-precision numbers as float32: losses and metrics are computed in that."""
+    return tf.nest.map_structure(
+        lambda output: tf.cast(output, tf.float32) if output.dtype in (tf.bfloat16, tf.float16) else output, outputs
+    )
+
+
+def rows_of(batch: Any, rows: slice) -> Any:
+    """Some rows of each tensor of a batch."""
+    return tf.nest.map_structure(lambda tensor: tensor[rows], batch)
 
 
 def scaled(features: Any) -> Any:
@@ -77,10 +93,19 @@ def row_losses(task: Task, targets: Any, outputs: Any, weights: Any = None) -> t
 
 def called(model: Any) -> Callable[[Any], Any]:
     """The function from features to what a model gives for them, outside of training."""
-    return lambda features: model(scaled(features), training=False)
+    return lambda features: as_float32(model(scaled(features), training=False))
 
 
-def train_step(model: Any, *, optimizer: Any, task: Task, features: Any, targets: Any, global_batch: int) -> Update:
+def train_step(
+    model: Any,
+    *,
+    optimizer: Any,
+    task: Task,
+    features: Any,
+    targets: Any,
+    global_batch: int,
+    recipe: Recipe = PLAIN,
+) -> Update:
     """One update of the weights, in one replica.
 
     Args:
@@ -90,21 +115,40 @@ def train_step(model: Any, *, optimizer: Any, task: Task, features: Any, targets
         features: this replica's rows of the batch.
         targets: the same rows.
         global_batch: the number of examples in the batch over all replicas.
+        recipe: what is done with the gradients.
 
     Returns:
-        This replica's shares of the batch's mean loss and of its gradients: the sum over replicas is the mean.
+        This replica's shares of the batch's mean loss and of its gradients: the sum over replicas is the mean. If the
+        recipe shows the gradient's norm, the loss is a vector of both.
     """
-    with tf.GradientTape() as tape:
-        outputs = model(scaled(features), training=True)
-        losses = row_losses(task, wanted(features, targets), outputs, weights_of(targets))
-        loss = tf.reduce_sum(losses) / global_batch
-        if model.losses:
-            share = tf.cast(tf.shape(losses)[0], loss.dtype) / global_batch
-            loss += tf.add_n(model.losses) * share
     weights = model.trainable_variables
-    gradients = tape.gradient(loss, weights)
+    scale = None if recipe.loss_scale is None else recipe.loss_scale.value
+
+    def part(rows: slice) -> tuple[Any, list[Any]]:
+        x, y = (features, targets) if recipe.accumulate == 1 else rows_of((features, targets), rows)
+        with tf.GradientTape() as tape:
+            loss = _mean_loss(model, task=task, features=x, targets=y, global_batch=global_batch)
+            scaled_loss = loss if scale is None else loss * scale
+        return loss, tape.gradient(scaled_loss, weights)
+
+    loss, gradients = in_parts(recipe.accumulate, tf.nest.flatten(features)[0].shape[0] or 0, part)
+    if recipe.touches_gradients:
+        gradients, norm = recipe.prepared(gradients)
+        share = 1 / tf.distribute.get_replica_context().num_replicas_in_sync
+        loss = tf.stack([loss, norm * share]) if recipe.shows_norm or scale is not None else loss
     optimizer.apply_gradients(zip(gradients, weights, strict=True))
     return Update(loss, gradients)
+
+
+def _mean_loss(model: Any, *, task: Task, features: Any, targets: Any, global_batch: int) -> tf.Tensor:
+    """The share that some rows have in the mean loss of a batch."""
+    outputs = as_float32(model(scaled(features), training=True))
+    losses = row_losses(task, wanted(features, targets), outputs, weights_of(targets))
+    loss = tf.reduce_sum(losses) / global_batch
+    if model.losses:
+        share = tf.cast(tf.shape(losses)[0], loss.dtype) / global_batch
+        loss += tf.add_n([tf.cast(penalty, loss.dtype) for penalty in model.losses]) * share
+    return loss
 
 
 def eval_step(

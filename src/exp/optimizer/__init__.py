@@ -1,5 +1,5 @@
 """The optimizers of `conf/optimizer/`, as a `_target_` names them."""
 
-from exp.optimizer.by_name import adam, sgd
+from exp.optimizer.by_name import adam, adamw, lion, rmsprop, sgd
 
-__all__ = ["adam", "sgd"]
+__all__ = ["adam", "adamw", "lion", "rmsprop", "sgd"]

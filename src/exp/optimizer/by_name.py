@@ -35,6 +35,45 @@ def sgd(*, learning_rate: LearningRate, momentum: NonNegativeFloat, nesterov: bo
     return keras.optimizers.SGD(learning_rate=learning_rate, momentum=momentum, nesterov=nesterov)
 
 
+def adamw(
+    *,
+    learning_rate: LearningRate,
+    weight_decay: NonNegativeFloat,
+    beta_1: Fraction,
+    beta_2: Fraction,
+    epsilon: PositiveFloat,
+) -> Any:
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, arXiv:1711.05101), as Keras has it."""
+    from exp.optimizer.fused_adam import Adam
+
+    return Adam(learning_rate=learning_rate, weight_decay=weight_decay, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+
+def rmsprop(
+    *,
+    learning_rate: LearningRate,
+    rho: Fraction,
+    momentum: NonNegativeFloat,
+    epsilon: PositiveFloat,
+    centered: bool,
+) -> Any:
+    """Keras's RMSprop (Tieleman and Hinton, 2012, Coursera's Neural Networks for Machine Learning, lecture 6)."""
+    import keras
+
+    return keras.optimizers.RMSprop(
+        learning_rate=learning_rate, rho=rho, momentum=momentum, epsilon=epsilon, centered=centered
+    )
+
+
+def lion(
+    *, learning_rate: LearningRate, weight_decay: NonNegativeFloat | None, beta_1: Fraction, beta_2: Fraction
+) -> Any:
+    """Keras's Lion (Chen et al., 2023, arXiv:2302.06675)."""
+    import keras
+
+    return keras.optimizers.Lion(learning_rate=learning_rate, weight_decay=weight_decay, beta_1=beta_1, beta_2=beta_2)
+
+
 def check_made(optimizer: Any, *, replicas: int) -> None:
     """Refuse an optimizer that would not train the same in every mode; a class of one's own can hide what it asks for.
 

@@ -49,6 +49,7 @@ def build(config: Config, *, group: Group) -> Components:
     from exp.exec import make_executor
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
+    from exp.run.make_recipe import make_recipe
     from exp.run.own_functions import own_functions
     from exp.run.own_trial import check_own
     from exp.run.selection import selection_of
@@ -61,14 +62,22 @@ def build(config: Config, *, group: Group) -> Components:
     executor = make_executor(config.exec.name, session_config=devices.session_config)
     keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
     keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.train.precision)
     with executor.scope(), devices.strategy.scope():
         network = build_network(
-            config, dataset=dataset, task=task, features=transforms.features, replicas=devices.replicas
+            config,
+            dataset=dataset,
+            task=task,
+            features=transforms.features,
+            replicas=devices.replicas,
+            total_steps=total_steps,
         )
     check_metrics(task, dataset, network.outputs)
     own = own_functions(config, task, dataset)
     with executor.scope():
+        recipe = make_recipe(config, network.model, devices.strategy)
         program = _program(config, network, own, task=task, devices=devices, dataset=dataset, transforms=transforms)
+        program = replace(program, recipe=recipe)
         probed = probe(program, makes_graph=executor.makes_graph) if config.mode == "train" else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         steps_per_call = _steps_per_call(config, executor, transforms, total_steps, compiled=jit_train)
@@ -90,6 +99,7 @@ def build(config: Config, *, group: Group) -> Components:
         total_steps=total_steps,
         own_summaries=summaries,
         hooks=own.hooks,
+        schedule=network.schedule,
         decisions=(*([jit_note] if jit_note else []), *unsaved, *lacks),
     )
 

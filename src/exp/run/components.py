@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from exp.distributed.devices import Devices
     from exp.exec import Executor, Program
     from exp.exec.own_function import OwnFunction
+    from exp.optimizer.schedule import RunSchedule
 
 MOST_CLASSES_NAMED = 10
 
@@ -33,11 +34,18 @@ class Components:
     """A sentence for each decision that was made while building, with its reason."""
     hooks: tuple["OwnFunction", ...] = ()
     """What `hooks` names, in its order."""
+    schedule: "RunSchedule | None" = None
+    """The learning rate over the steps of the run; None: the optimizer's own."""
 
     @property
     def roots(self) -> dict[str, Any]:
         """The objects whose variables a checkpoint has, by the names that they have in it."""
         return self.program.roots
+
+    @property
+    def tested_roots(self) -> tuple[str, ...]:
+        """The names of those whose variables a test needs."""
+        return tuple(name for name in self.roots if name in ("model", "averages"))
 
     def weights_sha256(self) -> str:
         """The digest of the model's variables, in order, as they are now."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from exp.data import evaluation_dataset
 from exp.exec import Evaluation
+from exp.run.averaged import averaged
 from exp.run.context import RunContext
 from exp.run_folder import names
 from exp.system.signals import leaving_long_work
@@ -31,7 +32,8 @@ def evaluate(run: RunContext, *, step: int, tested: "Tested") -> Evaluation:
         dataset = evaluation_dataset(split, run.components.feed)
         by = "closing test" if run.config.mode == "train" else "mode=test"
         run.note_test_reading(by=by, step=tested.step)
-        evaluation = run.components.executor.evaluate(dataset, between=run.stop.check)
+        with averaged(run.components):
+            evaluation = run.components.executor.evaluate(dataset, between=run.stop.check)
     assert evaluation.examples == split.size, f"evaluated {evaluation.examples} examples of {split.size}"
     if tested.known is None:
         run.logger.metrics(step, evaluation.tagged("test"))
@@ -50,7 +52,8 @@ def show_predictions(run: RunContext, *, step: int) -> None:
     with leaving_long_work(True):  # no other worker waits for this
         batches = evaluation_dataset(components.dataset.test, replace(components.feed, rows=None))
         show = _show_classes if components.predicts_classes else _show_given_pictures
-        show(run, step, batches)
+        with averaged(components):
+            show(run, step, batches)
 
 
 def _show_classes(run: RunContext, step: int, batches: Any) -> None:

@@ -20,6 +20,7 @@ from exp.checkpoint import (
 )
 from exp.errors import UserError
 from exp.loggers.console import Display
+from exp.run.averaged import begin_averages
 from exp.run.components import Components
 from exp.run.find_checkpoint import another_to_test, checkpoint_to_test, newest_checkpoint, run_named_in
 from exp.run.request import Request
@@ -88,7 +89,7 @@ def restored_to_test(folder: Path, components: Components, display: Display) -> 
     config = components.config
     prefix = checkpoint_to_test(config, folder, display, task=components.program.task)
     try:
-        restored = _restore(components, prefix, Wanted(roots=("model",)), display)
+        restored = _restore(components, prefix, Wanted(roots=components.tested_roots), display)
     except CheckpointError as error:
         raise CheckpointError(f"{error}{another_to_test(config, prefix)}") from error
     record = restored.record
@@ -124,7 +125,7 @@ def _resumed(folder: Path, components: Components, display: Display) -> InitialS
         raise CheckpointError(f"data: is not the data set that {prefix} was trained on (its fingerprint differs)")
     if record.set_apart != components.dataset.set_apart:
         raise CheckpointError(f"data.validation: {prefix} was saved with other examples set apart for validation")
-    _restore(components, prefix, Wanted(), display)
+    _restore(components, prefix, Wanted(roots=tuple(components.roots)), display)
     return InitialState(record.run, record.step, record.examples, prefix, record, found.verified, found.problems)
 
 
@@ -137,6 +138,7 @@ def _warm_started(components: Components, display: Display) -> InitialState:
     config = components.config
     asked = config.checkpoint
     if asked.restore is None:
+        begin_averages(components)
         return InitialState()
     given = Path(asked.restore)
     roots = ("model", "optimizer") if asked.scope == "all" else ("model",)
@@ -150,6 +152,7 @@ def _warm_started(components: Components, display: Display) -> InitialState:
     if asked.scope == "model":
         with components.executor.scope():
             copies.renew()
+    begin_averages(components)
     if not _same_classes(restored.record, components):
         display.say(f"note: {_classes(restored.record, components)}")
     for what, names in (

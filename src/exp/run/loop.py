@@ -14,6 +14,8 @@ from exp.checkpoint import Checkpoints, NotFiniteError
 from exp.distributed import Stop
 from exp.exec import Batches, Evaluation, Executor
 from exp.exec.executor import Details, Losses
+from exp.exec.loss_scale import LEAST
+from exp.exec.recipe import LOSS_SCALE
 from exp.loggers.console import Display
 from exp.loggers.logger import Logger, LossRow, tagged
 from exp.loggers.profiler import Profiler
@@ -53,6 +55,8 @@ class Training:
     profiler: Profiler | None = None
     other_losses: Callable[[], Sequence[str]] = tuple
     """The names of what a step gives besides its loss; asked for after a step."""
+    learning_rate: Callable[[int], float] | None = None
+    """The learning rate of a step, counted from 0; None if it does not change."""
     evaluations: Mapping[str, Evaluate] = field(default_factory=dict)
     """What evaluates the model as it is, by the split that it is evaluated on."""
     period: Callable[[str], int] = lambda split: 1
@@ -142,13 +146,17 @@ class Training:
         means = losses if losses.ndim == 1 else losses[:, 0]
         for row, loss in enumerate(means.tolist()):
             self.step, self.loss, self.others = first + row + 1, loss, self._others(losses, row)
-            finite = math.isfinite(loss)
+            finite = math.isfinite(loss) or self._is_skipped()
             if self.step % self.log_every == 0 or self.step == self.last or not finite:
                 rows.append(self._row())
             if not finite:
                 break
         self.logger.losses(rows)
         return finite
+
+    def _is_skipped(self) -> bool:
+        """Whether the step was skipped for an overflow of float16, which a smaller loss scale will prevent."""
+        return self.others.get(LOSS_SCALE, 0.0) >= LEAST
 
     def _metrics(self) -> dict[str, float]:
         """The latest figures, by the names that event files have."""
@@ -159,7 +167,8 @@ class Training:
     def _row(self) -> LossRow:
         """What is logged of the step."""
         assert self.loss is not None
-        return LossRow(self.step, self.loss, (self.step - 1) // self.steps_per_epoch, self.others)
+        rate = {"learning_rate": self.learning_rate(self.step - 1)} if self.learning_rate else {}
+        return LossRow(self.step, self.loss, (self.step - 1) // self.steps_per_epoch, {**self.others, **rate})
 
     def _others(self, losses: Losses, row: int) -> dict[str, float]:
         """What a step of a call gave besides its loss, by name."""

@@ -1,7 +1,7 @@
 """The network and its optimizer, made from the configuration and built. To be called in the strategy's scope."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exp.config import Config
 from exp.config.targets import KERAS_APPLICATIONS
@@ -14,6 +14,9 @@ from exp.run.instantiate import check_kind, fault, instantiate
 from exp.system.own_code import place_of
 from exp.task import Task
 
+if TYPE_CHECKING:
+    from exp.optimizer.schedule import RunSchedule
+
 
 class Network(NamedTuple):
     """What is trained."""
@@ -24,9 +27,13 @@ class Network(NamedTuple):
     """A built Keras optimizer of its weights; `NamedOptimizers` if there are several."""
     outputs: Any
     """What the model gives for a batch: a `keras.KerasTensor`, or a structure of them; None if there are several."""
+    schedule: "RunSchedule | None"
+    """The learning rate over the steps of the run; None: the optimizer's own."""
 
 
-def build_network(config: Config, *, dataset: Dataset, task: Task, features: Specs, replicas: int) -> Network:
+def build_network(
+    config: Config, *, dataset: Dataset, task: Task, features: Specs, replicas: int, total_steps: int
+) -> Network:
     """A built Keras model, and a built Keras optimizer of its weights.
 
     Args:
@@ -35,6 +42,7 @@ def build_network(config: Config, *, dataset: Dataset, task: Task, features: Spe
         task: what the network will be trained for.
         features: what the network gets of an example.
         replicas: on which it will train.
+        total_steps: of the run, which a schedule of the learning rate goes over.
 
     Raises:
         UserError: one of them cannot be made, is not what it should be, or would not train the same in every mode.
@@ -44,13 +52,24 @@ def build_network(config: Config, *, dataset: Dataset, task: Task, features: Spe
     model, outputs = _model(config, dataset, task, features)
     if config.mode == "train" and not model.trainable_variables:
         raise UserError(f"model={config.model.name}: has nothing to train; every variable is frozen, or there is none")
-    optimizer = _optimizer(config, model, replicas)
+    schedule = _schedule(config, total_steps)
+    optimizer = _optimizer(config, model, replicas, schedule)
     if replicas > 1:
         keep_penalties_apart(model)
-    return Network(model, optimizer, outputs)
+    return Network(model, optimizer, outputs, schedule)
 
 
-def _optimizer(config: Config, model: Any, replicas: int) -> Any:
+def _schedule(config: Config, total_steps: int) -> "RunSchedule | None":
+    """The learning rate over the steps of the run, if it changes."""
+    asked = config.schedule
+    if config.mode != "train" or (asked.name == "constant" and not asked.warmup and config.train.on_nan == "stop"):
+        return None
+    from exp.optimizer.schedule import RunSchedule
+
+    return RunSchedule(asked, peak=float(config.optimizer.arguments["learning_rate"]), total=total_steps)
+
+
+def _optimizer(config: Config, model: Any, replicas: int, schedule: "RunSchedule | None") -> Any:
     """A built optimizer; `NamedOptimizers` if there are several models, or if the configuration's target gives several.
 
     Raises:
@@ -63,7 +82,8 @@ def _optimizer(config: Config, model: Any, replicas: int) -> Any:
     what = f"optimizer={config.optimizer.name}"
 
     def make() -> Any:
-        return instantiate("optimizer", config.optimizer, config.trusted_targets)
+        rate = {} if schedule is None else {"learning_rate": schedule}
+        return instantiate("optimizer", config.optimizer, config.trusted_targets, **rate)
 
     made = make()
     if isinstance(model, NamedModels) and not isinstance(made, Mapping):
@@ -74,6 +94,8 @@ def _optimizer(config: Config, model: Any, replicas: int) -> Any:
             raise UserError(f"{what}: gives an optimizer for {name}, and the model has no part that is called so")
     optimizer = NamedOptimizers(made) if isinstance(made, Mapping) else made
     for part, one in parts(model, optimizer).values():
+        if config.exec.name == "fit" and config.train.clip_norm is not None:
+            one.global_clipnorm = config.train.clip_norm  # the same formula as ours, and there is one replica
         one.build(part.trainable_variables)
         if config.mode == "train":
             check_made(one, replicas=replicas)
@@ -115,10 +137,22 @@ def _model(config: Config, dataset: Dataset, task: Task, features: Specs) -> tup
             raise
         raise fault(f"model={config.model.name}: cannot take {_described(features)}", error) from error
     freeze(model, config.model.frozen)
-    problem = task.output_problem(outputs, data=dataset.name)
+    problem = task.output_problem(_as_float32(outputs), data=dataset.name)
     if problem:
         raise UserError(f"model={config.model.name}: {problem}")
-    return model, outputs
+    return model, _as_float32(outputs)
+
+
+def _as_float32(outputs: Any) -> Any:
+    """Symbolic outputs as the step hands them on: half-precision numbers become float32."""
+    import keras
+    import tensorflow as tf
+
+    def given(output: Any) -> Any:
+        half = isinstance(output, keras.KerasTensor) and output.dtype in ("bfloat16", "float16")
+        return keras.KerasTensor(output.shape, dtype="float32") if half else output
+
+    return tf.nest.map_structure(given, outputs)
 
 
 def _several_models(config: Config, models: Mapping[str, Any], task: Task) -> Any:

@@ -50,7 +50,8 @@ def take_tested(run: RunContext, trained: Trained) -> Tested:
     run.group.same("best step", lambda: {"step": best.step})  # the chief has written it, once all are here
     prefix = prefix_of(run.folder.checkpoints, run.config.checkpoint.name, best.step)
     with run.components.executor.scope():
-        restore(prefix, run.components.roots, access=run.components.executor, wanted=Wanted(roots=("model",)))
+        wanted = Wanted(roots=run.components.tested_roots)
+        restore(prefix, run.components.roots, access=run.components.executor, wanted=wanted)
     value = metric_text(criterion.metric, best.value)
     run.display.say(f"tested is {prefix.name}, the best by {criterion.metric} ({value})")
     return Tested("best", best.step, criterion.split, None)

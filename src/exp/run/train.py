@@ -9,6 +9,7 @@ from exp.data import evaluation_dataset, plan_calls, training_dataset
 from exp.exec import Batches, Evaluation
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import advice, shares
+from exp.run.averaged import averaged
 from exp.run.context import RunContext
 from exp.run.hooks import own_hooks
 from exp.run.loop import Evaluate, Training
@@ -93,7 +94,8 @@ def _evaluations(run: RunContext) -> dict[str, Evaluate]:
         def evaluate(step: int) -> Evaluation:
             if name == "test":
                 run.note_test_reading(by="checkpoint", step=step)
-            return executor.evaluate(batches, between=run.stop.check)
+            with averaged(components):
+                return executor.evaluate(batches, between=run.stop.check)
 
         return evaluate
 
@@ -155,6 +157,7 @@ def _training(
         other_losses=lambda: components.program.other_losses,
         profiler=Profiler(run.folder.path, first=profiled[0], last=profiled[1]) if profiled else None,
         loss=run.state.loss,
+        learning_rate=components.schedule.at if components.schedule else None,
         evaluations=evaluations,
         period=period_of(config, steps_per_epoch=components.order.steps_per_epoch),
         selection=selection,

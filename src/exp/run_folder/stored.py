@@ -14,7 +14,7 @@ from exp.run_folder import read as run_files
 from exp.system.files import is_folder, open_regular
 from exp.system.safe_files import MissingError
 
-GROUPS = ("model", "data", "task", "exec", "device", "optimizer", "train", "checkpoint", "summary")
+GROUPS = ("model", "data", "task", "exec", "device", "optimizer", "schedule", "train", "checkpoint", "summary")
 """Groups that every run's configuration has."""
 
 

@@ -52,12 +52,14 @@ def _export(arguments: argparse.Namespace) -> None:
     config = parse({**tree, **_PLAIN, **restore}, trusted=arguments.trust)
     import_tensorflow()
 
+    from exp.run.averaged import take_averages
     from exp.run.build import build
     from exp.run.initial_state import restored_to_test
     from exp.tools.served import described, serve_part, serve_whole
 
     components = build(config, group=Alone())
     state = restored_to_test(run, components, Display())
+    take_averages(components)
     served = serve_part(components, arguments.model) if arguments.model else serve_whole(components)
     folder = new_folder(target.with_name(f".{target.name}.tmp"), key=None)
     try:

@@ -1,0 +1,48 @@
+"""A model with the averages of its weights in their places, for as long as it is evaluated or shown."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from exp.run.components import Components
+
+
+@contextmanager
+def averaged(components: Components) -> Iterator[None]:
+    """Give the model its averages, if it has some, and its own weights back afterwards, bit for bit."""
+    averages = components.program.recipe.averages
+    if averages is None:
+        yield
+        return
+    own = _read(components, averages.of)
+    take_averages(components)
+    try:
+        yield
+    finally:
+        with components.executor.scope():
+            components.executor.write(averages.of, own)
+
+
+def take_averages(components: Components) -> None:
+    """Give the model its averages for good, if it has some."""
+    averages = components.program.recipe.averages
+    if averages is not None:
+        values = _read(components, averages.values)
+        with components.executor.scope():
+            components.executor.write(averages.of, values)
+
+
+def begin_averages(components: Components) -> None:
+    """Let the averages, if there are some, be the weights that the model has now."""
+    averages = components.program.recipe.averages
+    if averages is not None:
+        values = _read(components, averages.of)
+        with components.executor.scope():
+            components.executor.write(averages.values, values)
+
+
+def _read(components: Components, variables: Any) -> list[Any]:
+    with components.executor.scope():
+        return [np.array(value) for value in components.executor.read(variables)]
