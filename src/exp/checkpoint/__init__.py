@@ -21,7 +21,7 @@ from exp.checkpoint.protocol import Checkpoints, NoCheckpoints
 from exp.checkpoint.record import CheckpointError, Record, amend_record, differing_versions, read_record, weights_digest
 from exp.checkpoint.restore import Restored, Wanted, restore
 from exp.checkpoint.retention import AnyOf, Best, EveryNSteps, NewestN, RetentionPolicy
-from exp.checkpoint.run_state import BestSoFar, RunState
+from exp.checkpoint.run_state import BestSoFar, Rewind, RunState
 from exp.checkpoint.writer import NotFiniteError, Origin
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Record",
     "Restored",
     "RetentionPolicy",
+    "Rewind",
     "RunState",
     "SaveError",
     "VariableAccess",

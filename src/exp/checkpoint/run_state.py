@@ -14,6 +14,15 @@ class BestSoFar(_State):
     step: int
 
 
+class Rewind(_State):
+    """A time that a run diverged and went back."""
+
+    diverged_at: int
+    """The step whose loss, or after which a weight, was not finite."""
+    back_to: int
+    """The step of the checkpoint that was restored."""
+
+
 class RunState(_State):
     """What a run remembers besides its variables, to go on as if it had not stopped."""
 
@@ -31,3 +40,5 @@ class RunState(_State):
     """The number of validations since then."""
     seconds: float = 0.0
     """The time of training."""
+    rewinds: list[Rewind] = []
+    """The times that the run diverged and went back."""

@@ -24,7 +24,7 @@ ADDITIONS: tuple[Keys, ...] = (
     {"task": {"step": None}},
     {"hooks": []},
     {
-        "data": {"validation": None, "split_seed": 0},
+        "data": {"validation": None, "split_seed": 0, "on_leak": "warn"},
         "train": {
             "clip_norm": None,
             "accumulate": 1,

@@ -3,10 +3,12 @@
 No field has a default: every default value lives in `conf/`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag
+from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag
 
+from exp.config.schedules import SCHEDULES, Schedule
+from exp.config.section import Fraction, Section, name_of
 from exp.config.targets import Target
 from exp.config.transform_schema import AnyTransform
 
@@ -16,12 +18,6 @@ REQUEST_KEYS = ("run", "resume", "objective")
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MemoryLimit = Annotated[int, Field(ge=64)]
 """MB of GPU memory. Below 64 MB TensorFlow cannot even create its context on a GPU."""
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, strict about types, closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Model(Target):
@@ -44,9 +40,6 @@ class Hook(Target):
     """The number of steps from one call to the next."""
 
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-
 class Data(Section):
     """The data set, how its examples are divided, and how they are ordered and batched."""
 
@@ -57,6 +50,7 @@ class Data(Section):
     validation: PositiveInt | Fraction | Literal["own"] | None
     split_seed: Annotated[int, Field(ge=0, lt=2**32)]
     prefetch: Annotated[int, Field(ge=0, le=64)]
+    on_leak: Literal["warn", "stop", "ignore"]
     transforms: list[AnyTransform]
 
 
@@ -124,16 +118,12 @@ class WorkersDevices(DeviceSection):
     timeout: Annotated[int, Field(ge=5, le=86_400)]
 
 
-def _layout(value: Any) -> str | None:
-    return value.get("name") if isinstance(value, dict) else None
-
-
 Device = Annotated[
     Annotated[AllDevices, Tag("all")]
     | Annotated[SubsetOfDevices, Tag("subset")]
     | Annotated[VirtualDevices, Tag("virtual")]
     | Annotated[WorkersDevices, Tag("workers")],
-    Discriminator(_layout),
+    Discriminator(name_of),
 ]
 
 
@@ -154,53 +144,6 @@ class Train(Section):
     monitor: Annotated[str, Field(min_length=1)]
     patience: PositiveInt | None
     min_delta: Annotated[float, Field(ge=0)]
-
-
-Period = Fraction | Annotated[int, Field(ge=1)]
-"""A number of steps, or a fraction of all steps."""
-
-
-class ScheduleSection(Section):
-    """What all schedules of the learning rate share."""
-
-    warmup: Fraction | Annotated[int, Field(ge=0)]
-
-
-class ConstantSchedule(ScheduleSection):
-    """No schedule, save for a warm-up."""
-
-    name: Literal["constant"]
-
-
-class CosineSchedule(ScheduleSection):
-    """Half a cosine wave."""
-
-    name: Literal["cosine"]
-    end: Annotated[float, Field(ge=0, le=1)]
-
-
-class LinearSchedule(ScheduleSection):
-    """A line."""
-
-    name: Literal["linear"]
-    end: Annotated[float, Field(ge=0, le=1)]
-
-
-class StepSchedule(ScheduleSection):
-    """A stair."""
-
-    name: Literal["step"]
-    every: Period
-    factor: Fraction
-
-
-Schedule = Annotated[
-    Annotated[ConstantSchedule, Tag("constant")]
-    | Annotated[CosineSchedule, Tag("cosine")]
-    | Annotated[LinearSchedule, Tag("linear")]
-    | Annotated[StepSchedule, Tag("step")],
-    Discriminator(_layout),
-]
 
 
 class Checkpoint(Section):
@@ -257,13 +200,6 @@ DEVICES: dict[str, type[Section]] = {
     "workers": WorkersDevices,
 }
 """The layouts of devices, by `device.name`."""
-SCHEDULES: dict[str, type[Section]] = {
-    "constant": ConstantSchedule,
-    "cosine": CosineSchedule,
-    "linear": LinearSchedule,
-    "step": StepSchedule,
-}
-"""The schedules, by `schedule.name`."""
 VARIANTS: dict[str, dict[str, type[Section]]] = {"device": DEVICES, "schedule": SCHEDULES}
 """The sections whose keys depend on their `name`."""
 SECTIONS: dict[str, type[Section]] = {

@@ -3,8 +3,8 @@
 import hashlib
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +39,26 @@ class Weighted(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What tells examples of a split from others, to find those that are in two splits."""
+
+    digests: npt.NDArray[np.int64]
+    """(size,): equal for equal features; of other features, equal by chance once in 2**64. Of one process only."""
+    looks: npt.NDArray[np.uint64] | None = None
+    """(size, 4): of pictures, what they look like (`exp.data.images.look`)."""
+    names: Sequence[str] | None = None
+    """(size,): what a person calls each example, such as its file."""
+
+    def some(self, indices: npt.NDArray[np.int64]) -> "Contents":
+        """Those of some examples."""
+        return Contents(
+            self.digests[indices],
+            None if self.looks is None else self.looks[indices],
+            None if self.names is None else [self.names[index] for index in indices],
+        )
+
+
+@dataclass(frozen=True)
 class Split:
     """The training, validation or test split of a data set.
 
@@ -53,6 +73,8 @@ class Split:
     read: Callable[[Any, int], Any]
     targets: npt.NDArray[Any] | None = None
     """(size, ...): the targets of all examples, if they are known without reading any features."""
+    contents: Callable[[], Contents] | None = None
+    """Finds out what the examples are; None if nobody knows it without reading them all."""
 
     @property
     def labels(self) -> Any:
@@ -90,6 +112,8 @@ class Dataset:
     set_apart: str | None = None
     """If the validation split was taken from the training examples: SHA-256 of their indices, as int64."""
     skipped: tuple[Skipped, ...] = ()
+    leaks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How many examples of a split are in another one, by both splits and by how that was found."""
     notes: tuple[str, ...] = ()
     """What the user should know, a sentence each."""
 
@@ -202,8 +226,15 @@ def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Spl
 
     known_targets = targets.targets if isinstance(targets, Weighted) else targets
     if not isinstance(known_targets, np.ndarray):
-        return Split(size=len(arrays[0]), read=read)
-    return Split(size=len(arrays[0]), read=read, targets=known_targets if given is targets else given)
+        known_targets = None
+    elif given is not targets:
+        known_targets = given
+
+    def contents() -> Contents:
+        held = [np.asarray(leaf) for leaf in tf.nest.flatten(features)]
+        return Contents(np.array([hash(tuple(leaf[row].tobytes() for leaf in held)) for row in range(len(held[0]))]))
+
+    return Split(size=len(arrays[0]), read=read, targets=known_targets, contents=contents)
 
 
 def read_cyclic(split: Split, indices: Iterable[int]) -> tuple[Any, Any]:

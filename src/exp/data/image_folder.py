@@ -1,17 +1,19 @@
 """Any pictures that lie in a folder for each class, `{train,valid}/CLASS/FILE`: decoded as they are needed."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from exp.data.dataset import LABELS, Dataset, Skipped, Spec, Split
+from exp.data.dataset import LABELS, Contents, Dataset, Skipped, Spec, Split
 from exp.data.images.cache import in_memory, on_disk
 from exp.data.images.cache_dir import cache_folder
 from exp.data.images.decode import file_split
+from exp.data.images.look import looks
 from exp.data.images.scan import SPLITS, Found, find, find_ahead
 from exp.data.images.verify import FileCheck, check_files
 from exp.errors import UserError
@@ -101,7 +103,8 @@ def image_dataset(
         digest = _digest(found.classes, [(label, checks[path]) for path, label in examples])
         decoded = cache_root / "decoded" / f"{digest}-{image_size}.npy"
         digests[name_of_split] = digest
-        splits[name_of_split] = _cached(split, name_of_split, cache, decoded, image_size)
+        split = _cached(split, name_of_split, cache, decoded, image_size)
+        splits[name_of_split] = replace(split, contents=_contents([path for path, _ in examples], checks))
     return Dataset(
         name=name,
         source=source,
@@ -112,7 +115,7 @@ def image_dataset(
         class_names=found.classes,
         fingerprint=hashlib.sha256("".join(digests.values()).encode()).hexdigest(),
         skipped=skipped,
-        notes=tuple(_notes(found, checks, skipped)),
+        notes=tuple(_notes(found, skipped)),
     )
 
 
@@ -148,6 +151,14 @@ def _checked(
     return by_path, bad
 
 
+def _contents(paths: Sequence[Path], checks: Mapping[Path, FileCheck]) -> Callable[[], Contents]:
+    return lambda: Contents(
+        digests=np.array([hash(checks[path].sha256) for path in paths]),
+        looks=looks([checks[path].look for path in paths]),
+        names=[str(path) for path in paths],
+    )
+
+
 def _digest(classes: Sequence[str], examples: Sequence[tuple[int, FileCheck]]) -> str:
     """SHA-256 over the class names, and the label and content of every example in order."""
     lines = [",".join(classes), *(f"{label} {check.sha256}" for label, check in examples)]
@@ -162,17 +173,10 @@ def _cached(split: Split, name: str, cache: str, path: Path, image_size: int) ->
     return in_memory(split, shape=shape) if cache == "memory" and name == SPLITS[0] else split
 
 
-def _notes(found: Found, checks: Mapping[Path, FileCheck], skipped: Sequence[Skipped]) -> list[str]:
+def _notes(found: Found, skipped: Sequence[Skipped]) -> list[str]:
     notes = []
     if skipped:
         notes.append(f"skipped {counted(len(skipped), 'file')} that cannot be used; manifest.json names each")
     if found.hidden:
         notes.append(f"passed over {counted(found.hidden, 'hidden file')}")
-    contents = {
-        split: {checks[path].sha256 for name in found.classes for path in found.files[split, name]} for split in SPLITS
-    }
-    both = len((contents[SPLITS[0]] & contents[SPLITS[1]]) - {""})
-    if both:
-        in_both, them = counted(both, "picture is", "pictures are"), "it" if both == 1 else "them"
-        notes.append(f"{in_both} in {SPLITS[0]} and in {SPLITS[1]}: the test has seen {them} in training")
     return notes

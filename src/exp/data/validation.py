@@ -118,7 +118,13 @@ def subset(split: Split, indices: Indices) -> Split:
 
         return split.read(requests.map(as_written(chosen)), threads)
 
-    return Split(len(indices), read, None if split.targets is None else split.targets[indices])
+    of = split.contents
+    return Split(
+        len(indices),
+        read,
+        targets=None if split.targets is None else split.targets[indices],
+        contents=None if of is None else lambda: of().some(indices),
+    )
 
 
 def _shares(counts: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:

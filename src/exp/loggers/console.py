@@ -189,7 +189,9 @@ def _stop_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
         "patience": "by train.patience: no better value for so many validations",
         "max_seconds": "by train.max_seconds",
     }.get(results["stopped"])
-    return [("stopped", why)] if why else []
+    back = [f"step {rewind['diverged_at']} to {rewind['back_to']}" for rewind in results["rewinds"]]
+    rewound = [("went back", f"from {', '.join(back)}, where the loss was not finite")] if back else []
+    return [*rewound, *([("stopped", why)] if why else [])]
 
 
 def _best_row(results: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from exp.loggers.jsonl import JsonlLogger
-from exp.loggers.logger import Loggers
+from exp.loggers.logger import Logger
 from exp.loggers.tensorboard import TensorBoardLogger
 
 
-def file_loggers(folder: Path, *, done: int) -> Loggers:
-    """Log to `metrics.jsonl` and to TensorBoard's event file, after `done` steps.
+def file_loggers(folder: Path, *, done: int) -> list[Logger]:
+    """What logs to `metrics.jsonl` and to TensorBoard's event file, after `done` steps.
 
     What an earlier, killed process logged of later steps is dropped. Of the last step everything stays but what the
     resumed run writes anew: a test after that step may have been cut off.
     """
     tensorboard = TensorBoardLogger(folder, done=done)
-    return Loggers([JsonlLogger(folder, done=done), tensorboard])
+    return [JsonlLogger(folder, done=done), tensorboard]

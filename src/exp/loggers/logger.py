@@ -133,6 +133,13 @@ class Loggers:
         for one in pending:
             one.result()
 
+    def begin_again(self, make: Callable[[], Sequence[Logger]]) -> None:
+        """Write what is left, close all loggers, and go on with others, which are made then."""
+        self.flush()
+        for logger in self._loggers:
+            logger.close()
+        self._loggers = tuple(make()) if self._loggers else ()
+
     def close(self) -> None:
         """Write what is left, and close all loggers."""
         try:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from exp.config.schema import ConstantSchedule, CosineSchedule, LinearSchedule, Schedule, StepSchedule
+from exp.config.schedules import ConstantSchedule, CosineSchedule, LinearSchedule, Schedule, StepSchedule, steps_of
 
 
 class RunSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
@@ -42,17 +42,6 @@ class RunSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ign
     def get_config(self) -> dict[str, Any]:
         """What makes it."""
         return {"asked": self._asked.model_dump(), "peak": self._peak, "total": self._total}
-
-
-def steps_of(period: float, total: int) -> int:
-    """A number of steps, which may be given as a fraction of all."""
-    return round(period * total) if isinstance(period, float) else period
-
-
-def goes_by_length(asked: Schedule) -> bool:
-    """Whether the rate of a step depends on the length of the run."""
-    periods = [asked.warmup, *([asked.every] if isinstance(asked, StepSchedule) else [])]
-    return isinstance(asked, CosineSchedule | LinearSchedule) or any(isinstance(one, float) for one in periods)
 
 
 def _rates(xp: Any, step: Any, asked: Schedule, *, warmup: int, total: int) -> Any:

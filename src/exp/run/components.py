@@ -106,6 +106,7 @@ class Components:
                 "source": dataset.source,
                 "examples": {name: split.size for name, split in dataset.splits.items()} | {"train": self.order.size},
                 "set_apart": dataset.set_apart,
+                "leaks": dataset.leaks,
                 "fingerprint": dataset.fingerprint,
                 "class_names": list(dataset.class_names or ()),
                 "skipped": {"count": len(dataset.skipped), "files": [asdict(skipped) for skipped in dataset.skipped]},

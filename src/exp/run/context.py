@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from exp.config import Config
 from exp.distributed import Group, Stop
 from exp.loggers.console import Display
-from exp.loggers.logger import Logger
+from exp.loggers.logger import Loggers
 from exp.run.components import Components
 from exp.run.initial_state import InitialState
 from exp.run_folder import names
@@ -20,7 +20,7 @@ class RunContext:
     components: Components
     state: InitialState
     folder: Folder
-    logger: Logger
+    logger: Loggers
     display: Display
     stop: Stop
     group: Group

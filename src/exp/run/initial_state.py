@@ -18,6 +18,7 @@ from exp.checkpoint import (
     prefix_of,
     restore,
 )
+from exp.config.schedules import goes_by_length
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.averaged import begin_averages
@@ -76,7 +77,7 @@ def initial_state(request: Request, components: Components, display: Display) ->
     if request.tested:
         return restored_to_test(request.tested, components, display)
     if request.resumed:
-        return _resumed(request.folder, components, display)
+        return resumed_state(request.folder, components, display)
     return _warm_started(components, display)
 
 
@@ -100,7 +101,7 @@ def restored_to_test(folder: Path, components: Components, display: Display) -> 
     return InitialState(step=record.step, examples=record.examples, checkpoint=prefix, record=record)
 
 
-def _resumed(folder: Path, components: Components, display: Display) -> InitialState:
+def resumed_state(folder: Path, components: Components, display: Display) -> InitialState:
     """Restore everything from the newest checkpoint of this run that can be trusted, and say which ones cannot.
 
     A run that was killed before it saved a checkpoint starts again. Checkpoints of another run are passed over.
@@ -164,16 +165,24 @@ def _warm_started(components: Components, display: Display) -> InitialState:
     return InitialState(checkpoint=prefix, record=restored.record)
 
 
-def check_length(components: Components, state: InitialState) -> None:
-    """Refuse a length that is behind what was trained already.
+def check_length(request: Request, components: Components, state: InitialState, display: Display) -> None:
+    """Refuse a length that is behind what was trained already; say what another length makes of a schedule.
 
     Raises:
-        UserError: it is.
+        UserError: the run has done more steps already.
     """
     train, last = components.config.train, components.total_steps
     if components.config.mode == "train" and state.step > last:
         asked = f"train.steps={train.steps}" if train.steps else f"train.epochs={train.epochs}"
         raise UserError(f"{asked}: is {counted(last, 'step')}, and the run has done {state.step} already")
+    schedule = components.config.schedule
+    if request.extended and components.schedule and goes_by_length(schedule):
+        rate, length = f"{components.schedule.at(state.step):.3g}", counted(last, "step")
+        display.say(
+            f"schedule={schedule.name}: goes over the length of the run, which is {length} now: after step {state.step} "
+            f"the learning rate goes on with {rate}. If this length had been asked for from the start, it would have been "
+            "another one before"
+        )
 
 
 def _restore(components: Components, prefix: Path, wanted: Wanted, display: Display) -> Restored:

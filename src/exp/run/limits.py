@@ -19,7 +19,11 @@ def limits(config: Config, executor: "Executor", model: Any, own: Sequence[str],
         own: keys of what the model logs by `exp.loggers.collect`.
         replicas: the number of replicas that train.
     """
-    notes = [*_lacks_of_mode(config, executor, own, replicas), _lack_of_normalization(model, replicas)]
+    notes = [
+        *_lacks_of_mode(config, executor, own, replicas),
+        _lack_of_normalization(model, replicas),
+        _lack_of_parts(config, model),
+    ]
     return [note for note in notes if note]
 
 
@@ -33,6 +37,8 @@ def _lacks_of_mode(config: Config, executor: "Executor", own: Sequence[str], rep
         notes.append(
             f"summary.figures: {mode} with several replicas shows scalars only; Keras takes means over replicas"
         )
+    if config.summary.gradient_norm and config.exec.name == "fit":
+        notes.append(f"summary.gradient_norm: {mode} logs none; Keras keeps its gradients to itself")
     if config.exec.show_autograph and not executor.makes_graph:
         notes.append(f"exec.show_autograph: {mode} makes no graph to show; autograph.py has what AutoGraph would make")
     return notes
@@ -48,8 +54,18 @@ def _lack_of_normalization(model: Any, replicas: int) -> str | None:
     )
 
 
-def normalized_by_replica(model: Any) -> list[str]:
-    """The names of layers that normalize each replica's part of a batch by itself."""
+def _lack_of_parts(config: Config, model: Any) -> str | None:
+    layers = normalized_by_replica(model, synchronized=True) if config.train.accumulate > 1 else []
+    if not layers:
+        return None
+    return (
+        f"{', '.join(layers)}: batch normalization takes the mean and variance of each part of a batch, so that "
+        f"train.accumulate={config.train.accumulate} does not train as 1 does"
+    )
+
+
+def normalized_by_replica(model: Any, *, synchronized: bool = False) -> list[str]:
+    """The names of layers that normalize each replica's part of a batch by itself; if `synchronized`, of all layers."""
     import keras
 
     from exp.checkpoint.variables import walk
@@ -57,5 +73,5 @@ def normalized_by_replica(model: Any) -> list[str]:
     return [
         layer.name
         for _, layer in walk("model", model, set())
-        if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized
+        if isinstance(layer, keras.layers.BatchNormalization) and (synchronized or not layer.synchronized)
     ]

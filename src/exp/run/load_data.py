@@ -1,11 +1,15 @@
 """The data of a run, made from its configuration: the data set, the order of its examples, and the task."""
 
+from dataclasses import replace
+
 from exp.config import Config
 from exp.config.combination_rules import check_batch_size
 from exp.config.targets import OWN_PREFIXES
 from exp.data import Dataset, ImageTransforms, Order
 from exp.data.check import check_dataset
 from exp.data.dataset import Specs, Weighted, tensor_specs
+from exp.data.images.cache_dir import cache_folder
+from exp.data.leaks import check_leaks, facts
 from exp.data.old_names import as_dataset
 from exp.data.validation import with_validation
 from exp.errors import UserError
@@ -28,6 +32,11 @@ def load_data(config: Config) -> tuple[Dataset, Order, ImageTransforms]:
     if not name.startswith(OWN_PREFIXES) or name == ARRAY_FILE:
         check_dataset(dataset, what=f"data={name}")
     dataset = with_validation(dataset, config.data.validation, split_seed=config.data.split_seed)
+    if config.mode == "train":
+        cache = cache_folder(config.data.target.arguments.get("cache_dir"))
+        leaks = check_leaks(dataset, config.data.on_leak, cache=cache)
+        notes = [*dataset.notes, *(leak.sentence(dataset) for leak in leaks)]
+        dataset = replace(dataset, notes=tuple(notes), leaks=facts(leaks))
     transforms = ImageTransforms(config.data.transforms, features=dataset.features)
     return dataset, _order(config, dataset), transforms
 

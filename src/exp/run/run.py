@@ -130,7 +130,7 @@ def _stages(
             for note in components.notes():
                 display.say(note)
             state = initial_state(request, components, display)
-            check_length(components, state)
+            check_length(request, components, state, display)
             group.same("beginning", lambda: {"step": state.step, "weights": components.weights_sha256()})
             group.keep_signals()  # TensorFlow's coordination service takes SIGTERM as a preemption notice (2.21)
     except Stopped:
@@ -146,7 +146,7 @@ def _stages(
     changes = folder.write_manifest(facts, targets=target_names(request.tree))
     if changes and request.resumed and state.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
-    logger = file_loggers(request.folder, done=state.step) if group.is_chief else Loggers([])
+    logger = Loggers(file_loggers(request.folder, done=state.step) if group.is_chief else [])
     if not request.resumed or not state.step:
         logger.hparams(flat_config(request.tree, threads=components.devices.threads))
     try:
@@ -174,13 +174,13 @@ def _stages(
 def _train_and_evaluate(run: "RunContext", so_far: ResultsSoFar) -> None:
     """Train, if that is the mode, and evaluate a model that is whole; afterwards the results have a status."""
     from exp.run.evaluate import show_graph
+    from exp.run.rewind import rewinds_of, train_with_rewinds
     from exp.run.tested import take_tested, tested_anew
-    from exp.run.train import train
 
     status, trained = "completed", None
     if run.config.mode == "train":
-        trained = train(run)
-        so_far.add(**trained.results)
+        run, trained = train_with_rewinds(run)
+        so_far.add(**trained.results, rewinds=rewinds_of(run))
         if trained.failure is not None:
             raise trained.failure
         status = trained.status

@@ -1,8 +1,10 @@
 """The training stage: from a run that is ready to what came out of its training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from exp.checkpoint import BestSoFar, Checkpoints, NoCheckpoints, set_aside
 from exp.data import evaluation_dataset, plan_calls, training_dataset
@@ -49,6 +51,7 @@ def train(run: RunContext) -> Trained:
         ends=_profile_ends(run),
     )
     run = without_figures_out_of_turn(run, period)
+    learning_rate = _learning_rate(run)
     selection = selection_of(config, components.program.task)
     saved = {step: record.metrics for step, record in run.state.earlier.items()}
     selection.resume(run.state.run_state, saved=saved)
@@ -63,6 +66,7 @@ def train(run: RunContext) -> Trained:
     run = made_up_for.run
     checkpoints = _open_checkpoints(run)
     training = _training(run, checkpoints, evaluations, selection)
+    training.learning_rate = learning_rate
     training.evaluated.update(made_up_for.evaluated)
     failure: BaseException | None = None
     try:
@@ -102,6 +106,17 @@ def _evaluations(run: RunContext) -> dict[str, Evaluate]:
     asked = [] if components.dataset.validation is None else ["validation"]
     asked += ["test"] if (run.config.checkpoint.best or "").startswith("test/") else []
     return {name: evaluating(name) for name in asked}
+
+
+def _learning_rate(run: RunContext) -> Callable[[int], float] | None:
+    """The learning rate of each step, which is smaller in a run that was rewound; None if it never changes."""
+    schedule = run.components.schedule
+    if schedule is None:
+        return None
+    factor = run.config.train.rewind_factor ** len(run.state.run_state.rewinds)
+    with run.components.executor.scope():
+        run.components.executor.write([schedule.factor], [np.asarray(factor, np.float32)])
+    return lambda step: factor * schedule.at(step)
 
 
 def _profile_ends(run: RunContext) -> Sequence[int]:
@@ -157,7 +172,6 @@ def _training(
         other_losses=lambda: components.program.other_losses,
         profiler=Profiler(run.folder.path, first=profiled[0], last=profiled[1]) if profiled else None,
         loss=run.state.loss,
-        learning_rate=components.schedule.at if components.schedule else None,
         evaluations=evaluations,
         period=period_of(config, steps_per_epoch=components.order.steps_per_epoch),
         selection=selection,
@@ -170,7 +184,7 @@ def _results(run: RunContext, training: Training, checkpoints: Checkpoints) -> d
     seconds, state = training.seconds, training.selection.now
     timed = ("first_step", "train", "data_wait", "checkpoint", "summary")
     validation = {"validation": seconds.evaluations.get("validation")}
-    results = {
+    results: dict[str, Any] = {
         "step": training.step,
         "examples": training.step * training.batch_size,
         "train": {"loss": training.loss, **training.others} if training.status != "diverged" else {"loss": None},

@@ -33,6 +33,8 @@ class Results:
     """The best step so far: `metric`, `value`, `step`, and the prefix of its `checkpoint`, if that was kept."""
     stopped: str | None = None
     """What ended training before the step that was asked for: `patience`, `max_seconds`."""
+    rewinds: Sequence[Mapping[str, int]] = ()
+    """The times that training diverged and went back: `diverged_at` and `back_to`, in steps."""
     tested: str | None = None
     """Which weights were tested: those of the `last` step, or those of the `best`."""
     selected_on: str | None = None
@@ -65,6 +67,7 @@ class Results:
             "validation": None if self.validation is None else dict(self.validation),
             "best": None if self.best is None else dict(self.best),
             "stopped": self.stopped,
+            "rewinds": list(self.rewinds),
             "tested": self.tested,
             "selected_on": self.selected_on,
             "test_readings": self.test_readings,

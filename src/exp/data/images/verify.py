@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from exp.data.images.look import look_of
 from exp.system.files import write_atomically
 from exp.terminal.progress import track
 
@@ -30,7 +31,7 @@ MOST_BYTES = 2**29
 """A file larger than this is no picture that anyone trains with."""
 SECONDS_BETWEEN_WRITES = 10.0
 """Seconds between two writes of what was found so far: a check that is killed continues from there."""
-KEPT_VERSION = 1
+KEPT_VERSION = 2
 """The version of the file in which checks are kept; raised when what is checked changes."""
 
 
@@ -45,6 +46,8 @@ class FileCheck:
     height: int = 0
     odd: bool = False
     """Whether TensorFlow would decode it wrongly, or not at all: Pillow decodes it then."""
+    look: str = ""
+    """What it looks like, as `exp.data.images.look.look_of` has it; empty if it has one colour."""
 
 
 def check_files(paths: Sequence[Path], *, kept_in: Path, max_pixels: int) -> list[FileCheck]:
@@ -100,9 +103,10 @@ def examine(path: Path) -> FileCheck:
         content = _content(path)
         digest = hashlib.sha256(content).hexdigest()
         width, height, odd = _examined(content)
+        look = _look(content)
     except _UnusableError as reason:
         return FileCheck(str(reason), digest)
-    return FileCheck(None, digest, width, height, odd)
+    return FileCheck(None, digest, width, height, odd, look)
 
 
 def _content(path: Path) -> bytes:
@@ -139,6 +143,16 @@ def _examined(content: bytes) -> tuple[int, int, bool]:
     except Exception as error:  # a damaged file can raise anything, even SyntaxError
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _UnusableError(f"is cut off or damaged ({reason})") from error
+
+
+def _look(content: bytes) -> str:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            return look_of(picture)
+    except Exception:  # what Pillow cannot show this small is compared by its bytes alone
+        return ""
 
 
 def _require_whole(picture: Any, content: bytes, *, odd: bool) -> None:
