@@ -40,14 +40,13 @@ class Leak:
         """What is wrong, with some names."""
         first, second = self.splits
         count, size = len(self.pairs), dataset.splits[second].size
-        named = [
-            (_name(dataset, second, there), _name(dataset, first, here)) for here, there in self.pairs[:MOST_NAMED]
-        ]
-        names = ", ".join(f"{there} ({here})" for there, here in named)
+        shown = self.pairs[:MOST_NAMED]
+        names = ", ".join(f"{_name(dataset, second, b)} ({_name(dataset, first, a)})" for a, b in shown)
+        more = ", ..." if count > MOST_NAMED else ""
         kind = "are in" if self.how == "same" else "look like pictures of"
         return (
-            f"data.on_leak: {count} of {counted(size, f'{second} example')} {kind} the {first} split, and the model has "
-            f"seen them {_SEEN_BY[first]}: {names}{', ...' if count > MOST_NAMED else ''}"
+            f"data.on_leak: {count} of {counted(size, f'{second} example')} {kind} the {first} split, and the model "
+            f"has seen them {_SEEN_BY[first]}: {names}{more}"
         )
 
 
@@ -121,13 +120,13 @@ def _kept(cache: Path, here: npt.NDArray[Any], there: npt.NDArray[Any]) -> npt.N
 
 
 def _alike(here: npt.NDArray[Any], there: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """For each picture of one split that looks like one of the other, the first such; one of one colour looks like none."""
+    """For each picture of one split that looks like one of the other, the first such one; none if it has one colour."""
     known = np.flatnonzero(here.any(axis=1))
     pairs = []
     for start in range(0, len(there), _ROWS_AT_ONCE):
         rows = there[start : start + _ROWS_AT_ONCE]
-        matches: npt.NDArray[np.bool_] = np.logical_and(alike(rows, here[known]), rows.any(axis=1)[:, None])
-        for row in np.flatnonzero(matches.any(axis=1)):
+        matches = alike(rows, here[known])
+        for row in np.flatnonzero(rows.any(axis=1) & matches.any(axis=1)):
             pairs.append((known[matches[row].argmax()], start + row))
     return np.array(pairs, np.int64).reshape(-1, 2)
 

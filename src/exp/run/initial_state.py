@@ -179,9 +179,9 @@ def check_length(request: Request, components: Components, state: InitialState, 
     if request.extended and components.schedule and goes_by_length(schedule):
         rate, length = f"{components.schedule.at(state.step):.3g}", counted(last, "step")
         display.say(
-            f"schedule={schedule.name}: goes over the length of the run, which is {length} now: after step {state.step} "
-            f"the learning rate goes on with {rate}. If this length had been asked for from the start, it would have been "
-            "another one before"
+            f"schedule={schedule.name}: goes over the length of the run, which is {length} now: after step "
+            f"{state.step} the learning rate goes on with {rate}. If this length had been asked for from the start, it "
+            "would have been another one before"
         )
 
 
