@@ -114,14 +114,19 @@ def test_a_sentence_names_the_key_and_what_is_wrong(tried, arguments, message):
             "optimizer.use_ema: Keras puts the averages into the model only at the end of its own fit",
         ),
         (
-            "optimizer=adamw",
-            "optimizer=adamw: must be one of adam, sgd; Keras has it: optimizer._target_=keras.optimizers.AdamW",
+            "optimizer=nadam",
+            "optimizer=nadam: must be one of adam, adamw, lion, rmsprop, sgd; Keras has it: "
+            "optimizer._target_=keras.optimizers.Nadam",
+        ),
+        (
+            "optimizer=Adafactor",
+            "optimizer=Adafactor: must be one of adam, adamw, lion, rmsprop, sgd; Keras has it: optimizer=sgd ~opt",
         ),
         (
             "optimizer=RMSProp",
-            "optimizer=RMSProp: must be one of adam, sgd; Keras has it: optimizer=sgd ~optimizer.nest",
+            "optimizer=RMSProp: must be one of adam, adamw, lion, rmsprop, sgd; did you mean",
         ),
-        ("optimizer=SGD", "optimizer=SGD: must be one of adam, sgd; did you mean optimizer=sgd?"),
+        ("optimizer=SGD", "optimizer=SGD: must be one of adam, adamw, lion, rmsprop, sgd; did you mean optimizer=sgd?"),
         ("exec=graph", "exec=graph: must be one of eager, fit, function, session; did you mean exec=function?"),
         ("device=gpu", "device=gpu: must be one of all, subset, virtual, workers; did you mean device=all, which"),
         (

@@ -106,7 +106,10 @@ def test_several_features_have_names_in_a_file(tf, tmp_path):
         ({"x_train": X, "y_train": Y, "y_test": Y}, "has no x_test"),
         ({"x_train": X, "x_test": X, "y_train": Y}, "has no y_test"),
         ({"x_train": X, "x_test": X, "w_train": Y, "w_test": Y}, "has w_train, and weights go with targets (y_train)"),
-        ({"x_train": X, "x_test": X, "z": Y}, "has z; known are x_train, y_train, w_train, x_test, y_test, w_test,"),
+        (
+            {"x_train": X, "x_test": X, "z": Y},
+            "has z; known are x_train, y_train, w_train, x_validation, y_validation, w_validation, x_test,",
+        ),
         ({"x_train": np.array([None, 1], object), "x_test": X}, "cannot be read as a .npz file"),
         ({"x_train": X, "x_test": X, "y_train": Y[:2], "y_test": Y}, "the arrays of the train split have 2, 6"),
     ],

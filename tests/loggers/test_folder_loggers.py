@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from exp.loggers.folder_loggers import file_loggers
-from exp.loggers.logger import LossRow
+from exp.loggers.logger import Loggers, LossRow
 
 
 def rows(folder):
@@ -26,7 +26,7 @@ def scalars(folder, tag):
 @pytest.fixture
 def write(tf, tmp_path):
     def _write(steps, *, done=0):
-        writer = file_loggers(tmp_path, done=done)
+        writer = Loggers(file_loggers(tmp_path, done=done))
         for step in steps:
             writer.losses([LossRow(step, step / 2, 0)])
         return writer

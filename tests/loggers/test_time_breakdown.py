@@ -16,14 +16,17 @@ def config(*, cache=None, transforms=(), best=None, figures=100, histograms=None
 
 
 def test_shares_add_up_to_one_and_nothing_is_counted_twice():
-    parts = shares(Seconds(first_step=2, first_wait=1, train=10, data_wait=3, checkpoint=1, summary=0.5, tests=1.5))
+    evaluations = {"validation": 0.5, "test": 1.5}
+    seconds = {"train": 10, "data_wait": 3, "checkpoint": 1, "summary": 0.5, "evaluations": evaluations}
+    parts = shares(Seconds(first_step=2, first_wait=1, **seconds))
     assert parts == {
         "first_call": 0.1,
         "data_wait": 0.3,
         "summaries": 0.05,
         "checkpoints": 0.1,
+        "validation": 0.05,
         "tests": 0.15,
-        "computing": pytest.approx(0.3),
+        "computing": pytest.approx(0.25),
     }
 
 
@@ -40,6 +43,7 @@ def test_what_is_not_seen_is_none():
         ({"data_wait": 0.7}, {}, "the data set itself is slow"),
         ({"checkpoints": 0.5}, {}, "try checkpoint.every=2000 instead of 100"),
         ({"tests": 0.5, "checkpoints": 0.2}, {"best": "test/loss"}, "checkpoint.best=test/loss tests at every"),
+        ({"validation": 0.5}, {}, "try a smaller data.validation, or a larger train.validate_every"),
         ({"summaries": 0.5}, {"histograms": 1}, "summary.histograms=10 instead of 1"),
         ({"summaries": 0.5}, {"figures": 2}, "summary.figures=20 instead of 2"),
         ({"summaries": 0.5}, {}, "summary.every=100 instead of 10"),

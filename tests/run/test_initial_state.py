@@ -39,6 +39,7 @@ def components(*overrides: str, classes: tuple[str, ...] = CLASSES, fingerprint:
     import keras
 
     from exp.checkpoint import EagerAccess
+    from exp.exec.recipe import Recipe
 
     model, optimizer = sequential(with_input=True), keras.optimizers.Adam()
     model(batch())
@@ -48,10 +49,15 @@ def components(*overrides: str, classes: tuple[str, ...] = CLASSES, fingerprint:
     return SimpleNamespace(
         config=requested(*overrides, preflight=False).config,
         executor=executor,
-        dataset=SimpleNamespace(class_names=classes, fingerprint=fingerprint),
+        dataset=SimpleNamespace(class_names=classes, fingerprint=fingerprint, set_apart=None),
         roots={"model": model, "optimizer": optimizer},
+        tested_roots=("model",),
         program=SimpleNamespace(
-            model=model, optimizer=optimizer, parts=[(model, optimizer)], task=Classification(classes=2)
+            model=model,
+            optimizer=optimizer,
+            parts=[(model, optimizer)],
+            task=Classification(classes=2),
+            recipe=Recipe(),
         ),
     )
 

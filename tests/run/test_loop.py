@@ -6,11 +6,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from exp.checkpoint import NotFiniteError
+from exp.checkpoint import BestSoFar, NotFiniteError, RunState
 from exp.data.pipeline import plan_calls
 from exp.exec import Batches, Evaluation
 from exp.loggers.logger import LossRow
 from exp.run.loop import Training
+from exp.run.selection import Criterion, Selection
 from exp.system.signals import Stopped, StopRequest
 
 
@@ -24,6 +25,7 @@ class Recorder:
         self._losses = losses
         self.newest = None
         self.saved_metrics: dict[int, dict[str, float]] = {}
+        self.states: dict[int, RunState] = {}
         self.not_finite_at: set[int] = set()
         self.error: Exception | None = None
         self.before_call = lambda first: None
@@ -39,12 +41,13 @@ class Recorder:
     def scope(self):
         yield
 
-    def save(self, step, *, examples, metrics):
+    def save(self, step, *, examples, metrics, state):
         if step in self.not_finite_at:
             self.error = NotFiniteError(step, "dense/kernel")
             return
         self.happened.append(("save", step, examples))
         self.saved_metrics[step] = metrics
+        self.states[step] = state
         self.newest = f"ckpt-{step}"
 
     def check(self):
@@ -58,7 +61,8 @@ class Recorder:
         self.happened.append(("wait",))
 
     def metrics(self, step, metrics):
-        self.happened.append(("test", step, metrics["test/accuracy"]))
+        (split,) = {name.partition("/")[0] for name in metrics}
+        self.happened.append((split, step, metrics[f"{split}/accuracy"]))
 
     def losses(self, rows):
         self.happened += [("loss", row.step, row.epoch) for row in rows]
@@ -68,6 +72,7 @@ class Recorder:
 
     def begin(self, *, done, total): ...
     def advance(self, *, done, loss): ...
+    def evaluated(self, step, figures, best): ...
     def end(self): ...
     def say(self, text): ...
 
@@ -86,7 +91,7 @@ def prepared(recorder, *, last, step=0, save_every=5, log_every=2, stop=None, **
         steps_per_epoch=4,
         save_every=save_every,
         log_every=log_every,
-        **options,
+        **{"period": lambda split: save_every, **options},
     )
 
 
@@ -100,7 +105,7 @@ def run(
     stop=None,
     before_call=None,
     not_finite_at=(),
-    evaluate=None,
+    **options,
 ):
     recorder = Recorder(losses)
     if before_call:
@@ -108,12 +113,12 @@ def run(
     recorder.not_finite_at = set(not_finite_at)
     training = prepared(
         recorder,
-        evaluate=evaluate,
         stop=stop,
         step=first,
         last=len(losses),
         save_every=save_every,
         log_every=log_every,
+        **options,
     )
     calls = plan_calls(first=first, last=len(losses), steps_per_call=per_call, every=save_every)
     training.run(Batches(calls, [(None, None)] * len(calls)))
@@ -213,10 +218,10 @@ def test_every_checkpoint_is_tested_where_the_best_one_is_kept():
             Evaluation(0.3, {"accuracy": 0.7}, 10),
         ]
     )
-    training, happened = run([1.0] * 12, evaluate=lambda: next(results))
+    training, happened = run([1.0] * 12, evaluations={"test": lambda step: next(results)})
     assert [entry[1:] for entry in happened if entry[0] == "test"] == [(5, 0.8), (10, 0.9), (12, 0.7)]
     assert training.checkpoints.saved_metrics[10] == {"train/loss": 1.0, "test/loss": 0.4, "test/accuracy": 0.9}
-    assert training.evaluated == (12, Evaluation(0.3, {"accuracy": 0.7}, 10))
+    assert training.evaluated == {"test": (12, Evaluation(0.3, {"accuracy": 0.7}, 10))}
 
 
 def test_saves_are_watched_at_every_call_and_finished_at_the_end():
@@ -248,11 +253,67 @@ def test_a_signal_before_the_first_step_saves_too():
 def test_a_signal_in_the_test_of_a_checkpoint_leaves_the_test_and_not_the_checkpoint():
     stop = StopRequest()
 
-    def test():
+    def test(step):
         stop.signal = 15
         raise Stopped
 
-    training, happened = run([1.0] * 20, stop=stop, evaluate=test)
-    assert (training.status, training.step, training.evaluated) == ("interrupted", 5, None)
+    training, happened = run([1.0] * 20, stop=stop, evaluations={"test": test})
+    assert (training.status, training.step, training.evaluated) == ("interrupted", 5, {})
     assert [entry[1] for entry in happened if entry[0] == "save"] == [5, 5]  # the second is none
     assert training.checkpoints.saved_metrics[5] == {"train/loss": 1.0}
+
+
+ACCURACY = Criterion("validation/accuracy", "max")
+
+
+def validated(accuracies, *, length, patience=2, **options):
+    """A run that is validated every 4 steps, saved every 5, and logged every 3."""
+    given = iter(accuracies)
+    selection = Selection(best=ACCURACY, monitor=ACCURACY, patience=patience)
+    training, happened = run(
+        [1.0] * length,
+        log_every=3,
+        evaluations={"validation": lambda step: Evaluation(0.5, {"accuracy": next(given)}, 10)},
+        period=lambda split: 4 if split == "validation" else 5,
+        selection=selection,
+        per_call=1,
+        **options,
+    )
+    return training, [entry for entry in happened if entry[0] in ("validation", "save", "loss")]
+
+
+def test_patience_ends_a_run_with_a_checkpoint_and_a_logged_loss():
+    training, happened = validated([0.7, 0.6, 0.5, 0.9], length=40)
+    assert (training.status, training.stopped, training.step) == ("completed", "patience", 12)
+    assert happened[-2:] == [("validation", 12, 0.5), ("save", 12, 120)]
+    assert ("loss", 12, 2) in happened
+    assert training.checkpoints.states[12].waited == 2
+    assert training.selection.now.best == BestSoFar(value=0.7, step=4)
+    training, happened = validated([0.7, 0.6], length=40, patience=1)
+    assert happened[-3:] == [("validation", 8, 0.6), ("loss", 8, 1), ("save", 8, 80)]  # 8 is not a multiple of 3
+
+
+def test_the_best_step_is_saved_and_others_are_not():
+    _, happened = validated([0.5, 0.7, 0.6, 0.8, 0.1], length=20, patience=9)
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [4, 5, 8, 10, 15, 16, 20]
+
+
+def test_a_validation_out_of_turn_is_not_in_the_state_of_the_checkpoint():
+    training, _ = validated([0.5, 0.9], length=6)
+    assert training.checkpoints.saved_metrics[6]["validation/accuracy"] == 0.9
+    assert training.checkpoints.states[6].best == BestSoFar(value=0.5, step=4)
+    assert training.selection.now.best == BestSoFar(value=0.9, step=6)
+
+
+def test_a_run_out_of_patience_does_not_go_on():
+    selection = Selection(best=ACCURACY, monitor=ACCURACY, patience=1)
+    selection.resume(RunState(waited=1, monitored=0.5), saved={})
+    training, happened = run([1.0] * 20, first=8, selection=selection)
+    assert (training.status, training.stopped, training.step) == ("completed", "patience", 8)
+    assert [entry for entry in happened if entry[0] in ("loss", "save")] == []
+
+
+def test_time_that_is_up_makes_the_step_the_last_one():
+    training, happened = run([1.0] * 50, per_call=1, max_seconds=0.0)
+    assert (training.status, training.stopped, training.step) == ("completed", "max_seconds", 1)
+    assert [entry[:2] for entry in happened if entry[0] in ("loss", "save")] == [("loss", 1), ("save", 1)]

@@ -59,7 +59,8 @@ TWO_RATES = [f"optimizer._target_={STEPS}.two_rates", *ADAMS, "+optimizer.first=
 def network(dataset, *overrides: str, task: Any):
     from exp.run.network import build_network
 
-    return build_network(config(*overrides), dataset=dataset, task=task, features=dataset.features, replicas=1)
+    known = {"dataset": dataset, "task": task, "features": dataset.features}
+    return build_network(config(*overrides), **known, replicas=1, total_steps=10)
 
 
 def test_each_model_has_an_optimizer_of_its_own(tf, dataset):

@@ -124,18 +124,23 @@ def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
         notes=list,
         facts=dict,
         program=SimpleNamespace(task=Classification(classes=2)),
+        schedule=None,
+        total_steps=3,
         weights_sha256=lambda: "digest",
     )
     from exp.exec import Evaluation
 
     evaluation = Evaluation(0.5, {"accuracy": 1.0}, 2)
     logger = SimpleNamespace(hparams=note("hparams"), ended=note("ended"), close=note("close log"))
-    trained = SimpleNamespace(results={"step": 3}, failure=None, status="completed", evaluation=None)
-    state = SimpleNamespace(run="name", step=0, examples=0, checkpoint=None, facts=lambda: None)
+    found = {"step": 3, "stopped": None}
+    trained = SimpleNamespace(results=found, failure=None, status="completed", evaluation=None, best=None)
+    facts, nothing = lambda: None, SimpleNamespace(rewinds=[])
+    state = SimpleNamespace(run="name", step=0, examples=0, checkpoint=None, facts=facts, run_state=nothing)
     monkeypatch.setattr(module, "build", note("build", components))
     monkeypatch.setattr("exp.run.initial_state.initial_state", note("initial state", state))
-    monkeypatch.setattr("exp.loggers.folder_loggers.file_loggers", note("open log", logger))
-    monkeypatch.setattr("exp.run.train.train", note("train", trained))
+    monkeypatch.setattr("exp.loggers.folder_loggers.file_loggers", note("open log", []))
+    monkeypatch.setattr("exp.loggers.logger.Loggers", lambda inner: logger)
+    monkeypatch.setattr("exp.run.rewind.train", note("train", trained))
     monkeypatch.setattr("exp.run.evaluate.evaluate", note("evaluate", evaluation))
     monkeypatch.setattr("exp.run.evaluate.show_predictions", note("show predictions"))
     monkeypatch.setattr("exp.run.evaluate.show_graph", note("show graph"))

@@ -115,3 +115,8 @@ def losses(folder: Path) -> list[float]:
     steps = [row["step"] for row in rows]
     assert steps == sorted(set(steps))
     return [row["loss"] for row in rows]
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

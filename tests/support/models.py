@@ -39,6 +39,30 @@ def noisy(*, input_shape: tuple[int, ...], classes: int, hidden: PositiveInt) ->
     return Noisy()
 
 
+def dropping(*, input_shape: tuple[int, ...], classes: int) -> Any:
+    """A dense layer, dropout, and the logits."""
+    import keras
+
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.Flatten(),
+            layers.Dense(32, "relu"),
+            layers.Dropout(0.3),
+            layers.Dense(classes),
+        ]
+    )
+
+
+def linear(*, inputs: Any, targets: Any) -> Any:
+    """A linear function of the features, which begins with zeros."""
+    import keras
+
+    layers = keras.layers
+    return keras.Sequential([layers.Input(inputs.shape), layers.Dense(targets.shape[-1], kernel_initializer="zeros")])
+
+
 def fragile(*, input_shape: tuple[int, ...], classes: int, number: int, raises: int, dies: int, misshapen: int) -> Any:
     """A small network, one of whose numbered copies each goes wrong in its own way, until a file `mended` is there."""
     import keras

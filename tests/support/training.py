@@ -97,8 +97,12 @@ def train(
     first: int = 0,
     last: int = 12,
     state: dict[str, np.ndarray] | None = None,
+    recipe: Callable[[Any, Any], Any] | None = None,
 ) -> Trained:
-    """Train from step `first` to `last`, from a `state` where one is given; TensorFlow must have two logical CPUs."""
+    """Train from step `first` to `last`, from a `state` where one is given; TensorFlow must have two logical CPUs.
+
+    A recipe is made from the network and the strategy.
+    """
     from exp.checkpoint.variables import named_variables
     from exp.data import Feed, ImageTransforms, Order, Spec, plan_calls, training_dataset
     from exp.data.dataset import LABELS
@@ -117,7 +121,9 @@ def train(
             made.build(network.trainable_variables)
         if replicas > 1:
             keep_penalties_apart(network)
+        more = {} if recipe is None else {"recipe": recipe(network, strategy)}
         program = Program(
+            **more,
             model=network,
             optimizer=made,
             task=Classification(classes=3),
@@ -128,7 +134,11 @@ def train(
             targets=LABELS,
         )
         executor.prepare(program)
-    named = {path: one.variable for path, one in named_variables({"model": network, "optimizer": made}).items()}
+    named = {path: one.variable for path, one in named_variables(program.roots).items()}
+    averages = program.recipe.averages
+    if averages is not None:
+        with executor.scope():
+            executor.write(averages.values, [np.array(value) for value in executor.read(averages.of)])
     if state is not None:
         assert named.keys() == state.keys()
         with executor.scope():

@@ -4,10 +4,12 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from exp.checkpoint import (
     CheckpointError,
+    Inventory,
     Record,
     Restored,
     RunState,
@@ -101,10 +103,13 @@ def restored_to_test(folder: Path, components: Components, display: Display) -> 
     return InitialState(step=record.step, examples=record.examples, checkpoint=prefix, record=record)
 
 
-def resumed_state(folder: Path, components: Components, display: Display) -> InitialState:
+def resumed_state(
+    folder: Path, components: Components, display: Display, *, unwanted: Mapping[int, str] = MappingProxyType({})
+) -> InitialState:
     """Restore everything from the newest checkpoint of this run that can be trusted, and say which ones cannot.
 
-    A run that was killed before it saved a checkpoint starts again. Checkpoints of another run are passed over.
+    A run that was killed before it saved a checkpoint starts again. Checkpoints of another run are passed over, and so
+    are those that are not wanted, by step, with the reason.
 
     Raises:
         CheckpointError: none of the checkpoints can be trusted, or the data is not that of the run.
@@ -116,6 +121,8 @@ def resumed_state(folder: Path, components: Components, display: Display) -> Ini
         state = _warm_started(components, display)
         return replace(state, run=run) if run else state
     found = newest_to_resume(directory, config.checkpoint.name, run=run)
+    wanted = {step: record for step, record in found.verified.items() if step not in unwanted}
+    found = Inventory(wanted, {**found.problems, **unwanted})
     for problem in found.problems.values():
         display.say(f"passed over {problem}")
     step, record = next(iter(found.verified.items()))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from exp.checkpoint import Rewind, RunState
+from exp.checkpoint import Rewind, RunState, take_inventory
 from exp.loggers.folder_loggers import file_loggers
 from exp.run.context import RunContext
 from exp.run.initial_state import resumed_state
@@ -33,16 +33,25 @@ def _may_go_back(run: RunContext, trained: Trained) -> bool:
     asked = run.config.train
     if trained.failure or trained.status != "diverged" or asked.on_nan != "rewind":
         return False
-    if not trained.results["checkpoint"] and run.writes:
-        run.display.say("train.on_nan=rewind: there is no checkpoint yet to go back to; try a smaller checkpoint.every")
-        return False
-    return len(run.state.run_state.rewinds) < asked.rewinds
+    return len(run.state.run_state.rewinds) < asked.rewinds and _target(run) is not None
+
+
+def _target(run: RunContext) -> int | None:
+    """The step to go back to: the newest checkpoint, but not the one that led here after the last rewind."""
+    earlier = run.state.run_state.rewinds
+    name = run.config.checkpoint.name
+    steps = take_inventory(run.folder.checkpoints, name, run=run.state.run).verified
+    return next((step for step in steps if not earlier or step != earlier[-1].back_to), None)
 
 
 def _gone_back(run: RunContext, trained: Trained) -> RunContext:
-    """The run with the values of its newest checkpoint, and its log as it was then."""
+    """The run with the values of an earlier checkpoint, and its log as it was then."""
     run.group.same("rewind", lambda: {"step": trained.results["step"]})  # the chief has written its checkpoints by now
-    state = resumed_state(run.folder.path, run.components, run.display)
+    target = _target(run)
+    steps = take_inventory(run.folder.checkpoints, run.config.checkpoint.name, run=run.state.run).verified
+    newer = {step: f"{run.config.checkpoint.name}-{step}: led to a loss that is not finite" for step in steps}
+    unwanted = {step: why for step, why in newer.items() if target is not None and step > target}
+    state = resumed_state(run.folder.path, run.components, run.display, unwanted=unwanted)
     assert state.record is not None
     rewinds = [*run.state.run_state.rewinds, Rewind(diverged_at=trained.results["step"], back_to=state.step)]
     asked = run.config.train
