@@ -81,8 +81,8 @@ def test_averages_are_what_is_validated_and_tested(runs, data):
 
 MORTAL = [
     *("model._target_=tests.support.models.dropping", "trusted_targets=[tests.]", "~model.hidden"),
-    *("train.epochs=4", "summary.every=5", "checkpoint.every=20", "train.validate_every=30", "train.patience=3"),
-    *("checkpoint.best=validation/accuracy", "data.batch_size=50", "data.limit=3000", "train.min_delta=0.02"),
+    *("train.epochs=4", "summary.every=5", "checkpoint.every=20", "train.validate_every=15", "train.patience=2"),
+    *("checkpoint.best=validation/accuracy", "data.limit=3000", "train.min_delta=0.1"),
 ]
 
 

@@ -33,21 +33,25 @@ def _may_go_back(run: RunContext, trained: Trained) -> bool:
     asked = run.config.train
     if trained.failure or trained.status != "diverged" or asked.on_nan != "rewind":
         return False
-    return len(run.state.run_state.rewinds) < asked.rewinds and _target(run) is not None
+    return len(run.state.run_state.rewinds) < asked.rewinds and _target(run, trained) is not None
 
 
-def _target(run: RunContext) -> int | None:
-    """The step to go back to: the newest checkpoint, but not the one that led here after the last rewind."""
+def _target(run: RunContext, trained: Trained) -> int | None:
+    """The step to go back to: that of the newest checkpoint from which a smaller learning rate can lead elsewhere.
+
+    The loss of the step that follows a checkpoint depends on its weights alone. And the checkpoint that led here after
+    the last rewind would do so again.
+    """
     earlier = run.state.run_state.rewinds
-    name = run.config.checkpoint.name
-    steps = take_inventory(run.folder.checkpoints, name, run=run.state.run).verified
-    return next((step for step in steps if not earlier or step != earlier[-1].back_to), None)
+    steps = take_inventory(run.folder.checkpoints, run.config.checkpoint.name, run=run.state.run).verified
+    before = (step for step in steps if step < trained.results["step"] - 1)
+    return next((step for step in before if not earlier or step != earlier[-1].back_to), None)
 
 
 def _gone_back(run: RunContext, trained: Trained) -> RunContext:
     """The run with the values of an earlier checkpoint, and its log as it was then."""
     run.group.same("rewind", lambda: {"step": trained.results["step"]})  # the chief has written its checkpoints by now
-    target = _target(run)
+    target = _target(run, trained)
     steps = take_inventory(run.folder.checkpoints, run.config.checkpoint.name, run=run.state.run).verified
     newer = {step: f"{run.config.checkpoint.name}-{step}: led to a loss that is not finite" for step in steps}
     unwanted = {step: why for step, why in newer.items() if target is not None and step > target}
