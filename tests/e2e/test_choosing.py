@@ -317,3 +317,35 @@ def test_half_precision_ends_where_float32_does(jobs, data, runs, precision):
     assert {one["dtype"] for one in record["variables"] if one["path"].startswith("model")} == {"float32"}
     test = runs.get(f"test {precision}", "mode=test", f"run={half}")
     assert results(test)["test"] == results(half)["test"]
+
+
+def chance_of(correct: int, examples: int) -> float:
+    """The probability of at least so many correct guesses between two classes."""
+    return sum(math.comb(examples, number) for number in range(correct, examples + 1)) / 2**examples
+
+
+@pytest.mark.slow
+def test_the_best_of_many_is_not_better_than_chance_where_nothing_was_chosen(jobs, tmp_path):
+    """Random labels, 30 configurations: the validation accuracy of the best one was selected, its test accuracy not."""
+    chance = np.random.default_rng(0)
+    arrays = {f"x_{name}": chance.normal(size=(size, 20)).astype(np.float32) for name, size in SIZES.items()}
+    arrays |= {f"y_{name}": chance.integers(0, 2, size).astype(np.int32) for name, size in SIZES.items()}
+    np.savez(tmp_path / "random.npz", **arrays)
+    jobs.run(
+        *("-m", "data=arrays", "data.file=random.npz", "data.validation=200", "train.epochs=5", "hydra.sweep.dir=s"),
+        *("seed=range(10)", "optimizer.learning_rate=0.0003,0.003,0.03", "checkpoint.best=validation/accuracy"),
+        cwd=tmp_path,
+    ).check()
+    found = [results(path.parent) for path in sorted((tmp_path / "s").glob("*/results.json"))]
+    assert len(found) == 30
+    assert {run["test_readings"] for run in found} == {1}
+    assert {run["selected_on"] for run in found} == {"validation"}
+    best = max(found, key=lambda run: run["best"]["value"])
+    validation, test = round(best["best"]["value"] * 200), round(best["test"]["accuracy"] * SIZES["test"])
+    by_validation, by_test = chance_of(validation, 200), chance_of(test, SIZES["test"])
+    print(f"validation {validation} of 200 (p={by_validation:.2g}), test {test} of {SIZES['test']} (p={by_test:.2g})")
+    assert by_validation < 0.01
+    assert 0.05 < by_test < 0.95
+
+
+SIZES = {"train": 1000, "test": 1000}

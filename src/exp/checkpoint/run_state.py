@@ -28,9 +28,11 @@ class RunState(_State):
 
     loss: float | None = None
     """The training loss of the last step."""
+    others: dict[str, float | None] = {}
+    """What the last step gave besides, by name."""
     evaluated: dict[str, int] = {}
     """The step of the last evaluation of each split, by the split's name."""
-    validation: dict[str, float | None] = {}
+    validation: dict[str, int | float | None] = {}
     """What the last validation gave: the loss, the metrics, the number of examples, and the step."""
     best: BestSoFar | None = None
     """The best value of the metric that the run is chosen by."""

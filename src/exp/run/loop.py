@@ -256,7 +256,8 @@ class Training:
         self.seconds.summary += flushed - started
         with self.executor.scope():
             finite = {name: value for name, value in figures.items() if math.isfinite(value)}
-            update = {"loss": self.loss, "seconds": self._seconds()}
+            others = {name: value if math.isfinite(value) else None for name, value in self.others.items()}
+            update = {"loss": self.loss, "others": others, "seconds": self._seconds()}
             state = self.selection.lasting.model_copy(update=update)
             self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite, state=state)
         self.seconds.checkpoint += time.perf_counter() - flushed

@@ -67,7 +67,8 @@ def make_up(
         run.logger.metrics(step, evaluation.tagged(split))
         metrics |= evaluation.tagged(split)
     if made and run.state.record:
-        state = selection.lasting.model_copy(update={"loss": run.state.loss})
+        kept = {"loss": run.state.loss, "others": run.state.run_state.others, "seconds": run.state.run_state.seconds}
+        state = selection.lasting.model_copy(update=kept)
         run = _amended(run, {step: run.state.record.model_copy(update={"metrics": _finite(metrics), "state": state})})
     return MadeUp(run, made)
 

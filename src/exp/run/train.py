@@ -172,6 +172,7 @@ def _training(
         other_losses=lambda: components.program.other_losses,
         profiler=Profiler(run.folder.path, first=profiled[0], last=profiled[1]) if profiled else None,
         loss=run.state.loss,
+        others={name: value for name, value in run.state.run_state.others.items() if value is not None},
         evaluations=evaluations,
         period=period_of(config, steps_per_epoch=components.order.steps_per_epoch),
         selection=selection,
