@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-cluster slurm check lint format bench docs tensorboard lock clean
+.PHONY: help run test test-all test-cluster test-gpu slurm check lint format bench docs tensorboard lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -18,13 +18,16 @@ run: $(VENV)/.run ## set everything up, train on MNIST, and say what to try next
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.dev ## set everything up and run the tests: some 6 minutes on 2 cores
-	$(PYTEST) -m "not slow and not cluster"
+	$(PYTEST) -m "not slow and not cluster and not gpu"
 
 test-all: $(VENV)/.dev ## run all tests, also those that need minutes: about 20 minutes
-	$(PYTEST) -m "not cluster"
+	$(PYTEST) -m "not cluster and not gpu"
 
 test-cluster: $(VENV)/.dev slurm ## sweeps on a Slurm of their own on this machine (Debian, as root): about 5 minutes
 	$(BIN)/python -m pytest -m cluster tests/cluster
+
+test-gpu: $(VENV)/.dev ## every mode and layout on a GPU
+	$(BIN)/python -m pytest -m gpu tests/gpu
 
 slurm:
 	@export PATH="$$PATH:/usr/sbin"; \

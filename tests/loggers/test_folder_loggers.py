@@ -92,3 +92,20 @@ def test_pictures_are_shown_as_they_are(tf, write, tmp_path):
     (event,) = accumulator.Images("train/batches")
     assert (event.width, event.height) == (4, 5)
     np.testing.assert_array_equal(tf.io.decode_png(event.encoded_image_string), picture)
+
+
+def test_a_line_that_is_added_to_is_never_away(tf, tmp_path):
+    """A process that is killed at any moment leaves the line as it was, or as it will be."""
+    from exp.loggers.jsonl import JsonlLogger
+
+    logger = JsonlLogger(tmp_path, done=0)
+    logger.losses([LossRow(10, 5.0, 0)])
+    logger.close()
+    resumed = JsonlLogger(tmp_path, done=10)
+    resumed.metrics(10, {"validation/loss": 0.25})
+    assert rows(tmp_path) == [{"step": 10, "loss": 5.0, "epoch": 0, "validation/loss": 0.25}]
+    resumed.losses([LossRow(20, 4.0, 0)])
+    resumed.metrics(20, {"validation/loss": 0.125})
+    resumed.metrics(20, {"validation/loss": 1.0})
+    resumed.close()
+    assert rows(tmp_path)[1:] == [{"step": 20, "loss": 4.0, "epoch": 0, "validation/loss": 1.0}]

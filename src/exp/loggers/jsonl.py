@@ -24,12 +24,13 @@ class JsonlLogger:
         """Continue the file after `done` steps; what an earlier, killed process logged of later ones is dropped."""
         self._path = folder / METRICS
         _drop_later(self._path, done)
-        self._file = os.fdopen(open_regular(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
+        self._file = os.fdopen(open_regular(self._path, os.O_WRONLY | os.O_CREAT), "wb")
         # The last line of an earlier process is kept in mind, so that metrics of that step join it.
         last, self._row_start, self._end = b"", 0, 0
         for line in read_lines(self._path):
             last, self._row_start, self._end = line, self._end, self._end + len(line)
         self._row: dict[str, Any] = json.loads(last) if last else {}
+        self._file.seek(self._end)
 
     def losses(self, rows: Sequence[LossRow]) -> None:
         """Write a line for each step."""
@@ -81,17 +82,24 @@ class JsonlLogger:
             self._file.close()
 
     def _line(self, step: int, values: Mapping[str, float]) -> None:
-        if self._row.get("step") == step:
-            self._file.flush()
-            self._file.truncate(self._row_start)
-            self._end = self._file.seek(0, os.SEEK_END)
-        else:
-            self._row = {"step": step}
+        joins = self._row.get("step") == step
+        row: dict[str, Any] = self._row if joins else {"step": step}
         # JSON has no NaN: a loss that is not finite is null here, and NaN in the event file.
-        self._row.update({name: value if math.isfinite(value) else None for name, value in values.items()})
-        text = json.dumps(self._row).encode() + b"\n"
-        self._file.write(text)
-        self._row_start, self._end = self._end, self._end + len(text)
+        row.update({name: value if math.isfinite(value) else None for name, value in values.items()})
+        text = json.dumps(row).encode() + b"\n"
+        if joins:
+            self._replace_last(text)
+        else:
+            self._file.write(text)
+            self._row, self._row_start, self._end = row, self._end, self._end + len(text)
+
+    def _replace_last(self, text: bytes) -> None:
+        """Put a line in the place of the last one, in one step: a process that is killed leaves one or the other."""
+        self._file.flush()
+        os.pwrite(self._file.fileno(), text, self._row_start)
+        self._end = self._row_start + len(text)
+        self._file.truncate(self._end)
+        self._file.seek(self._end)
 
 
 def _drop_later(path: Path, done: int) -> None:
