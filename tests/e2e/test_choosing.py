@@ -217,7 +217,7 @@ def test_a_run_ends_in_good_order_when_its_time_is_up(jobs, data, tmp_path):
             "train.accumulate=2: exec=fit runs Keras's own step, which takes",
         ),
         (["exec=fit", "device=virtual", "train.clip_norm=1.0"], "train.clip_norm=1.0: Keras clips the share of each"),
-        (["train.accumulate=51"], "train.accumulate=51: is more than the 50 examples of a batch that there has"),
+        (["train.accumulate=51"], "train.accumulate=51: is more than the 50 examples of a batch that there are"),
         (
             ["train.accumulate=26", "device=virtual"],
             "train.accumulate=26: is more than the 25 examples of a batch",
@@ -349,3 +349,25 @@ def test_the_best_of_many_is_not_better_than_chance_where_nothing_was_chosen(job
 
 
 SIZES = {"train": 1000, "test": 1000}
+
+
+@pytest.mark.parametrize("execution", ["function", "eager", "session"])
+@pytest.mark.parametrize("at", [20, 40], ids=["mid-run", "last step"])
+def test_an_overflow_of_float16_costs_a_step_and_no_more(jobs, tmp_path, execution, at):
+    """One example is too large for float16, so that the loss of its batch is not finite."""
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(400, 4)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int32)
+    x[10 * at - 5] = 1e6
+    np.savez(tmp_path / "large.npz", x_train=x, y_train=y, x_test=x[:100], y_test=y[:100])
+    jobs.run(
+        *("data=arrays", "data.file=large.npz", "data.batch_size=10", "data.buffer_size=1", f"exec={execution}"),
+        *("train.precision=mixed_float16", "summary.every=1", "optimizer.learning_rate=0.01", "hydra.run.dir=run"),
+        cwd=tmp_path,
+    ).check()
+    found, rows = results(tmp_path / "run"), metrics(tmp_path / "run")
+    assert (found["status"], found["step"]) == ("completed", 40)
+    assert [row["step"] for row in rows if row["loss"] is None] == [at]
+    assert [row["train/loss_scale"] for row in rows] == [2.0**15] * (at - 1) + [2.0**14] * (41 - at)
+    assert found["test"]["accuracy"] > 0.8
+    assert (found["train"]["loss"] is None) == (at == 40)

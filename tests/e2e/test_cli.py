@@ -91,7 +91,10 @@ def test_completion_knows_groups_and_choices(tmp_path):
         (["data.batchsize=3"], "data.batchsize: there is no such key; did you mean data.batch_size?"),
         (["+data.batchsize=3"], "data.batchsize: there is no such key; did you mean data.batch_size?"),
         (["batch_size=3"], "batch_size: there is no such key; did you mean data.batch_size?"),
-        (["optimizer.momentum=0.9"], "optimizer.momentum=0.9: the choice made has no such key; optimizer=sgd has"),
+        (
+            ["optimizer.momentum=0.9"],
+            "optimizer.momentum=0.9: the choice made has no such key; optimizer=rmsprop and",
+        ),
         (["device.count=2"], "device.count=2: the choice made has no such key; device=virtual has"),
         (["model=cn"], "model=cn: must be one of cnn, conv-catsdogs, mlp; did you mean model=cnn?"),
         (["data=1"], "data=1: "),

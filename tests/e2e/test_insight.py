@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exp.loggers.time_breakdown import WHAT
 from tests.support.conf import choices
 from tests.support.jobs import Jobs, Runs, results
 
@@ -192,4 +193,4 @@ def test_each_time_sink_is_named(insight, sink, words, mode):
 def test_a_plain_run_needs_no_advice(insight):
     time = results(insight.talkative("function"))["time"]
     assert time["advice"] is None or "%" in time["advice"]
-    assert set(time) == {"first_call", "data_wait", "computing", "summaries", "checkpoints", "tests", "advice"}
+    assert set(time) == {"advice", *WHAT}

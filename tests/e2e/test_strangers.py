@@ -54,7 +54,7 @@ USES = (
 @pytest.mark.parametrize("use", USES)
 def test_a_secret_is_not_looked_up(folder, use):
     config = folder / "run" / ".hydra" / "config.yaml"
-    config.write_text(config.read_text().replace("seed: 0", "seed: ${oc.env:SECRET}"))
+    config.write_text(config.read_text().replace("\nseed: 0", "\nseed: ${oc.env:SECRET}"))
     done = program(*use, cwd=folder, SECRET="hunter2")
     is_refused(done, "run/.hydra/config.yaml: seed is ${oc.env:SECRET}; a stored configuration")
     assert not [path for path in folder.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
@@ -71,7 +71,7 @@ def test_a_stored_configuration_does_not_trust_itself(folder, use):
 @pytest.mark.parametrize("use", USES)
 def test_control_characters_do_not_reach_the_terminal(folder, use):
     config = folder / "run" / ".hydra" / "config.yaml"
-    config.write_text(config.read_text().replace("seed: 0", 'seed: "\\e[2J"'))
+    config.write_text(config.read_text().replace("\nseed: 0", '\nseed: "\\e[2J"'))
     is_refused(program(*use, cwd=folder), r"seed=\x1b[2J: must be a whole number")
 
 

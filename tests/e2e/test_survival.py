@@ -148,6 +148,7 @@ def test_a_run_killed_after_its_last_step_ends_as_if_it_had_not_been(jobs, every
     assert re.search(r"not as it was: numpy (\S+) \(was 0\.\1\): from here on last bits may differ", resumed.output)
     after = results(tmp_path / "run")
     timed = ("seconds", "examples_per_second", "time", "traces", "trace_list")  # of the process, not of the run
+    assert after.pop("test_readings") == before.pop("test_readings") + 1  # the test set was read once more
     assert {key: value for key, value in after.items() if key not in timed} == {
         key: value for key, value in before.items() if key not in timed
     }

@@ -79,10 +79,10 @@ def _resumed(
         raise UserError(
             f"resume={resume}: is the folder of a test, which is not resumed; mode=test run=RUN_DIR tests the run again"
         )
-    check_unchanged(Path(str(resume)), stored)
     length = {key: composed["train"][key] for key in length_of(stored) if f"train.{key}" in given.values()}
     tree = with_length(stored, length)
     config = parse(tree, trusted=trusted)
+    check_unchanged(Path(str(resume)), stored)
     if "epochs" in length and config.train.steps is not None:
         raise UserError(
             f"train.epochs={config.train.epochs}: has no effect, because the run has train.steps={config.train.steps}; "

@@ -148,10 +148,11 @@ def replica_problems(config: Config, replicas: int) -> list[str]:
             f"data.batch_size={batch}: exec=fit needs a multiple of the {replicas} replicas, because Keras averages "
             "over replicas; the other modes take any batch size"
         )
-    if config.train.accumulate > batch // max(replicas, 1):
+    elif config.train.accumulate > batch // replicas:
+        whose = "each replica has" if replicas > 1 else "there are"
         problems.append(
-            f"train.accumulate={config.train.accumulate}: is more than the {batch // max(replicas, 1)} examples of a "
-            f"batch that {'a replica' if replicas > 1 else 'there'} has"
+            f"train.accumulate={config.train.accumulate}: is more than the {batch // replicas} examples of a "
+            f"batch that {whose}"
         )
     if config.exec.name == "fit" and config.train.clip_norm is not None and replicas > 1 and config.mode == "train":
         problems.append(

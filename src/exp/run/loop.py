@@ -256,8 +256,9 @@ class Training:
         self.seconds.summary += flushed - started
         with self.executor.scope():
             finite = {name: value for name, value in figures.items() if math.isfinite(value)}
-            others = {name: value if math.isfinite(value) else None for name, value in self.others.items()}
-            update = {"loss": self.loss, "others": others, "seconds": self._seconds()}
+            last = {name: value if math.isfinite(value) else None for name, value in self.others.items()}
+            loss = self.loss if self.loss is not None and math.isfinite(self.loss) else None
+            update = {"loss": loss, "others": last, "seconds": self._seconds()}
             state = self.selection.lasting.model_copy(update=update)
             self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite, state=state)
         self.seconds.checkpoint += time.perf_counter() - flushed

@@ -184,7 +184,7 @@ def _results(run: RunContext, training: Training, checkpoints: Checkpoints) -> d
     """Fields of `Results`, also of a training that failed half way."""
     seconds, state = training.seconds, training.selection.now
     timed = ("first_step", "train", "data_wait", "checkpoint", "summary")
-    validation = {"validation": seconds.evaluations.get("validation")}
+    validation = {"validation": seconds.evaluations.get("validation", 0.0)}
     results: dict[str, Any] = {
         "step": training.step,
         "examples": training.step * training.batch_size,

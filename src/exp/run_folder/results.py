@@ -62,7 +62,7 @@ class Results:
             "step": self.step,
             "examples": self.examples,
             "replicas": self.replicas,
-            "train": dict(self.train),
+            "train": {name: _finite(value) for name, value in self.train.items()},
             "test": {name: _finite(value) for name, value in self.test.items()},
             "validation": None if self.validation is None else dict(self.validation),
             "best": None if self.best is None else dict(self.best),

@@ -1,11 +1,11 @@
 """`sweep.json`, the ledger of a sweep: what became of each job. It is correct after a crash, too."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 
@@ -74,20 +74,32 @@ class Entry:
         self.error = results.get("error") or error
         self.result = None
         if results:
-            test = results.get("test") or {}
             self.result = {
                 "step": results.get("step"),
                 "train/loss": (results.get("train") or {}).get("loss"),
-                "test/loss": test.get("loss"),
-                **{f"test/{name}": test[name] for name in metrics_among(test) if _is_number(test[name])},
+                **_figures("validation", results.get("validation") or {}),
+                **{"test/loss": None, **_figures("test", results.get("test") or {})},
                 "weights_sha256": results.get("weights_sha256"),
             }
 
 
 def metrics_of(entries: "Iterable[Entry]") -> list[str]:
-    """The metrics that any job has, such as `test/accuracy`, in the order of their tasks."""
-    found = (name for entry in entries for name in entry.result or {} if name.startswith("test/"))
-    return [f"test/{name}" for name in metrics_among(name.removeprefix("test/") for name in found)]
+    """The metrics that any job has, such as `test/accuracy`, in the order of their tasks; those to choose by first."""
+    there = list(dict.fromkeys(name for entry in entries for name in entry.result or {}))
+    return [
+        f"{split}/{name}"
+        for split in ("validation", "test")
+        for name in metrics_among(name.partition("/")[2] for name in there if name.startswith(f"{split}/"))
+    ]
+
+
+def _figures(split: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The loss and the metrics of an evaluation by their names."""
+    return {
+        f"{split}/{name}": value
+        for name, value in figures.items()
+        if name not in ("examples", "step") and _is_number(value)
+    }
 
 
 def _is_number(value: object) -> bool:
