@@ -1,4 +1,4 @@
-"""`python -m benchmarks.recipe`: what the parts of a training's recipe cost: validation, clipping, averages, parts, hooks."""
+"""`python -m benchmarks.recipe`: what the parts of a training's recipe cost: validation, clipping, averages and others."""
 
 import argparse
 import json
@@ -12,8 +12,8 @@ from benchmarks import ROOT
 from exp.terminal.progress import track
 from exp.tools.program import run_script
 
-DESCRIPTION = """Measure the milliseconds of a training step with each part of the recipe, by turns with the plain step, on as
-many examples. What an evaluation itself takes is not counted: the rest is what validating costs besides.
+DESCRIPTION = """Measure the milliseconds of a training step with each part of the recipe, by turns with the plain step, on
+as many examples. What an evaluation itself takes is not counted: the rest is what validating costs besides.
 
   python -m benchmarks.recipe
   python -m benchmarks.recipe --rounds 9 model=cnn train.steps=300
@@ -59,7 +59,7 @@ def _milliseconds(options: list[str], cwd: Path) -> float:
     results = json.loads((run / "results.json").read_text())
     first_call = json.loads((run / "manifest.json").read_text())["steps_per_call"]
     seconds = results["seconds"]
-    spent = seconds["train"] - seconds["first_step"] - (seconds["validation"] or 0.0)
+    spent: float = seconds["train"] - seconds["first_step"] - (seconds["validation"] or 0.0)
     return 1000 * spent / (results["step"] - first_call)
 
 
