@@ -1,4 +1,4 @@
-"""`python -m benchmarks.recipe`: what the parts of a training's recipe cost: validation, clipping, averages and others."""
+"""`python -m benchmarks.recipe`: what the parts of a recipe cost: validation, clipping, averages and others."""
 
 import argparse
 import json
@@ -12,8 +12,8 @@ from benchmarks import ROOT
 from exp.terminal.progress import track
 from exp.tools.program import run_script
 
-DESCRIPTION = """Measure the milliseconds of a training step with each part of the recipe, by turns with the plain step, on
-as many examples. What an evaluation itself takes is not counted: the rest is what validating costs besides.
+DESCRIPTION = """Measure the milliseconds of a training step with each part of the recipe, by turns with the plain step,
+on as many examples. What an evaluation itself takes is not counted: the rest is what validating costs besides.
 
   python -m benchmarks.recipe
   python -m benchmarks.recipe --rounds 9 model=cnn train.steps=300
