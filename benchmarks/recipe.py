@@ -60,7 +60,7 @@ def _milliseconds(options: list[str], cwd: Path) -> float:
     first_call = json.loads((run / "manifest.json").read_text())["steps_per_call"]
     seconds = results["seconds"]
     spent: float = seconds["train"] - seconds["first_step"] - (seconds["validation"] or 0.0)
-    return 1000 * spent / (results["step"] - first_call)
+    return 1000 * spent / int(results["step"] - first_call)
 
 
 def _parser() -> argparse.ArgumentParser:

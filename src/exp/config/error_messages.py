@@ -104,6 +104,7 @@ _KEYS = {
     "data.validation": "a number of training examples, a fraction of them between 0 and 1, or own",
     "device.memory": "growth, full, a limit of at least 64 (MB), or in a session a fraction between 0 and 1",
     "exec.jit_compile": "true, false, or auto",
+    "exec.deterministic": "true, false, or auto",
     "exec.profile": PROFILE,
     "task.step": "a node that names a function of your own, such as {_target_: my_steps.train_step}",
 }

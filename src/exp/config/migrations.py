@@ -40,6 +40,7 @@ ADDITIONS: tuple[Keys, ...] = (
             "min_delta": 0.0,
         },
         "summary": {"gradient_norm": False},
+        "exec": {"deterministic": "auto"},
         "schedule": {"name": "constant", "warmup": 0},
     },
 )

@@ -71,6 +71,7 @@ class Exec(Section):
     name: Literal["eager", "function", "session", "fit"]
     steps_per_call: Annotated[int, Field(ge=1, le=10_000)] | None
     jit_compile: bool | Literal["auto"]
+    deterministic: bool | Literal["auto"]
     show_autograph: bool
     profile: Profile | None
 

@@ -221,3 +221,8 @@ def _inventory() -> str:
 
 def _list(values: list[int]) -> str:
     return "[" + ",".join(str(value) for value in values) + "]"
+
+
+def make_deterministic() -> None:
+    """Have TensorFlow take operations whose results do not depend on timing, or fail where it has none."""
+    tf.config.experimental.enable_op_determinism()

@@ -13,7 +13,7 @@ from exp.data.dataset import example_bytes
 from exp.distributed import Group
 from exp.errors import UserError
 from exp.run.components import Components
-from exp.run.limits import limits
+from exp.run.limits import is_deterministic, limits
 from exp.run.load_data import load_data, make_task
 from exp.run.metric_check import check_metrics
 from exp.run.network import Network, build_network
@@ -87,7 +87,7 @@ def build(config: Config, *, group: Group) -> Components:
         executor.prepare(program)
     tried = check_own(program, dataset, executor)
     summaries, unsaved = (probed.summaries, (*probed.notes, *tried)) if probed else ((), tried)
-    lacks = limits(config, executor, program.model, summaries, devices.replicas)
+    lacks = limits(config, executor, program.model, summaries, devices.names)
     return Components(
         config=config,
         devices=devices,
@@ -110,13 +110,15 @@ def _set_up_devices(config: Config, group: Group) -> "Devices":
     Raises:
         UserError: the devices are not there, or the configuration does not fit their number.
     """
-    from exp.distributed.devices import abort_collectives, configure, tensorflow_version
+    from exp.distributed.devices import abort_collectives, configure, make_deterministic, tensorflow_version
     from exp.exec import executor_class
 
     # All have the same TensorFlow when this returns, so that none waits long for another.
     group.same("TensorFlow", lambda: {"version": tensorflow_version()})
     needs_session = executor_class(config.exec.name).needs_session
     devices = configure(config.device, session=needs_session, cluster=group.cluster)
+    if is_deterministic(config.exec, devices.names):
+        make_deterministic()
     group.abort_by(abort_collectives)
     group.keep_signals()  # TensorFlow's server takes SIGTERM for itself
     problems = replica_problems(config, devices.replicas)  # the number of replicas is known only now

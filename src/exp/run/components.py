@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from exp.config import Config
 from exp.data import Dataset, Feed, Order
 from exp.data.dataset import is_picture
+from exp.run.limits import is_deterministic
 
 if TYPE_CHECKING:
     from exp.distributed.devices import Devices
@@ -114,4 +115,5 @@ class Components:
             "metrics": {name: metric.direction for name, metric in self.program.task.metrics.items()},
             "steps_per_call": self.program.steps_per_call,
             "jit_compile": self.program.jit_train,
+            "deterministic": is_deterministic(self.config.exec, devices.names),
         }

@@ -3,13 +3,26 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from exp.config import Config
+from exp.config import Config, Exec
 
 if TYPE_CHECKING:
     from exp.exec import Executor
 
 
-def limits(config: Config, executor: "Executor", model: Any, own: Sequence[str], replicas: int) -> list[str]:
+def is_deterministic(asked: Exec, devices: Sequence[str]) -> bool:
+    """Whether TensorFlow is told to take operations whose results do not depend on timing.
+
+    On a CPU they do not depend on it anyway. On a GPU a run that is resumed, or made again, would differ in last bits.
+
+    Args:
+        asked: what the configuration says.
+        devices: the devices that train, such as GPU:0.
+    """
+    on_gpu = any("GPU" in name for name in devices)
+    return asked.deterministic is True or (asked.deterministic == "auto" and on_gpu)
+
+
+def limits(config: Config, executor: "Executor", model: Any, own: Sequence[str], devices: Sequence[str]) -> list[str]:
     """The warnings for a run, a sentence each.
 
     Args:
@@ -17,12 +30,14 @@ def limits(config: Config, executor: "Executor", model: Any, own: Sequence[str],
         executor: what runs its steps.
         model: the built model.
         own: keys of what the model logs by `exp.loggers.collect`.
-        replicas: the number of replicas that train.
+        devices: those that train, such as GPU:0; a replica each.
     """
+    replicas = len(devices)
     notes = [
         *_lacks_of_mode(config, executor, own, replicas),
         _lack_of_normalization(model, replicas),
         _lack_of_parts(config, model),
+        _lack_of_determinism(config, devices),
     ]
     return [note for note in notes if note]
 
@@ -42,6 +57,15 @@ def _lacks_of_mode(config: Config, executor: "Executor", own: Sequence[str], rep
     if config.exec.show_autograph and not executor.makes_graph:
         notes.append(f"exec.show_autograph: {mode} makes no graph to show; autograph.py has what AutoGraph would make")
     return notes
+
+
+def _lack_of_determinism(config: Config, devices: Sequence[str]) -> str | None:
+    if not any("GPU" in name for name in devices) or is_deterministic(config.exec, devices):
+        return None
+    return (
+        "exec.deterministic=false: on a GPU the last bits of sums depend on timing, so that a resumed run is not the "
+        "undisturbed one"
+    )
 
 
 def _lack_of_normalization(model: Any, replicas: int) -> str | None:

@@ -86,7 +86,14 @@ def _export(arguments: argparse.Namespace) -> None:
 
 _PLAIN: dict[str, Any] = {
     "mode": "test",
-    "exec": {"name": "function", "steps_per_call": 1, "jit_compile": False, "show_autograph": False, "profile": None},
+    "exec": {
+        "name": "function",
+        "steps_per_call": 1,
+        "jit_compile": False,
+        "deterministic": "auto",
+        "show_autograph": False,
+        "profile": None,
+    },
     "device": {"name": "all", "memory": "growth", "threads": None},
 }
 """Whatever the run trained with, its model is exported from the eager world of one process."""
