@@ -49,6 +49,7 @@ def test_values_that_are_there_stay():
     assert with_later_keys({**OLDEST, "exec": {"profile": [1, 2]}})["exec"] == {
         "show_autograph": False,
         "profile": [1, 2],
+        "deterministic": "auto",
     }
 
 
