@@ -88,3 +88,9 @@ def test_nothing_to_choose_by():
     assert not selection.saw(10, {"validation/loss": 1.0}, in_turn=True)
     assert not selection.is_out_of_patience
     assert selection.best_in_words() == ""
+
+
+def test_a_best_step_that_is_not_kept_is_known_all_the_same():
+    selection = Selection(best=LOSS, keeps_best=False)
+    assert not selection.saw(10, {"validation/loss": 1.0}, in_turn=True)
+    assert selection.now.best == BestSoFar(value=1.0, step=10)

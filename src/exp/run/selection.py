@@ -47,16 +47,23 @@ class Selection:
     """
 
     def __init__(
-        self, *, best: Criterion | None = None, monitor: Criterion | None = None, patience: int | None = None
+        self,
+        *,
+        best: Criterion | None = None,
+        keeps_best: bool = True,
+        monitor: Criterion | None = None,
+        patience: int | None = None,
     ) -> None:
         """Nothing was seen yet.
 
         Args:
             best: what the best step is chosen by; None: there is none.
+            keeps_best: whether its checkpoint is to be kept; else it is only told.
             monitor: what patience minds.
             patience: validations without a better value of the monitored metric, after which a run is ended.
         """
         self.best, self._monitor, self._patience = best, monitor, patience
+        self._keeps_best = keeps_best
         self.now = self.lasting = RunState()
 
     def resume(self, state: RunState, *, saved: Mapping[int, Mapping[str, float]]) -> None:
@@ -80,11 +87,11 @@ class Selection:
             in_turn: whether the step is one of those that come in every run like this, however long.
 
         Returns:
-            Whether the step is the best one so far.
+            Whether the step is the best one so far, and is to be kept.
         """
         before = self.now.best
         self._update(lambda state: self._after(state, step, figures), in_turn=in_turn)
-        return self.now.best != before
+        return self._keeps_best and self.now.best != before
 
     def evaluated(self, step: int, split: str, facts: Mapping[str, float], *, in_turn: bool) -> None:
         """Note that a split was evaluated after a step.
@@ -147,7 +154,10 @@ def selection_of(config: Config, task: Task) -> Selection:
         monitor = _criterion("train.monitor", train.monitor, task, min_delta=train.min_delta)
         if monitor is None and train.patience is not None:
             raise UserError(_unknown_direction("train.monitor", train.monitor, "checkpoint.goal does not go with it"))
-    return Selection(best=best_criterion(config, task) or _plain(monitor), monitor=monitor, patience=train.patience)
+    best = best_criterion(config, task)
+    return Selection(
+        best=best or _plain(monitor), keeps_best=best is not None, monitor=monitor, patience=train.patience
+    )
 
 
 def best_criterion(config: Config, task: Task) -> Criterion | None:
