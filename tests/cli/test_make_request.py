@@ -15,6 +15,7 @@ from exp.errors import UserError
 from exp.run_folder import names
 from exp.run_folder.folder import RunFolder
 from exp.run_folder.results import Results
+from tests.support.conf import composed
 from tests.support.pictures import picture_folder
 from tests.support.requests import planned, requested, requested_by
 
@@ -211,3 +212,18 @@ def test_a_sweep_lists_a_folder_of_pictures_once_for_all_jobs(monkeypatch):
     shared = ["data=cats_vs_dogs", "data.dir=pictures", "data.batch_size=2", "data.cache_dir=cache"]
     planned(shared, [[*shared, f"seed={seed}"] for seed in range(5)])
     assert (counted["cats"], counted["dogs"]) == (2, 2)
+
+
+@pytest.mark.parametrize("overrides", [[], ["data.validation=0.1"], ["objective=test/loss"]])
+def test_a_search_needs_something_to_choose_by(overrides):
+    """The validation split, or a figure that is named."""
+
+    def asked(*, in_search: bool):
+        return effective_config.effective_config(composed(*overrides), overrides=[], in_sweep=True, in_search=in_search)
+
+    asked(in_search=False)
+    if overrides:
+        asked(in_search=True)
+    else:
+        with pytest.raises(UserError, match="objective=null: a search chooses by the validation split"):
+            asked(in_search=True)

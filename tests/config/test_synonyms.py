@@ -1,22 +1,14 @@
 """The table of common names: what it leads to is there, and can be run."""
 
 import inspect
-from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from exp.config import parse, synonyms
 from exp.config.flat import flat
 from exp.run.instantiate import instantiate
-
-CONF = Path(__file__).resolve().parents[2] / "conf"
-
-
-def composed(*overrides: str):
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
+from tests.support.conf import CONF, composed
 
 
 def test_every_key_that_is_meant_is_there():

@@ -246,14 +246,6 @@ def test_what_cannot_be_is_refused(tried, given, said):
     assert len(done["errors"].strip().splitlines()) == 1
 
 
-def test_what_data_set_the_jobs_of_a_search_are_chosen_by(tried):
-    """With no validation split a search is refused, before anything runs."""
-    done = tried.outcome(["-m", "hydra/sweeper=optuna", "train.steps=interval(10,20)"])
-    if done["status"] == 2 and "optuna" in done["errors"] and "objective" not in done["errors"]:
-        pytest.skip("hydra-optuna-sweeper is not installed")
-    assert done["errors"].startswith("objective=null: a search chooses by the validation split, and there is none;")
-
-
 @pytest.fixture(scope="module")
 def too_fast(tmp_path_factory) -> list[str]:
     """A linear regression whose steps are too large: each makes the error larger, until float32 cannot hold it."""

@@ -84,6 +84,7 @@ def test_optuna_goes_on_after_failures_as_far_as_it_is_told_to(tmp_path, plugins
     fragile = [*FRAGILE, "+model.number=0,1", "+model.raises=1", "+model.dies=9", "+model.misshapen=9"]
     search = [
         "hydra/sweeper=optuna",
+        "objective=train/loss",
         "hydra.sweeper.n_trials=4",
         "hydra.sweeper.n_jobs=4",
         "hydra.sweeper.sampler.seed=1",

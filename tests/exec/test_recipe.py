@@ -41,6 +41,12 @@ def start(tf):
     return train("function", optimizer=sgd(0.0), last=1)
 
 
+@pytest.fixture(scope="module")
+def eight_steps(tf):
+    """The weights after each of the first eight steps."""
+    return [plain(last=last).weights for last in range(1, 9)]
+
+
 @pytest.mark.parametrize(("mode", "replicas"), EVERYWHERE)
 def test_the_gradient_of_the_whole_batch_is_clipped(tf, start, mode, replicas):
     """A step of SGD moves the weights by the rate times the norm, if the gradient is longer; else as without."""
@@ -65,13 +71,12 @@ def test_parts_of_a_batch_are_the_batch(tf, mode, replicas, parts):
 
 
 @pytest.mark.parametrize(("mode", "replicas"), EVERYWHERE)
-def test_averages_follow_the_weights(tf, mode, replicas):
+def test_averages_follow_the_weights(start, eight_steps, mode, replicas):
     def recipe(network, strategy):
         return Recipe(averages=Averages(network.trainable_variables, decay=0.6, strategy=strategy))
 
-    steps = [plain(last=last).weights for last in (1, 2, 3, 4, 5, 6, 7, 8)]
-    expected = train("function", optimizer=sgd(0.0), last=1).weights
-    for number, weights in enumerate(steps):
+    expected = start.weights
+    for number, weights in enumerate(eight_steps):
         decay = min(0.6, (1 + number) / (10 + number))
         expected = [decay * average + (1 - decay) * weight for average, weight in zip(expected, weights, strict=True)]
     made = with_recipe(mode, replicas, recipe, last=8)
@@ -79,7 +84,7 @@ def test_averages_follow_the_weights(tf, mode, replicas):
     assert len(averages) == len(expected)
     for one, other in zip(averages, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
-    for one, other in zip(made.weights, steps[-1], strict=True):
+    for one, other in zip(made.weights, eight_steps[-1], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
@@ -88,20 +93,15 @@ def test_a_step_that_overflows_changes_nothing_but_the_scale(tf, mode, replicas)
     def recipe(network, strategy):
         return Recipe(loss_scale=LossScale(strategy=strategy))
 
-    def changed(value):
-        """The state after a step, with large activations, and hence gradients above 1."""
-        state = with_recipe(mode, replicas, recipe, last=1).state
-        large = {
-            path: 100 * array for path, array in state.items() if path.endswith("/kernel") and array.shape[0] == 16
-        }
-        assert large
-        return {**state, **large, "loss_scale/value": np.float32(value)}
-
-    first = changed(FIRST)
+    start = with_recipe(mode, replicas, recipe, last=1).state
+    first_layer = [path for path, array in start.items() if path.endswith("/kernel") and array.shape[0] == 16]
+    assert first_layer
+    first = {**start, **{path: 100 * start[path] for path in first_layer}}  # so that gradients are above 1
+    first["loss_scale/value"] = np.float32(FIRST)
     fine = with_recipe(mode, replicas, recipe, first=1, last=2, state=first)
     assert fine.losses[0][1] == FIRST
     assert fine.state["loss_scale/steps"] == 2
-    over = with_recipe(mode, replicas, recipe, first=1, last=2, state=changed(np.float32(3.4e38)))
+    over = with_recipe(mode, replicas, recipe, first=1, last=2, state={**first, "loss_scale/value": np.float32(3.4e38)})
     assert over.losses[0][0] == pytest.approx(fine.losses[0][0], rel=1e-6)
     assert over.losses[0][1] == pytest.approx(1.7e38, rel=1e-6)
     assert over.state["loss_scale/steps"] == 0
@@ -112,9 +112,9 @@ def test_a_step_that_overflows_changes_nothing_but_the_scale(tf, mode, replicas)
             assert value == 2
         else:
             np.testing.assert_array_equal(value, first[path])
-    for path in first:
+    for path, value in first.items():
         if path.startswith("model") and "seed" not in path:
-            assert not np.array_equal(fine.state[path], first[path])
+            assert not np.array_equal(fine.state[path], value)
 
 
 def test_the_scale_cancels_out(tf):

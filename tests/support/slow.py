@@ -28,6 +28,7 @@ _DISKS = "a disk that gets full is tried quickly"
 _SINKS = "our own loop is tried quickly with each time sink, and Keras's with one"
 _RECURRENT = "other kinds of models are tried quickly"
 _ADDRESSES = "distributed/test_handshake.py tries wrong addresses quickly, without TensorFlow"
+_RECIPES = "exec/test_recipe.py tries each part of a recipe quickly in every mode, and others try all parts together"
 _SHAPES = "other sizes of batches are tried quickly, such as ones that do not divide, or are too large"
 _SIGNALS = "the same signal is tried quickly at another moment, or another signal at this one"
 
@@ -93,6 +94,16 @@ SLOW = {
     "e2e/test_insight.py::test_each_time_sink_is_named[summaries-*-fit]": _SINKS,
     "e2e/test_insight.py::test_each_time_sink_is_named[checkpoints-*-fit]": _SINKS,
     "conformance/test_matrix.py::test_one_and_two_replicas_agree[function-cnn]": _LARGE,
+    "exec/test_recipe.py::test_parts_of_a_batch_are_the_batch[2-*]": _SHAPES,
+    "exec/test_recipe.py::test_parts_of_a_batch_are_the_batch[3-*]": _SHAPES,
+    "conformance/test_recipes.py::test_modes_and_replicas_agree[eager-virtual]": _RECIPES,
+    "conformance/test_recipes.py::test_modes_and_replicas_agree[session-virtual]": _RECIPES,
+    "conformance/test_recipes.py::test_modes_and_replicas_agree[fit-virtual]": _RECIPES,
+    "e2e/test_choosing.py::test_an_overflow_of_float16_costs_a_step_and_no_more[mid-run-eager]": _RECIPES,
+    "e2e/test_choosing.py::test_an_overflow_of_float16_costs_a_step_and_no_more[last step-function]": _RECIPES,
+    "e2e/test_choosing.py::test_an_overflow_of_float16_costs_a_step_and_no_more[last step-eager]": _RECIPES,
+    "e2e/test_choosing.py::test_an_overflow_of_float16_costs_a_step_and_no_more[mid-run-session]": _RECIPES,
+    "e2e/test_choosing.py::test_half_precision_ends_where_float32_does[mixed_float16]": _RECIPES,
     "checkpoint/test_deferred.py::*[recurrent-model and optimizer-tf.function]": _RECURRENT,
     "checkpoint/test_deferred.py::test_values_arrive_when_variables_are_made[*-model-*]": _WITHOUT_OPTIMIZER,
 }
