@@ -81,7 +81,7 @@ def test_averages_are_what_is_validated_and_tested(runs, data):
 
 MORTAL = [
     *("model._target_=tests.support.models.dropping", "trusted_targets=[tests.]", "~model.hidden"),
-    *("train.epochs=4", "summary.every=5", "checkpoint.every=20", "train.validate_every=15", "train.patience=2"),
+    *("train.epochs=4", "summary.every=4", "checkpoint.every=20", "train.validate_every=15", "train.patience=2"),
     *("checkpoint.best=validation/accuracy", "data.limit=3000", "train.min_delta=0.1"),
 ]
 

@@ -206,6 +206,10 @@ def test_a_run_ends_in_good_order_when_its_time_is_up(jobs, data, tmp_path):
             ["data.validation=0.1", "train.patience=1", "train.monitor=test/loss"],
             "train.monitor=test/loss: must be one of validation/accuracy, validation/loss",
         ),
+        (
+            ["data.validation=0.1", "train.monitor=validation/acc"],
+            "train.monitor=validation/acc: must be one of validation/accuracy, validation/loss; did you mean",
+        ),
         (["data.validation=1.5"], "data.validation=1.5: must be a number of training examples, a fraction of them"),
         (["data.validation=60000"], "data.validation=60000: would set 60000 of 60000 training examples apart"),
         (
@@ -363,3 +367,73 @@ def test_an_overflow_of_float16_costs_a_step_and_no_more(jobs, tmp_path, executi
     assert [row["train/loss_scale"] for row in rows] == [2.0**15] * (at - 1) + [2.0**14] * (41 - at)
     assert found["test"]["accuracy"] > 0.8
     assert (found["train"]["loss"] is None) == (at == 40)
+
+
+@pytest.mark.parametrize("steps", [60, 50], ids=["in turn", "out of turn"])
+def test_a_run_that_is_killed_in_the_closing_test_loses_no_validation(jobs, data, tmp_path, steps):
+    options = [*data, *VALIDATED, f"train.steps={steps}", "checkpoint.best=validation/loss", "train.clip_norm=1.0"]
+    jobs.run(*options, "hydra.run.dir=run", cwd=tmp_path).check()
+    expected, rows = results(tmp_path / "run"), metrics(tmp_path / "run")
+    (tmp_path / "run" / "results.json").unlink()
+    jobs.run("resume=run", cwd=tmp_path).check()
+    found = results(tmp_path / "run")
+    for name in ("train", "validation", "best", "test", "tested", "weights_sha256"):
+        assert found[name] == expected[name]
+    assert metrics(tmp_path / "run") == rows
+
+
+def test_a_longer_run_finds_its_best_step_again(jobs, data, tmp_path):
+    """The last step of the first epoch is the best one there, but out of turn; the best one in turn must not be gone."""
+    options = [
+        *data,
+        "data.validation=0.1",
+        "train.validate_every=10",
+        "checkpoint.every=1000",
+        "checkpoint.max_to_keep=1",
+    ]
+    options += ["checkpoint.best=validation/loss", "optimizer.learning_rate=0.001"]
+    jobs.run(*options, "hydra.run.dir=run", cwd=tmp_path).check()
+    assert results(tmp_path / "run")["best"]["step"] == 72
+    kept = {path.stem for path in (tmp_path / "run" / "checkpoints").glob("ckpt-*.json")}
+    assert kept == {"ckpt-70", "ckpt-72"}
+
+
+def test_a_warm_start_has_the_schedule_of_its_own_run(jobs, data, tmp_path):
+    """SGD has no state but its count of steps, which a schedule must not go by."""
+    sgd = ["optimizer=sgd", "optimizer.learning_rate=0.1", "summary.every=1"]
+    jobs.run(*data, *sgd, "schedule=linear", "train.steps=60", "hydra.run.dir=first", cwd=tmp_path).check()
+    for scope in ("all", "model"):
+        warm = ["checkpoint.restore=first", f"checkpoint.scope={scope}", "schedule=linear", "train.steps=20"]
+        jobs.run(*data, *sgd, *warm, f"hydra.run.dir={scope}", cwd=tmp_path).check()
+    assert losses(tmp_path / "all") == losses(tmp_path / "model")
+
+
+def test_parts_of_a_batch_log_what_the_model_says_once(jobs, data, tmp_path):
+    options = ["model._target_=tests.support.models.talkative", "~model.hidden", "+model.words=false"]
+    options += ["trusted_targets=[tests.]", "train.accumulate=5", "summary.figures=5", "train.steps=10"]
+    jobs.run(*data, *options, "hydra.run.dir=run", cwd=tmp_path).check()
+    assert results(tmp_path / "run")["status"] == "completed"
+
+
+def test_a_test_is_not_held_to_what_a_training_needs(runs, data):
+    run = runs.get("five parts", *data, "train.accumulate=5", "train.steps=10")
+    test = runs.get("test of five parts", "mode=test", f"run={run}", "data.batch_size=2")
+    assert results(test)["test"]["accuracy"] == results(run)["test"]["accuracy"]
+
+
+def test_what_is_known_once_the_data_is_there_is_refused_then(jobs, data, tmp_path):
+    options = [*data, "exec=fit", "exec.steps_per_call=10", "checkpoint.every=100", "data.validation=0.1"]
+    done = jobs.run(*options, "train.epochs=2", cwd=tmp_path)
+    assert (done.status, done.errors.strip()) == (
+        2,
+        "train.validate_every=null: exec=fit can only validate between calls, of exec.steps_per_call=10 steps, and an "
+        "epoch has 72",
+    )
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_a_model_in_half_precision_is_exported(jobs, runs, data, tmp_path, precision):
+    run = runs.get(f"exported {precision}", *data, "train.steps=40", f"train.precision={precision}", "train.ema=0.9")
+    done = jobs.run(str(run), "--to", str(tmp_path / "to"), program="scripts/export.py", cwd=tmp_path).check()
+    assert "saved_model" in done.output
+    assert "was loaded again, and gave the same" in done.output

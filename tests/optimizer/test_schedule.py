@@ -57,6 +57,13 @@ def test_a_rewound_run_has_a_part_of_each_rate(tf):
     assert float(made(tf.constant(0))) == PEAK / 4
 
 
+def test_an_optimizer_that_has_counted_before_has_the_rates_of_the_run(tf):
+    made = schedule(name="linear", warmup=0, end=0.0)
+    made.before.assign(1000.0)
+    for step in range(TOTAL):
+        assert float(made(tf.constant(1000 + step, tf.int64))) == pytest.approx(made.at(step), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("asked", "by_length"),
     [

@@ -41,7 +41,7 @@ class Recorder:
     def scope(self):
         yield
 
-    def save(self, step, *, examples, metrics, state):
+    def save(self, step, *, examples, metrics, state, keep):
         if step in self.not_finite_at:
             self.error = NotFiniteError(step, "dense/kernel")
             return
@@ -290,7 +290,7 @@ def test_patience_ends_a_run_with_a_checkpoint_and_a_logged_loss():
     assert training.checkpoints.states[12].waited == 2
     assert training.selection.now.best == BestSoFar(value=0.7, step=4)
     training, happened = validated([0.7, 0.6], length=40, patience=1)
-    assert happened[-3:] == [("validation", 8, 0.6), ("loss", 8, 1), ("save", 8, 80)]  # 8 is not a multiple of 3
+    assert happened[-3:] == [("loss", 8, 1), ("validation", 8, 0.6), ("save", 8, 80)]  # 8 is not a multiple of 3
 
 
 def test_the_best_step_is_saved_and_others_are_not():

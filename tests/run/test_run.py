@@ -120,10 +120,10 @@ def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
     components = SimpleNamespace(
         config=request_.config,
         devices=SimpleNamespace(replicas=1, threads=1),
-        executor=SimpleNamespace(traces=traces),
+        executor=SimpleNamespace(traces=traces, calls_of_any_size=True),
         notes=list,
         facts=dict,
-        program=SimpleNamespace(task=Classification(classes=2)),
+        program=SimpleNamespace(task=Classification(classes=2), steps_per_call=1),
         schedule=None,
         total_steps=3,
         weights_sha256=lambda: "digest",

@@ -69,7 +69,7 @@ def test_a_resumed_selection_goes_on_where_it_was():
     whole, seen = after([3.0, 2.0, 2.5, 2.1])
     first, _ = after([3.0, 2.0, 2.5])
     second = Selection(best=LOSS, monitor=LOSS, patience=2)
-    second.resume(RunState.model_validate_json(first.lasting.model_dump_json()), saved={})
+    second.resume(RunState.model_validate_json(first.lasting.model_dump_json()), saved={20: {"validation/loss": 2.0}})
     assert not second.is_out_of_patience
     second.saw(40, {"validation/loss": 2.1}, in_turn=True)
     assert second.is_out_of_patience == seen[-1]
@@ -94,3 +94,19 @@ def test_a_best_step_that_is_not_kept_is_known_all_the_same():
     selection = Selection(best=LOSS, keeps_best=False)
     assert not selection.saw(10, {"validation/loss": 1.0}, in_turn=True)
     assert selection.now.best == BestSoFar(value=1.0, step=10)
+
+
+def test_a_best_step_whose_checkpoint_is_gone_gives_way_to_one_that_is_there():
+    selection = Selection(best=LOSS)
+    state = RunState(best=BestSoFar(value=0.1, step=20))
+    selection.resume(state, saved={30: {"validation/loss": 0.5}, 40: {"validation/loss": 0.3}})
+    assert selection.now.best == BestSoFar(value=0.3, step=40)
+    selection.resume(state, saved={20: {"validation/loss": 0.1}, 40: {"validation/loss": 0.3}})
+    assert selection.now.best == BestSoFar(value=0.1, step=20)
+
+
+def test_both_the_best_step_of_this_run_and_that_of_a_longer_one_are_kept():
+    selection = Selection(best=LOSS)
+    selection.saw(10, {"validation/loss": 0.5}, in_turn=True)
+    selection.saw(13, {"validation/loss": 0.4}, in_turn=False)
+    assert selection.kept() == {10, 13}

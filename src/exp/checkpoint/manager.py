@@ -5,7 +5,7 @@ would remove again are not written at all. So the disk is at most a second behin
 have held without that.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,8 @@ class CheckpointManager:
         """The metrics of this run's checkpoints that are to stay, written or not. Only the training thread uses it."""
         self._on_disk: dict[int, Mapping[str, float]] = {}
         """The metrics of this run's checkpoints that are on disk. Only the writing thread uses it."""
+        self._also_kept: frozenset[int] = frozenset()
+        """The steps that the last save asked to keep."""
         self.written: int | None = None
         """The newest step whose checkpoint is on disk, whole."""
         self._behind = WriteBehind(self._write)
@@ -90,8 +92,16 @@ class CheckpointManager:
         examples: int,
         metrics: Mapping[str, float] | None = None,
         state: RunState | None = None,
+        keep: Collection[int] = (),
     ) -> None:
         """Take the values of all variables now, and have them written in the background.
+
+        Args:
+            step: the number of steps done.
+            examples: trained on so far.
+            metrics: of the step, which the policy goes by.
+            state: what the run remembers.
+            keep: steps whose checkpoints stay, too, whatever the policy says.
 
         Raises:
             SaveError, NotFiniteError: an earlier save failed.
@@ -105,7 +115,8 @@ class CheckpointManager:
         if self._may_hold:
             self._writer.check_finite(step, [np.asarray(value) for value in values])
         saved = {**self._saved, step: dict(metrics or {})}
-        wanted = self._policy.kept(saved)
+        self._also_kept = frozenset(keep)
+        wanted = self._policy.kept(saved) | (self._also_kept & saved.keys())
         self._saved = {number: known for number, known in saved.items() if number in wanted}
         save = Save(step, examples, saved[step], state or RunState(), values)
         self._behind.put(save, hold=self._may_hold, wanted=wanted)
@@ -146,7 +157,7 @@ class CheckpointManager:
 
     def _remove_others(self) -> None:
         """Remove what need not stay of this run's checkpoints."""
-        stay = self._policy.kept(self._on_disk)
+        stay = self._policy.kept(self._on_disk) | (self._also_kept & self._on_disk.keys())
         for step in sorted(self._on_disk.keys() - stay):
             self._writer.remove(step)
             del self._on_disk[step]

@@ -1,6 +1,6 @@
 """What training does with the checkpoints of its run: the `Checkpoints` protocol, and one that saves nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,7 @@ class Checkpoints(Protocol):
         examples: int,
         metrics: Mapping[str, float] | None = None,
         state: RunState | None = None,
+        keep: Collection[int] = (),
     ) -> None:
         """Take the values of all variables now, and have them written in the background.
 
@@ -66,6 +67,7 @@ class NoCheckpoints:
         examples: int,
         metrics: Mapping[str, float] | None = None,
         state: RunState | None = None,
+        keep: Collection[int] = (),
     ) -> None:
         """Save nothing."""
 

@@ -32,6 +32,8 @@ class RunState(_State):
     """What the last step gave besides, by name."""
     evaluated: dict[str, int] = {}
     """The step of the last evaluation of each split, by the split's name."""
+    latest: dict[str, float | None] = {}
+    """The latest figures of evaluations, by tag."""
     validation: dict[str, int | float | None] = {}
     """What the last validation gave: the loss, the metrics, the number of examples, and the step."""
     best: BestSoFar | None = None
@@ -42,5 +44,7 @@ class RunState(_State):
     """The number of validations since then."""
     seconds: float = 0.0
     """The time of training."""
+    stopped: str | None = None
+    """What made this step the last one: `patience`, `max_seconds`."""
     rewinds: list[Rewind] = []
     """The times that the run diverged and went back."""

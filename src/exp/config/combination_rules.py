@@ -43,7 +43,7 @@ def _mode_problems(config: Config) -> list[str]:
     steps_per_call, name = config.exec.steps_per_call, config.exec.name
     wrong = []
     if isinstance(config.device, WorkersDevices):
-        if config.train.max_seconds is not None:
+        if config.train.max_seconds is not None and config.mode == "train":
             wrong.append(f"train.max_seconds={config.train.max_seconds}: several processes have no common clock")
         if name == "session":
             wrong.append("exec=session: a session cannot train across processes; take function, eager or fit")
@@ -58,7 +58,7 @@ def _mode_problems(config: Config) -> list[str]:
         wrong.append("exec.jit_compile=true: eager makes no graph to compile; use exec=function")
     if name == "fit" and steps_per_call:
         periods = {"checkpoint.every": (config.checkpoint.every, "save")}
-        if config.train.validate_every is not None:
+        if config.train.validate_every is not None and config.mode == "train":
             periods["train.validate_every"] = (config.train.validate_every, "validate")
         periods |= {f"hooks[{number}].every": (hook.every, "stop") for number, hook in enumerate(config.hooks)}
         wrong += [
@@ -148,7 +148,7 @@ def replica_problems(config: Config, replicas: int) -> list[str]:
             f"data.batch_size={batch}: exec=fit needs a multiple of the {replicas} replicas, because Keras averages "
             "over replicas; the other modes take any batch size"
         )
-    elif config.train.accumulate > batch // replicas:
+    elif config.train.accumulate > batch // replicas and config.mode == "train":
         whose = "each replica has" if replicas > 1 else "there are"
         problems.append(
             f"train.accumulate={config.train.accumulate}: is more than the {batch // replicas} examples of a "

@@ -41,8 +41,9 @@ def check_metric(
     if value.startswith("validation/") and "validation" in splits and config.data.validation is None:
         raise UserError(f"{key}={excerpt(value)}: there is no validation split; {NEEDS_VALIDATION}")
     names = metric_names(config.task)
-    if names is None:
-        return
+    if names is None and value.partition("/")[0] in splits:
+        return  # a task of the user's own names its metrics once it is made
+    names = names or []
     there = [split for split in splits if split != "validation" or config.data.validation is not None]
     known = [*(f"{split}/{name}" for split in there for name in (*names, "loss")), *others]
     if value not in known:
@@ -64,7 +65,7 @@ def check_choosing(config: Config) -> None:
                 raise UserError(f"train.{key}={value}: there is no validation split; {NEEDS_VALIDATION}")
     if train.min_delta and train.patience is None:
         raise UserError(f"train.min_delta={train.min_delta}: goes with train.patience, which is null")
-    if train.patience is not None:
+    if config.data.validation is not None:
         check_metric("train.monitor", train.monitor, config, splits=["validation"])
     if best is not None:
         check_metric("checkpoint.best", best, config, others=["train/loss"])

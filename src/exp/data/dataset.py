@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -230,6 +231,7 @@ def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Spl
     elif given is not targets:
         known_targets = given
 
+    @cache
     def contents() -> Contents:
         held = [np.asarray(leaf) for leaf in tf.nest.flatten(features)]
         return Contents(np.array([hash(tuple(leaf[row].tobytes() for leaf in held)) for row in range(len(held[0]))]))

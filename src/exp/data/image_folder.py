@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -152,11 +153,15 @@ def _checked(
 
 
 def _contents(paths: Sequence[Path], checks: Mapping[Path, FileCheck]) -> Callable[[], Contents]:
-    return lambda: Contents(
-        digests=np.array([hash(checks[path].sha256) for path in paths]),
-        looks=looks([checks[path].look for path in paths]),
-        names=[str(path) for path in paths],
-    )
+    @cache
+    def contents() -> Contents:
+        return Contents(
+            digests=np.array([hash(checks[path].sha256) for path in paths]),
+            looks=looks([checks[path].look for path in paths]),
+            names=[str(path) for path in paths],
+        )
+
+    return contents
 
 
 def _digest(classes: Sequence[str], examples: Sequence[tuple[int, FileCheck]]) -> str:

@@ -22,7 +22,8 @@ log = logging.getLogger("exp")
 
 MOST_NAMED = 3
 """Pairs that a message names."""
-_ROWS_AT_ONCE = 256
+_BYTES_AT_ONCE = 2**26
+"""Bound of the differences between looks that are held at once."""
 _SEEN_BY = {"train": "in training", "validation": "in validation"}
 
 
@@ -50,20 +51,21 @@ class Leak:
         )
 
 
-def check_leaks(dataset: Dataset, on_leak: str, *, cache: Path) -> list[Leak]:
+def check_leaks(dataset: Dataset, on_leak: str, *, cache: Path, trained: int | None = None) -> list[Leak]:
     """Find examples that are in two splits, in the order in which splits are looked at.
 
     Args:
         dataset: with its validation split, if it has one.
         on_leak: `warn`, `stop` or `ignore`.
         cache: the folder in which what was found among pictures is kept, because it takes a while.
+        trained: the number of training examples that are used, the first ones; None: all.
 
     Raises:
         UserError: there are some, and that is to stop the run.
     """
     if on_leak == "ignore":
         return []
-    found = list(_leaks(dataset, cache))
+    found = list(_leaks(dataset, cache, trained))
     if found and on_leak == "stop":
         lines = [leak.sentence(dataset) for leak in found]
         raise UserError("\n".join([*lines, "data.on_leak=stop: remove them from one of the splits"]))
@@ -78,8 +80,10 @@ def facts(leaks: list[Leak]) -> dict[str, Mapping[str, int]]:
     return dict(known)
 
 
-def _leaks(dataset: Dataset, cache: Path) -> Iterator[Leak]:
+def _leaks(dataset: Dataset, cache: Path, trained: int | None) -> Iterator[Leak]:
     contents = {name: split.contents() for name, split in dataset.splits.items() if split.contents is not None}
+    if "train" in contents and trained is not None and trained < dataset.train.size:
+        contents["train"] = contents["train"].some(np.arange(trained))
     for (first, here), (second, there) in itertools.combinations(contents.items(), 2):
         same = _same(here, there)
         if len(same):
@@ -123,8 +127,9 @@ def _alike(here: npt.NDArray[Any], there: npt.NDArray[Any]) -> npt.NDArray[np.in
     """For each picture of one split that looks like one of the other, the first such one; none if it has one colour."""
     known = np.flatnonzero(here.any(axis=1))
     pairs = []
-    for start in range(0, len(there), _ROWS_AT_ONCE):
-        rows = there[start : start + _ROWS_AT_ONCE]
+    at_once = max(1, _BYTES_AT_ONCE // (there.itemsize * 2 * max(len(known), 1)))
+    for start in range(0, len(there), at_once):
+        rows = there[start : start + at_once]
         matches = alike(rows, here[known])
         for row in np.flatnonzero(rows.any(axis=1) & matches.any(axis=1)):
             pairs.append((known[matches[row].argmax()], start + row))

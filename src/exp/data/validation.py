@@ -6,6 +6,7 @@ the run plays no part, so that runs with several seeds are chosen by the same ex
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,7 +124,7 @@ def subset(split: Split, indices: Indices) -> Split:
         len(indices),
         read,
         targets=None if split.targets is None else split.targets[indices],
-        contents=None if of is None else lambda: of().some(indices),
+        contents=None if of is None else cache(lambda: of().some(indices)),
     )
 
 

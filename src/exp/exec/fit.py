@@ -136,7 +136,7 @@ def _inputs(features: Specs) -> Any:
 
 def _scaled(pixels: Any) -> Any:
     """What `step.scaled` does to one tensor, as a layer of Keras."""
-    return keras.layers.Rescaling(step.SCALE)(pixels) if pixels.dtype == "uint8" else pixels
+    return keras.layers.Rescaling(step.SCALE, dtype="float32")(pixels) if pixels.dtype == "uint8" else pixels
 
 
 def _batch_spec(spec: Spec) -> Any:

@@ -1,6 +1,7 @@
 """What a training step does besides computing gradients and handing them on: `train.clip_norm` and others."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ class Recipe:
     """The global norm to which the gradient of the whole batch is clipped."""
     shows_norm: bool = False
     """Whether the norm of that gradient is given beside the loss, as it is before it is clipped."""
+    quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
+    """The context of all parts but the first, in which what the model logs itself is not taken."""
     averages: Averages | None = None
     """Averages of the trained weights, which follow each update."""
     loss_scale: LossScale | None = None
@@ -65,7 +68,7 @@ class Recipe:
         return [given.get(number) for number in range(len(gradients))], norm
 
 
-def in_parts(parts: int, rows: int, part: Callable[[slice], tuple[Any, list[Any]]]) -> tuple[Any, list[Any]]:
+def in_parts(recipe: Recipe, rows: int, part: Callable[[slice], tuple[Any, list[Any]]]) -> tuple[Any, list[Any]]:
     """The sums of what the parts of a batch give, which are worked off one after the other.
 
     They are written out in the graph, and not looped over: on several replicas Keras's layers update their state by a
@@ -73,14 +76,16 @@ def in_parts(parts: int, rows: int, part: Callable[[slice], tuple[Any, list[Any]
     memory of its activations is free by then.
 
     Args:
-        parts: how many.
+        recipe: says how many parts there are.
         rows: of the batch.
         part: from rows to a loss and the gradients; None where there is none.
     """
+    parts = recipe.accumulate
     loss, gradients = part(slice(0, rows // parts))
     for number in range(1, parts):
         waits = [one for one in (loss, *gradients) if one is not None]
-        with tf.control_dependencies([] if tf.executing_eagerly() else [tf.convert_to_tensor(one) for one in waits]):
+        before = [] if tf.executing_eagerly() else [tf.convert_to_tensor(one) for one in waits]
+        with tf.control_dependencies(before), recipe.quiet():
             more, others = part(slice(number * rows // parts, (number + 1) * rows // parts))
         loss += more
         gradients = [_sum(one, other) for one, other in zip(gradients, others, strict=True)]

@@ -131,7 +131,7 @@ def train_step(
             scaled_loss = loss if scale is None else loss * scale
         return loss, tape.gradient(scaled_loss, weights)
 
-    loss, gradients = in_parts(recipe.accumulate, tf.nest.flatten(features)[0].shape[0] or 0, part)
+    loss, gradients = in_parts(recipe, tf.nest.flatten(features)[0].shape[0] or 0, part)
     if recipe.touches_gradients:
         gradients, norm = recipe.prepared(gradients)
         share = 1 / tf.distribute.get_replica_context().num_replicas_in_sync

@@ -28,10 +28,12 @@ class RunSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ign
         self._warmup = steps_of(asked.warmup, total)
         self.factor = tf.Variable(1.0, trainable=False, name="rate_factor")
         """By which the rate is multiplied; a run that was rewound has a smaller one."""
+        self.before = tf.Variable(0.0, trainable=False, name="steps_before")
+        """The optimizer's count of steps when the run began: an optimizer that was taken from another run has some."""
 
     def __call__(self, step: Any) -> Any:
-        """The rate of a step, as a float32 scalar tensor."""
-        rates = _rates(tf, tf.cast(step, tf.float32), self._asked, warmup=self._warmup, total=self._total)
+        """The rate for an optimizer's count of steps, as a float32 scalar tensor."""
+        rates = _rates(tf, tf.cast(step, tf.float32) - self.before, self._asked, warmup=self._warmup, total=self._total)
         return tf.cast(self._peak * rates, tf.float32) * self.factor
 
     def at(self, step: int) -> float:

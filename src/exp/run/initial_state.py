@@ -182,6 +182,7 @@ def check_length(request: Request, components: Components, state: InitialState, 
     if components.config.mode == "train" and state.step > last:
         asked = f"train.steps={train.steps}" if train.steps else f"train.epochs={train.epochs}"
         raise UserError(f"{asked}: is {counted(last, 'step')}, and the run has done {state.step} already")
+    _check_calls(components, state)
     schedule = components.config.schedule
     if request.extended and components.schedule and goes_by_length(schedule):
         rate, length = f"{components.schedule.at(state.step):.3g}", counted(last, "step")
@@ -189,6 +190,28 @@ def check_length(request: Request, components: Components, state: InitialState, 
             f"schedule={schedule.name}: goes over the length of the run, which is {length} now: after step "
             f"{state.step} the learning rate goes on with {rate}. If this length had been asked for from the start, it "
             "would have been another one before"
+        )
+
+
+def _check_calls(components: Components, state: InitialState) -> None:
+    """Refuse periods at which no call ends, if all calls hold as many steps, as Keras's do.
+
+    Raises:
+        UserError: one of them is no multiple of the steps of a call, or the run goes on from within a call.
+    """
+    config, steps = components.config, components.program.steps_per_call
+    if components.executor.calls_of_any_size or steps == 1 or config.mode == "test":
+        return
+    epoch = components.order.steps_per_epoch
+    if components.dataset.validation is not None and (config.train.validate_every or epoch) % steps:
+        length = "" if config.train.validate_every else f", and an epoch has {epoch}"
+        raise UserError(
+            f"train.validate_every={config.train.validate_every or 'null'}: exec=fit can only validate between calls, "
+            f"of exec.steps_per_call={steps} steps{length}"
+        )
+    if state.step % steps and state.step < components.total_steps:
+        raise UserError(
+            f"exec.steps_per_call={steps}: exec=fit cannot go on from step {state.step}, which lies within such a call"
         )
 
 

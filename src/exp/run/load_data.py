@@ -34,7 +34,7 @@ def load_data(config: Config) -> tuple[Dataset, Order, ImageTransforms]:
     dataset = with_validation(dataset, config.data.validation, split_seed=config.data.split_seed)
     if config.mode == "train":
         cache = cache_folder(config.data.target.arguments.get("cache_dir"))
-        leaks = check_leaks(dataset, config.data.on_leak, cache=cache)
+        leaks = check_leaks(dataset, config.data.on_leak, cache=cache, trained=config.data.limit)
         notes = [*dataset.notes, *(leak.sentence(dataset) for leak in leaks)]
         dataset = replace(dataset, notes=tuple(notes), leaks=facts(leaks))
     transforms = ImageTransforms(config.data.transforms, features=dataset.features)

@@ -5,7 +5,6 @@ It knows protocols, not modes: an executor runs calls, and tells `Training.after
 
 import math
 import time
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +78,7 @@ class Training:
         """Train, and leave a checkpoint of the last step; afterwards `status` says how it ended."""
         self.display.begin(done=self.step, total=self.last)
         self._first, self._first_call_steps = self.step, 0
+        self._chosen_by: dict[str, float] = {}
         self._started = time.perf_counter()
         self._batches = batches
         if self.profiler:
@@ -120,6 +120,7 @@ class Training:
         if self.profiler and self.step < self.last:
             self.profiler.after(self.step)
         self.seconds.summary += time.perf_counter() - started
+        self._chosen_by = {}
         self._act_after_step()
         if self.stop.asked() and self.step < self.last:
             self._interrupt()
@@ -134,8 +135,6 @@ class Training:
                 hook(self.step, self._metrics())
         is_best = self._evaluate_what_is_due()
         if self.selection.is_out_of_patience and self.step < self.last:
-            if self.step % self.log_every:
-                self.logger.losses([self._row()])
             self._stop_early("patience")
         if is_best or self.step % self.save_every == 0 or self.step == self.last:
             self._save()
@@ -147,7 +146,8 @@ class Training:
         for row, loss in enumerate(means.tolist()):
             self.step, self.loss, self.others = first + row + 1, loss, self._others(losses, row)
             finite = math.isfinite(loss) or self._is_skipped()
-            if self.step % self.log_every == 0 or self.step == self.last or not finite:
+            validated = "validation" in self.evaluations and self._is_in_turn("validation")
+            if self.step % self.log_every == 0 or validated or self.step == self.last or not finite:
                 rows.append(self._row())
             if not finite:
                 break
@@ -161,8 +161,8 @@ class Training:
     def _metrics(self) -> dict[str, float]:
         """The latest figures, by the names that event files have."""
         losses = {} if self.loss is None else {"train/loss": self.loss}
-        evaluated = [evaluation.tagged(split) for split, (_, evaluation) in self.evaluated.items()]
-        return dict(ChainMap(*evaluated, tagged(self.others), losses))
+        latest = {name: value for name, value in self.selection.now.latest.items() if value is not None}
+        return {**losses, **tagged(self.others), **latest}
 
     def _row(self) -> LossRow:
         """What is logged of the step."""
@@ -220,7 +220,8 @@ class Training:
         for split in self.evaluations:
             figures = self._evaluate(split) if self._is_due(split) else {}
             is_best |= self.selection.saw(self.step, figures, in_turn=self._is_in_turn(split))
-        is_best |= self.selection.saw(self.step, self._training_figures(), in_turn=self._is_in_turn("train"))
+        self._chosen_by = {"train/loss": self.loss} if self.loss is not None and self._is_due("train") else {}
+        is_best |= self.selection.saw(self.step, self._chosen_by, in_turn=self._is_in_turn("train"))
         for split, (step, evaluation) in self.evaluated.items():
             if step == self.step:
                 self.display.evaluated(step, evaluation.tagged(split), self.selection.best_in_words())
@@ -240,13 +241,9 @@ class Training:
         self.seconds.evaluations[split] = self.seconds.evaluations.get(split, 0.0) + time.perf_counter() - started
         return figures
 
-    def _training_figures(self) -> dict[str, float]:
-        """The training loss, at a step that checkpoints are chosen among."""
-        return {"train/loss": self.loss} if self.loss is not None and self._is_due("train") else {}
-
     def _save(self) -> None:
         """Save a checkpoint, with the figures of its step."""
-        figures = self._training_figures()
+        figures = dict(self._chosen_by)
         for split, (step, evaluation) in self.evaluated.items():
             figures |= evaluation.tagged(split) if step == self.step else {}
         started = time.perf_counter()
@@ -258,9 +255,15 @@ class Training:
             finite = {name: value for name, value in figures.items() if math.isfinite(value)}
             last = {name: value if math.isfinite(value) else None for name, value in self.others.items()}
             loss = self.loss if self.loss is not None and math.isfinite(self.loss) else None
-            update = {"loss": loss, "others": last, "seconds": self._seconds()}
+            update = {"loss": loss, "others": last, "seconds": self._seconds(), "stopped": self.stopped}
             state = self.selection.lasting.model_copy(update=update)
-            self.checkpoints.save(self.step, examples=self.step * self.batch_size, metrics=finite, state=state)
+            self.checkpoints.save(
+                self.step,
+                examples=self.step * self.batch_size,
+                metrics=finite,
+                state=state,
+                keep=self.selection.kept(),
+            )
         self.seconds.checkpoint += time.perf_counter() - flushed
 
     def _wait_for_saves(self) -> None:

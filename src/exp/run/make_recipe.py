@@ -6,6 +6,7 @@ from exp.config import Config
 from exp.exec.averages import Averages
 from exp.exec.loss_scale import LossScale
 from exp.exec.recipe import Recipe
+from exp.loggers import collect
 
 
 def make_recipe(config: Config, model: Any, strategy: Any) -> Recipe:
@@ -27,6 +28,7 @@ def make_recipe(config: Config, model: Any, strategy: Any) -> Recipe:
     scaled = train.precision == "mixed_float16"
     return Recipe(
         accumulate=train.accumulate,
+        quiet=collect.collected,
         clip_norm=train.clip_norm,
         shows_norm=train.clip_norm is not None or config.summary.gradient_norm,
         averages=averages,

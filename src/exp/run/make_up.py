@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from exp.checkpoint import Record, amend_record, prefix_of
+from exp.checkpoint import Record, RunState, amend_record, prefix_of
 from exp.exec import Evaluation
 from exp.run.context import RunContext
 from exp.run.loop import Evaluate
@@ -21,9 +21,16 @@ class MadeUp(NamedTuple):
     """The evaluations that were made, with their step, by split."""
 
 
+def last_step(run: RunContext) -> int:
+    """The step that is the last one: that of the configuration, or the one at which the time of training was up."""
+    state, limit = run.state.run_state, run.config.train.max_seconds
+    timed_out = state.stopped == "max_seconds" and limit is not None and state.seconds >= limit
+    return run.state.step if timed_out else run.components.total_steps
+
+
 def without_figures_out_of_turn(run: RunContext, period: Callable[[str], int]) -> RunContext:
     """The same run; if it was extended, what was once its last step is no longer a step to choose."""
-    last, changed = run.components.total_steps, {}
+    last, changed = last_step(run), {}
     for step, record in run.state.earlier.items():
         kept = {
             name: value
@@ -50,14 +57,14 @@ def make_up(
     Raises:
         Stopped: a signal asks to stop meanwhile.
     """
-    step, last = run.state.step, run.components.total_steps
+    step, last = run.state.step, last_step(run)
     if not step:
         return MadeUp(run, {})
     metrics, made = dict(run.state.metrics), {}
     for split, evaluate in evaluations.items():
         in_turn = step % period(split) == 0
-        noted = run.state.run_state.evaluated
-        known = noted.get(split) == step or (not noted and f"{split}/loss" in metrics)  # earlier versions noted nothing
+        noted = run.state.run_state
+        known = noted.evaluated.get(split) == step or (noted == RunState() and f"{split}/loss" in metrics)
         if known or not (in_turn or step == last):
             continue
         evaluation = evaluate(step)
@@ -66,9 +73,10 @@ def make_up(
         selection.saw(step, evaluation.tagged(split), in_turn=in_turn)
         run.logger.metrics(step, evaluation.tagged(split))
         metrics |= evaluation.tagged(split)
+    if step == last and step % period("train"):
+        selection.saw(step, {name: value for name, value in metrics.items() if name == "train/loss"}, in_turn=False)
     if made and run.state.record:
-        kept = {"loss": run.state.loss, "others": run.state.run_state.others, "seconds": run.state.run_state.seconds}
-        state = selection.lasting.model_copy(update=kept)
+        state = selection.lasting.model_copy(update={"loss": run.state.loss})
         run = _amended(run, {step: run.state.record.model_copy(update={"metrics": _finite(metrics), "state": state})})
     return MadeUp(run, made)
 

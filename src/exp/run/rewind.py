@@ -33,6 +33,9 @@ def _may_go_back(run: RunContext, trained: Trained) -> bool:
     asked = run.config.train
     if trained.failure or trained.status != "diverged" or asked.on_nan != "rewind":
         return False
+    run.group.same(
+        "diverged", lambda: {"step": trained.results["step"]}
+    )  # the chief has written its checkpoints by now
     return len(run.state.run_state.rewinds) < asked.rewinds and _target(run, trained) is not None
 
 
@@ -50,7 +53,6 @@ def _target(run: RunContext, trained: Trained) -> int | None:
 
 def _gone_back(run: RunContext, trained: Trained) -> RunContext:
     """The run with the values of an earlier checkpoint, and its log as it was then."""
-    run.group.same("rewind", lambda: {"step": trained.results["step"]})  # the chief has written its checkpoints by now
     target = _target(run, trained)
     steps = take_inventory(run.folder.checkpoints, run.config.checkpoint.name, run=run.state.run).verified
     newer = {step: f"{run.config.checkpoint.name}-{step}: led to a loss that is not finite" for step in steps}

@@ -71,10 +71,12 @@ class Selection:
 
         Args:
             state: as the checkpoint's record has it.
-            saved: the metrics of all checkpoints of the run: earlier versions had no other memory of the best one.
+            saved: the metrics of all checkpoints of the run. Earlier versions had no other memory of the best one; and
+                the checkpoint of the best one may have given way to a better one that does not count any more.
         """
         self.now = self.lasting = state
-        if state.best is None:
+        if self._keeps_best and (state.best is None or state.best.step not in saved):
+            self.now = self.lasting = state.model_copy(update={"best": None})
             for step, metrics in sorted(saved.items()):
                 self.now = self.lasting = self._with_best(self.now, step, metrics)
 
@@ -102,9 +104,13 @@ class Selection:
             facts: what came out, as in `results.json`.
             in_turn: as in `saw`.
         """
-        update: dict[str, object] = {"evaluated": {**self.lasting.evaluated, split: step}}
+        finite = {name: value if math.isfinite(value) else None for name, value in facts.items()}
+        tagged = {f"{split}/{name}": value for name, value in finite.items() if name != "examples"}
+        update: dict[str, object] = {
+            "evaluated": {**self.lasting.evaluated, split: step},
+            "latest": {**self.lasting.latest, **tagged},
+        }
         if split == "validation":
-            finite = {name: value if math.isfinite(value) else None for name, value in facts.items()}
             update["validation"] = {**finite, "step": step}
         self._update(lambda state: state.model_copy(update=update), in_turn=in_turn)
 
@@ -112,6 +118,11 @@ class Selection:
     def is_out_of_patience(self) -> bool:
         """Whether too many validations were without a better value."""
         return self._patience is not None and self.now.waited >= self._patience
+
+    def kept(self) -> set[int]:
+        """The steps whose checkpoints this run, or the same run with more steps, may want to go back to."""
+        states = (self.now, self.lasting) if self._keeps_best else ()
+        return {state.best.step for state in states if state.best is not None}
 
     def best_in_words(self) -> str:
         """The best step so far; empty if there is none."""

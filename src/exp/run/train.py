@@ -15,7 +15,7 @@ from exp.run.averaged import averaged
 from exp.run.context import RunContext
 from exp.run.hooks import own_hooks
 from exp.run.loop import Evaluate, Training
-from exp.run.make_up import MadeUp, make_up, without_figures_out_of_turn
+from exp.run.make_up import MadeUp, last_step, make_up, without_figures_out_of_turn
 from exp.run.open_checkpoints import open_checkpoints
 from exp.run.selection import Selection, period_of, selection_of
 from exp.system.signals import Stopped
@@ -41,10 +41,10 @@ def train(run: RunContext) -> Trained:
     """Train to the last step, or until patience, time, a signal, a loss that is not finite, or an error ends it."""
     config, components = run.config, run.components
     period = period_of(config, steps_per_epoch=components.order.steps_per_epoch)
-    evaluations = _evaluations(run)
+    evaluations, last = _evaluations(run), last_step(run)
     calls = plan_calls(
         first=run.state.step,
-        last=components.total_steps,
+        last=last,
         steps_per_call=components.program.steps_per_call,
         every=[config.checkpoint.every, *map(period, evaluations), *(hook.every for hook in config.hooks)],
         detailed=components.detailed_every(),
@@ -57,8 +57,7 @@ def train(run: RunContext) -> Trained:
     selection.resume(run.state.run_state, saved=saved)
     made_up_for = MadeUp(run, {})
     try:
-        if calls:
-            _log_beginning(run)
+        _log_beginning(run, pictures=bool(calls))
         made_up_for = make_up(run, evaluations, selection, period)
         batches = Batches(calls, training_dataset(components.dataset.train, components.order, calls, components.feed))
     except Stopped:
@@ -114,8 +113,11 @@ def _learning_rate(run: RunContext) -> Callable[[int], float] | None:
     if schedule is None:
         return None
     factor = run.config.train.rewind_factor ** len(run.state.run_state.rewinds)
-    with run.components.executor.scope():
-        run.components.executor.write([schedule.factor], [np.asarray(factor, np.float32)])
+    executor, optimizer = run.components.executor, run.components.program.optimizer
+    with executor.scope():
+        before = int(np.asarray(executor.read([optimizer.iterations])[0])) - run.state.step
+        values = [np.asarray(value, np.float32) for value in (factor, before)]
+        executor.write([schedule.factor, schedule.before], values)
     return lambda step: factor * schedule.at(step)
 
 
@@ -125,13 +127,13 @@ def _profile_ends(run: RunContext) -> Sequence[int]:
     return (wanted[0] - 1, wanted[1]) if wanted and run.components.executor.calls_of_any_size else ()
 
 
-def _log_beginning(run: RunContext) -> None:
+def _log_beginning(run: RunContext, *, pictures: bool) -> None:
     """Log what is known of the checkpoint that was restored, and the first batches as pictures."""
     components, first = run.components, run.state.step
     known = {name: value for name, value in run.state.metrics.items() if not name.startswith("train/")}
     if known:
         run.logger.metrics(first, known)
-    if run.shows_images:
+    if pictures and run.shows_images:
         from exp.visualize.image_batches import image_batches_grid
 
         grid = image_batches_grid(components.dataset, order=components.order, feed=components.feed, first=first)
@@ -160,7 +162,8 @@ def _training(
         display=run.display,
         stop=run.stop,
         step=run.state.step,
-        last=components.total_steps,
+        last=last_step(run),
+        stopped="max_seconds" if last_step(run) != components.total_steps else None,
         batch_size=components.program.batch_size,
         steps_per_epoch=components.order.steps_per_epoch,
         save_every=config.checkpoint.every,

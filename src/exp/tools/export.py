@@ -33,8 +33,9 @@ saved_model/   takes features as the data set has them (scaling and data.transfo
 model.keras    Keras's own file, for further work with keras.saving.load_model
 export.json    where it comes from, the classes, and what goes in and out
 """
-CLOSE = 1e-4
-"""Largest difference of an output that is accepted, because another graph rounds differently."""
+CLOSE = {"float32": 1e-4, "mixed_bfloat16": 3e-2, "mixed_float16": 4e-3}
+"""By the precision of a run: the largest difference of an output that is accepted, because another graph rounds
+differently. Half-precision numbers have 8 and 11 bits."""
 
 
 def main() -> int:
@@ -64,8 +65,9 @@ def _export(arguments: argparse.Namespace) -> None:
     folder = new_folder(target.with_name(f".{target.name}.tmp"), key=None)
     try:
         _write_saved_model(served, folder / "saved_model")
-        given, worst = _check_saved_model(folder / "saved_model", served)
-        reason = _write_keras(served, folder / "model.keras")
+        close = CLOSE[config.train.precision]
+        given, worst = _check_saved_model(folder / "saved_model", served, close)
+        reason = _write_keras(served, folder / "model.keras", close)
         assert state.record is not None
         facts = {
             "run": str(run),
@@ -108,7 +110,7 @@ def _write_saved_model(served: "Served", folder: Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
-def _check_saved_model(folder: Path, served: "Served") -> tuple[dict[str, Any], float]:
+def _check_saved_model(folder: Path, served: "Served", close: float) -> tuple[dict[str, Any], float]:
     """What the exported model gives, by name; and by how much the first of it differs from what it should be."""
     import tensorflow as tf
 
@@ -117,18 +119,22 @@ def _check_saved_model(folder: Path, served: "Served") -> tuple[dict[str, Any], 
     given = dict(sorted(given.items(), key=lambda item: item[0] == "probabilities"))
     first, wanted = next(iter(given.values())), served.wanted
     worst = float(np.abs(first - wanted[: len(first)]).max())
-    assert worst <= CLOSE * max(1.0, float(np.abs(wanted).max())), f"the exported model differs by {worst}"
+    assert worst <= close * max(1.0, float(np.abs(wanted).max())), f"the exported model differs by {worst}"
     return given, worst
 
 
-def _write_keras(served: "Served", path: Path) -> str | None:
+def _write_keras(served: "Served", path: Path, close: float) -> str | None:
     """Write a file and load it again; if that fails, leave no file and return the reason."""
     import keras
 
     try:
         served.model.save(path)
         loaded = keras.saving.load_model(path, compile=False)
-        same = np.allclose(loaded(served.given, training=False), served.wanted, atol=CLOSE)
+        same = np.allclose(
+            loaded(served.given, training=False),
+            served.wanted,
+            atol=close * max(1.0, float(np.abs(served.wanted).max())),
+        )
         reason = None if same else "what was loaded again gives other outputs"
     except Exception as error:  # whatever a model's own get_config or from_config raises
         reason = str(error).strip().splitlines()[0]

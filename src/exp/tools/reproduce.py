@@ -81,8 +81,8 @@ def _tree(original: Run, folder: Path, trusted: Sequence[str]) -> dict[str, Any]
         go_on = run_command(override("resume", folder), trusted=trusted)
         raise UserError(f"{folder}: has no results to compare with; go on with it first: {go_on}")
     tree["device"]["threads"] = threads
-    if original.results.get("status") != "completed":
-        tree["train"]["steps"] = step
+    if original.results.get("status") != "completed" or original.results.get("stopped") == "max_seconds":
+        tree["train"] |= {"steps": step, "max_seconds": None}
     return tree
 
 
