@@ -383,7 +383,7 @@ def test_a_run_that_is_killed_in_the_closing_test_loses_no_validation(jobs, data
 
 
 def test_a_longer_run_finds_its_best_step_again(jobs, data, tmp_path):
-    """The last step of the first epoch is the best one there, but out of turn; the best one in turn must not be gone."""
+    """The last step of the first epoch is the best one there, but out of turn; the best one in turn must stay."""
     options = [
         *data,
         "data.validation=0.1",
