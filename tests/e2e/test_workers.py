@@ -270,3 +270,29 @@ def test_jobs_of_a_sweep_have_workers_of_their_own(options, tmp_path):
     for seed in (0, 1):
         found = results(tmp_path / f"sweep/seed-{seed}")
         assert (found["status"], found["replicas"]) == ("completed", 2)
+
+
+@pytest.mark.slow
+def test_workers_choose_stop_and_go_on_as_virtual_devices_do(jobs, small_mnist, tmp_path):
+    """The best step, which the chief alone saves, is tested by both; a run that is killed stops at the same step."""
+    options = ["data.source=idx", f"data.dir={small_mnist}", "data.validation=500", "train.validate_every=10"]
+    options += ["train.patience=2", "train.min_delta=0.3", "checkpoint.best=validation/loss", "checkpoint.every=20"]
+    options += ["train.clip_norm=0.5", "train.ema=0.9", "train.accumulate=5", "schedule=cosine", "summary.every=1"]
+    virtual = ("device=virtual", "device.count=2", "device.threads=1")
+    jobs.run(*options, *virtual, "hydra.run.dir=virtual", cwd=tmp_path).check()
+    end(start(*WORKERS, *options, "hydra.run.dir=whole", cwd=tmp_path), status=0)
+    expected, found = results(tmp_path / "virtual"), results(tmp_path / "whole")
+    assert losses(tmp_path / "whole") == pytest.approx(losses(tmp_path / "virtual"), rel=1e-4)
+    for name in ("step", "stopped", "tested", "selected_on"):
+        assert found[name] == expected[name]
+    assert found["best"]["step"] == expected["best"]["step"]
+    assert found["stopped"] == "patience"
+    assert found["test"]["loss"] == pytest.approx(expected["test"]["loss"], rel=1e-4)
+    chief = start(*WORKERS, *options, "hydra.run.dir=run", cwd=tmp_path)
+    wait_until(lambda: (tmp_path / "run/checkpoints/ckpt-20.json").exists() or chief.poll() is not None)
+    chief.kill()
+    chief.wait()
+    wait_until(lambda: not workers_of(chief.pid))
+    end(start("resume=run", cwd=tmp_path), status=0)
+    check_equal(tmp_path / "run", tmp_path / "whole")
+    assert results(tmp_path / "run")["best"]["step"] == found["best"]["step"]
