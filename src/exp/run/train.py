@@ -57,7 +57,7 @@ def train(run: RunContext) -> Trained:
     selection.resume(run.state.run_state, saved=saved)
     made_up_for = MadeUp(run, {})
     try:
-        _log_beginning(run, pictures=bool(calls))
+        _log_beginning(run, is_end=not calls)
         made_up_for = make_up(run, evaluations, selection, period)
         batches = Batches(calls, training_dataset(components.dataset.train, components.order, calls, components.feed))
     except Stopped:
@@ -127,13 +127,17 @@ def _profile_ends(run: RunContext) -> Sequence[int]:
     return (wanted[0] - 1, wanted[1]) if wanted and run.components.executor.calls_of_any_size else ()
 
 
-def _log_beginning(run: RunContext, *, pictures: bool) -> None:
-    """Log what is known of the checkpoint that was restored, and the first batches as pictures."""
+def _log_beginning(run: RunContext, *, is_end: bool) -> None:
+    """Log what is known of the checkpoint that was restored, and the first batches as pictures.
+
+    If it is the last one, there are no batches, and the closing test will log the figures of the test.
+    """
     components, first = run.components, run.state.step
-    known = {name: value for name, value in run.state.metrics.items() if not name.startswith("train/")}
+    others = ("train/", "test/") if is_end else ("train/",)
+    known = {name: value for name, value in run.state.metrics.items() if not name.startswith(others)}
     if known:
         run.logger.metrics(first, known)
-    if pictures and run.shows_images:
+    if run.shows_images and not is_end:
         from exp.visualize.image_batches import image_batches_grid
 
         grid = image_batches_grid(components.dataset, order=components.order, feed=components.feed, first=first)
