@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.jobs import Jobs
+from tests.support.jobs import Jobs, Runs
 from tests.support.mnist_files import cut_mnist
 from tests.support.programs import LIGHT, PROGRAMS
 from tests.support.root import ROOT
@@ -80,6 +80,12 @@ def jobs() -> Iterator[Jobs]:
     """Runs whole command lines, each in a process of its own with TensorFlow already imported."""
     with Jobs(PROGRAMS) as pool:
         yield pool
+
+
+@pytest.fixture(scope="module")
+def runs(jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Runs that several tests of a file look at."""
+    return Runs(jobs, tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="session")

@@ -29,11 +29,6 @@ def data(quick_mnist: Path) -> list[str]:
     return ["data.source=idx", f"data.dir={quick_mnist}", "data.validation=1000"]
 
 
-@pytest.fixture(scope="module")
-def runs(jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    return Runs(jobs, tmp_path_factory.mktemp("recipes"))
-
-
 def trained(runs: Runs, data: list[str], where: tuple[str, str], recipe: list[str], name: str) -> Path:
     execution, device = where
     return runs.get(

@@ -86,7 +86,7 @@ def test_a_test_gives_what_training_ended_with(jobs, trained, tmp_path, project,
 @pytest.mark.slow  # tests of metrics compare them with NumPy quickly, in tests/task
 @pytest.mark.parametrize("project", [name for name in projects.NAMES if name not in MEASURED])
 def test_the_metrics_are_those_that_numpy_computes_from_all_predictions(tf, jobs, trained, tmp_path, project):
-    from exp.data.dataset import read_examples
+    from exp.data.split import read_examples
 
     run = trained(project, "function", "all")
     export = [str(run), "--to", str(tmp_path / "export"), "--trust", f"{projects.module(project).stem}."]

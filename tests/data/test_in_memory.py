@@ -5,7 +5,8 @@ import pytest
 
 import exp.data
 from exp.data import npz
-from exp.data.dataset import Spec, read_examples
+from exp.data.dataset import Spec
+from exp.data.split import read_examples
 from exp.errors import UserError
 
 X = np.arange(24, dtype=np.float64).reshape(6, 4)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from exp.data import arrays
-from exp.data.dataset import read_examples
+from exp.data.split import read_examples
 from exp.data.validation import set_apart, validation_size, with_validation
 from exp.errors import UserError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.jobs import Jobs, Runs, losses, metrics, results
+from tests.support.jobs import losses, metrics, results
 
 VALIDATED = ["data.validation=0.25", "train.validate_every=20", "summary.every=1", "checkpoint.every=30"]
 
@@ -15,11 +15,6 @@ VALIDATED = ["data.validation=0.25", "train.validate_every=20", "summary.every=1
 @pytest.fixture(scope="module")
 def data(small_mnist: Path) -> list[str]:
     return ["data.source=idx", f"data.dir={small_mnist}"]
-
-
-@pytest.fixture(scope="module")
-def runs(jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    return Runs(jobs, tmp_path_factory.mktemp("choosing"))
 
 
 def readings(folder: Path) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from exp.system.machine import has_gpu
-from tests.support.jobs import Jobs, Runs, losses, metrics, results
+from tests.support.jobs import Runs, losses, metrics, results
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not has_gpu(), reason="there is no GPU here")]
 
@@ -21,11 +21,6 @@ STEPS = ["train.steps=30", "summary.every=1", "checkpoint.every=10"]
 @pytest.fixture(scope="module")
 def data(quick_mnist: Path) -> list[str]:
     return ["data.source=idx", f"data.dir={quick_mnist}"]
-
-
-@pytest.fixture(scope="module")
-def runs(jobs: Jobs, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    return Runs(jobs, tmp_path_factory.mktemp("gpu"))
 
 
 def trained(runs: Runs, data: list[str], model: str, execution: str, device: list[str]) -> Path:

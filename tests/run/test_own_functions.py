@@ -196,7 +196,7 @@ def test_a_measure_that_is_not_one_of_rows_is_refused(tf, dataset, measure, mess
 
 def test_a_measure_is_the_mean_over_all_examples_whatever_the_batches(tf, dataset):
     from exp.data import Feed, ImageTransforms, evaluation_dataset
-    from exp.data.dataset import read_examples
+    from exp.data.split import read_examples
     from exp.run.own_trial import check_own
 
     made = program(tf, dataset, own_steps.errors)

@@ -12,7 +12,7 @@ SHAPE = (4, 4, 1)
 
 def examples():
     """103 random pictures of three classes."""
-    from exp.data.dataset import array_split
+    from exp.data.split import array_split
 
     random = np.random.default_rng(0)
     return array_split(random.integers(0, 256, (103, *SHAPE), np.uint8), random.integers(0, 3, 103).astype(np.int32))

@@ -8,7 +8,7 @@ from typing import Any
 from exp.compare.runs import Run
 from exp.config import yaml_text
 from exp.errors import UserError
-from exp.run_folder.results import metrics_among
+from exp.run_folder.results import tagged_metrics
 from exp.terminal.words import metric_text
 
 _LABELS = ("model", "data", "task", "exec", "device", "optimizer")
@@ -91,12 +91,7 @@ def differing(rows: Sequence[Row]) -> list[str]:
 
 def metrics_of(rows: Sequence[Row]) -> list[str]:
     """The metrics that any of the runs has, such as `test/accuracy`."""
-    there = dict.fromkeys(key for row in rows for run in row.runs for key in run.results)
-    return [
-        f"{split}/{name}"
-        for split in ("validation", "test")
-        for name in metrics_among(key.partition("/")[2] for key in there if key.startswith(f"{split}/"))
-    ]
+    return tagged_metrics(key for row in rows for run in row.runs for key in run.results)
 
 
 def selected_on_test(rows: Sequence[Row]) -> list[str]:

@@ -3,12 +3,13 @@
 import sys
 
 from exp.data import old_names
-from exp.data.dataset import Dataset, Skipped, Spec, Split, Weighted, array_split
+from exp.data.dataset import Dataset, Skipped, Spec
 from exp.data.images.transforms import ImageTransforms
 from exp.data.in_memory import arrays
 from exp.data.old_names import Part, Splits
 from exp.data.order import Order
 from exp.data.pipeline import Call, Feed, evaluation_dataset, plan_calls, training_dataset
+from exp.data.split import Split, Weighted, array_split
 
 __all__ = [
     "Call",

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from exp.data.dataset import Dataset, Spec, Specs, Split, Weighted, leaves, read_examples
+from exp.data.dataset import Dataset, Spec, Specs, leaves
+from exp.data.split import Split, Weighted, read_examples
 from exp.errors import UserError, excerpt
 from exp.system.own_code import told
 

@@ -10,13 +10,14 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from exp.data.dataset import LABELS, Contents, Dataset, Skipped, Spec, Split
+from exp.data.dataset import LABELS, Dataset, Skipped, Spec
 from exp.data.images.cache import in_memory, on_disk
 from exp.data.images.cache_dir import cache_folder
 from exp.data.images.decode import file_split
 from exp.data.images.look import looks
 from exp.data.images.scan import SPLITS, Found, find, find_ahead
 from exp.data.images.verify import FileCheck, check_files
+from exp.data.split import Contents, Split
 from exp.errors import UserError
 from exp.terminal.words import counted
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Dataset, Spec, Split, Weighted, array_split, fingerprint_of
+from exp.data.dataset import Dataset, Spec, fingerprint_of
+from exp.data.split import Split, Weighted, array_split
 from exp.errors import UserError
 
 COPIED_BYTES = 2**28

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Contents, Dataset, Split
+from exp.data.dataset import Dataset
 from exp.data.images.look import alike
+from exp.data.split import Contents, Split
 from exp.errors import UserError
 from exp.system.files import write_atomically
 from exp.terminal.words import counted

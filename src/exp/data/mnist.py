@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import LABELS, Dataset, Spec, array_split, fingerprint_of
+from exp.data.dataset import LABELS, Dataset, Spec, fingerprint_of
+from exp.data.split import array_split
 from exp.errors import UserError, excerpt
 from exp.system.files import is_folder
 from exp.system.signals import left_at_once

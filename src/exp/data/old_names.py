@@ -1,6 +1,6 @@
 """The former names of a data set and its splits, for users' own data sets: each works, and warns.
 
-`exp.data.Dataset` and `exp.data.Split` take their place, and `exp.data.dataset.array_split` that of `array_part`.
+`exp.data.Dataset` and `exp.data.Split` take their place, and `exp.data.array_split` that of `array_part`.
 """
 
 import warnings
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import LABELS, Dataset, Labels, Skipped, Spec, Split, array_split, as_written, fingerprint_of
+from exp.data.dataset import LABELS, Dataset, Skipped, Spec, fingerprint_of
+from exp.data.split import Labels, Split, array_split, as_written
 
 __all__ = ["Labels", "Part", "Skipped", "Splits", "array_part", "as_dataset", "fingerprint_of"]
 
@@ -58,7 +59,7 @@ class Splits:
 
 def array_part(pictures: npt.NDArray[np.uint8], labels: Labels, *, copied: bool = True) -> Split:
     """The former name of `array_split`."""
-    _warn("exp.data.base.array_part", "exp.data.dataset.array_split", stacklevel=3)
+    _warn("exp.data.base.array_part", "exp.data.array_split", stacklevel=3)
     return array_split(pictures, labels, copied=copied)
 
 

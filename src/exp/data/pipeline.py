@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exp.data.dataset import Split, as_written
 from exp.data.images.transforms import ImageTransforms
 from exp.data.order import Indices, Order
 from exp.data.random_draws import uniform
+from exp.data.split import Split, as_written
 
 
 class Call(NamedTuple):

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Dataset, Split, as_written
+from exp.data.dataset import Dataset
 from exp.data.order import Indices
+from exp.data.split import Split, as_written
 from exp.errors import UserError
 
 OWN = "own"

@@ -8,6 +8,7 @@ import tensorflow as tf
 from exp.checkpoint.variables import named_variables
 from exp.errors import UserError
 from exp.exec import step
+from exp.exec.averages import tensorflow_variable
 from exp.exec.executor import Program
 from exp.exec.replicas import detailed_batch
 from exp.loggers import collect
@@ -152,7 +153,7 @@ def _remedy(error: Exception) -> str:
 def _foreign_variables(graph: Any, program: Program) -> list[str]:
     """Names of variables that a graph uses and that neither model nor optimizer owns."""
     own = (named.variable for named in named_variables(program.roots).values())
-    held = [variable if isinstance(variable, tf.Variable) else variable.value for variable in own]
+    held = [tensorflow_variable(variable) for variable in own]
     local = program.strategy.experimental_local_results
     known = {id(one) for variable in held for one in (variable, *local(variable))}
     return [variable.name for variable in graph.variables if id(variable) not in known]

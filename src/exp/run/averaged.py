@@ -21,28 +21,28 @@ def averaged(components: Components) -> Iterator[None]:
     try:
         yield
     finally:
-        with components.executor.scope():
-            components.executor.write(averages.of, own)
+        _write(components, averages.of, own)
 
 
 def take_averages(components: Components) -> None:
     """Give the model its averages for good, if it has some."""
     averages = components.program.recipe.averages
     if averages is not None:
-        values = _read(components, averages.values)
-        with components.executor.scope():
-            components.executor.write(averages.of, values)
+        _write(components, averages.of, _read(components, averages.values))
 
 
 def begin_averages(components: Components) -> None:
     """Let the averages, if there are some, be the weights that the model has now."""
     averages = components.program.recipe.averages
     if averages is not None:
-        values = _read(components, averages.of)
-        with components.executor.scope():
-            components.executor.write(averages.values, values)
+        _write(components, averages.values, _read(components, averages.of))
 
 
 def _read(components: Components, variables: Any) -> list[Any]:
     with components.executor.scope():
         return [np.array(value) for value in components.executor.read(variables)]
+
+
+def _write(components: Components, variables: Any, values: list[Any]) -> None:
+    with components.executor.scope():
+        components.executor.write(variables, values)

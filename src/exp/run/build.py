@@ -44,12 +44,9 @@ def build(config: Config, *, group: Group) -> Components:
         UserError: the configuration asks for what is not possible here.
         Stopped: a signal came while data was loaded.
     """
-    import keras
-
     from exp.exec import make_executor
     from exp.exec.probe import probe
     from exp.exec.xla import decide_jit
-    from exp.run.make_recipe import make_recipe
     from exp.run.own_functions import own_functions
     from exp.run.own_trial import check_own
     from exp.run.selection import selection_of
@@ -60,24 +57,14 @@ def build(config: Config, *, group: Group) -> Components:
     task = make_task(config, dataset, transforms.features)
     selection_of(config, task)  # refuses a metric that there is not
     executor = make_executor(config.exec.name, session_config=devices.session_config)
-    keras.utils.clear_session()  # names of layers count from 1 in every run, also in a process that made others
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.train.precision)
+    sizes = {"total_steps": total_steps, "replicas": devices.replicas}
+    _begin_anew(config)
     with executor.scope(), devices.strategy.scope():
-        network = build_network(
-            config,
-            dataset=dataset,
-            task=task,
-            features=transforms.features,
-            replicas=devices.replicas,
-            total_steps=total_steps,
-        )
+        network = build_network(config, dataset=dataset, task=task, features=transforms.features, **sizes)
     check_metrics(task, dataset, network.outputs)
     own = own_functions(config, task, dataset)
     with executor.scope():
-        recipe = make_recipe(config, network.model, devices.strategy)
         program = _program(config, network, own, task=task, devices=devices, dataset=dataset, transforms=transforms)
-        program = replace(program, recipe=recipe)
         probed = probe(program, makes_graph=executor.makes_graph) if config.mode == "train" else None
         jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
         steps_per_call = _steps_per_call(config, executor, transforms, total_steps, compiled=jit_train)
@@ -102,6 +89,15 @@ def build(config: Config, *, group: Group) -> Components:
         schedule=network.schedule,
         decisions=(*([jit_note] if jit_note else []), *unsaved, *lacks),
     )
+
+
+def _begin_anew(config: Config) -> None:
+    """Have Keras name layers from 1 on, and draw and compute as the configuration asks, whatever was built before."""
+    import keras
+
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.train.precision)
 
 
 def _set_up_devices(config: Config, group: Group) -> "Devices":
@@ -148,6 +144,7 @@ def _program(
 ) -> "Program":
     """The program of one step a call, as it is known before its step was looked into."""
     from exp.exec import Program
+    from exp.run.make_recipe import make_recipe
 
     return Program(
         model=network.model,
@@ -162,6 +159,7 @@ def _program(
         # An evaluation gives the same numbers in every mode, unless XLA is asked for by name.
         jit_test=config.exec.jit_compile is True,
         gradients=config.summary.histograms is not None,
+        recipe=make_recipe(config, network.model, devices.strategy),
         own_step=own.step,
         measure=own.measure,
     )

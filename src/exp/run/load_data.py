@@ -7,10 +7,11 @@ from exp.config.combination_rules import check_batch_size
 from exp.config.targets import OWN_PREFIXES
 from exp.data import Dataset, ImageTransforms, Order
 from exp.data.check import check_dataset
-from exp.data.dataset import Specs, Weighted, tensor_specs
+from exp.data.dataset import Specs, tensor_specs
 from exp.data.images.cache_dir import cache_folder
 from exp.data.leaks import check_leaks, facts
 from exp.data.old_names import as_dataset
+from exp.data.split import Weighted
 from exp.data.validation import with_validation
 from exp.errors import UserError
 from exp.run.instantiate import check_kind, instantiate

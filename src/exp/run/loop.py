@@ -141,22 +141,23 @@ class Training:
 
     def _log_losses(self, first: int, losses: Losses) -> bool:
         """Log the losses of a call, up to one that is not finite; returns whether all are."""
-        rows = []
+        rows: list[LossRow] = []
+        validate_every = self.period("validation") if "validation" in self.evaluations else self.log_every
         means = losses if losses.ndim == 1 else losses[:, 0]
         for row, loss in enumerate(means.tolist()):
-            self.step, self.loss, self.others = first + row + 1, loss, self._others(losses, row)
-            finite = math.isfinite(loss) or self._is_skipped()
-            validated = "validation" in self.evaluations and self._is_in_turn("validation")
-            if self.step % self.log_every == 0 or validated or self.step == self.last or not finite:
-                rows.append(self._row())
+            step = first + row + 1
+            finite = math.isfinite(loss) or self._is_skipped(losses, row)
+            if step % self.log_every == 0 or step % validate_every == 0 or step == self.last or not finite:
+                rows.append(self._row(step, loss, self._others(losses, row)))
             if not finite:
                 break
+        self.step, self.loss, self.others = step, loss, self._others(losses, row)
         self.logger.losses(rows)
         return finite
 
-    def _is_skipped(self) -> bool:
-        """Whether the step was skipped for an overflow of float16, which a smaller loss scale will prevent."""
-        return self.others.get(LOSS_SCALE, 0.0) >= LEAST
+    def _is_skipped(self, losses: Losses, row: int) -> bool:
+        """Whether a step was skipped for an overflow of float16, which a smaller loss scale will prevent."""
+        return self._others(losses, row).get(LOSS_SCALE, 0.0) >= LEAST
 
     def _metrics(self) -> dict[str, float]:
         """The latest figures, by the names that event files have."""
@@ -164,11 +165,10 @@ class Training:
         latest = {name: value for name, value in self.selection.now.latest.items() if value is not None}
         return {**losses, **tagged(self.others), **latest}
 
-    def _row(self) -> LossRow:
-        """What is logged of the step."""
-        assert self.loss is not None
-        rate = {"learning_rate": self.learning_rate(self.step - 1)} if self.learning_rate else {}
-        return LossRow(self.step, self.loss, (self.step - 1) // self.steps_per_epoch, {**self.others, **rate})
+    def _row(self, step: int, loss: float, others: Mapping[str, float]) -> LossRow:
+        """What is logged of a step."""
+        rate = {"learning_rate": self.learning_rate(step - 1)} if self.learning_rate else {}
+        return LossRow(step, loss, (step - 1) // self.steps_per_epoch, {**others, **rate})
 
     def _others(self, losses: Losses, row: int) -> dict[str, float]:
         """What a step of a call gave besides its loss, by name."""

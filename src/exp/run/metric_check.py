@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from exp.data import Dataset
-from exp.data.dataset import read_cyclic
+from exp.data.split import read_cyclic
 from exp.errors import UserError
 from exp.task import KerasMetric, Task
 from exp.task.keras_metric import ROWS

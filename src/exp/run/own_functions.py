@@ -7,7 +7,7 @@ from typing import NamedTuple
 from exp.config import Config, Target
 from exp.config.targets import locate
 from exp.data import Dataset
-from exp.data.dataset import Weighted
+from exp.data.split import Weighted
 from exp.errors import UserError
 from exp.exec.own_function import HOOK_GIVEN, MEASURE_GIVEN, STEP_GIVEN, OwnFunction
 from exp.exec.own_measure import OwnMeasure

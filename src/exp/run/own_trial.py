@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from exp.data import Dataset
-from exp.data.dataset import read_cyclic
+from exp.data.split import read_cyclic
 from exp.errors import UserError
 from exp.exec import Executor, Program
 from exp.exec.own_measure import OwnMeasure

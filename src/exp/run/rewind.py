@@ -1,5 +1,6 @@
 """`train.on_nan=rewind`: a run that diverges goes back to its last checkpoint, with a smaller learning rate."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from exp.checkpoint import Rewind, RunState, take_inventory
@@ -18,8 +19,8 @@ def train_with_rewinds(run: RunContext) -> tuple[RunContext, Trained]:
         The run as it was trained last, and what came out of that.
     """
     trained = train(run)
-    while _may_go_back(run, trained):
-        run = _gone_back(run, trained)
+    while (unwanted := _to_pass_over(run, trained)) is not None:
+        run = _gone_back(run, trained, unwanted)
         trained = train(run)
     return run, trained
 
@@ -29,34 +30,31 @@ def rewinds_of(run: RunContext) -> list[dict[str, int]]:
     return [rewind.model_dump() for rewind in run.state.run_state.rewinds]
 
 
-def _may_go_back(run: RunContext, trained: Trained) -> bool:
-    asked = run.config.train
-    if trained.failure or trained.status != "diverged" or asked.on_nan != "rewind":
-        return False
-    run.group.same(
-        "diverged", lambda: {"step": trained.results["step"]}
-    )  # the chief has written its checkpoints by now
-    return len(run.state.run_state.rewinds) < asked.rewinds and _target(run, trained) is not None
+def _to_pass_over(run: RunContext, trained: Trained) -> dict[int, str] | None:
+    """The checkpoints that are passed over to go back, by step, with the reason; None if the run does not go back.
 
-
-def _target(run: RunContext, trained: Trained) -> int | None:
-    """The step to go back to: that of the newest checkpoint from which a smaller learning rate can lead elsewhere.
-
-    The loss of the step that follows a checkpoint depends on its weights alone. And the checkpoint that led here after
-    the last rewind would do so again.
+    It goes to the newest checkpoint from which a smaller learning rate can lead elsewhere. The loss of the step that
+    follows a checkpoint depends on its weights alone. And the checkpoint that led here after the last rewind would do
+    so again.
     """
-    earlier = run.state.run_state.rewinds
-    steps = take_inventory(run.folder.checkpoints, run.config.checkpoint.name, run=run.state.run).verified
+    asked, earlier = run.config.train, run.state.run_state.rewinds
+    if trained.failure or trained.status != "diverged" or asked.on_nan != "rewind":
+        return None
+    # The chief has written its checkpoints once all are here.
+    run.group.same("diverged", lambda: {"step": trained.results["step"]})
+    if len(earlier) >= asked.rewinds:
+        return None
+    name = run.config.checkpoint.name
+    steps = take_inventory(run.folder.checkpoints, name, run=run.state.run).verified
     before = (step for step in steps if step < trained.results["step"] - 1)
-    return next((step for step in before if not earlier or step != earlier[-1].back_to), None)
+    target = next((step for step in before if not earlier or step != earlier[-1].back_to), None)
+    if target is None:
+        return None
+    return {step: f"{name}-{step}: led to a loss that is not finite" for step in steps if step > target}
 
 
-def _gone_back(run: RunContext, trained: Trained) -> RunContext:
+def _gone_back(run: RunContext, trained: Trained, unwanted: Mapping[int, str]) -> RunContext:
     """The run with the values of an earlier checkpoint, and its log as it was then."""
-    target = _target(run, trained)
-    steps = take_inventory(run.folder.checkpoints, run.config.checkpoint.name, run=run.state.run).verified
-    newer = {step: f"{run.config.checkpoint.name}-{step}: led to a loss that is not finite" for step in steps}
-    unwanted = {step: why for step, why in newer.items() if target is not None and step > target}
     state = resumed_state(run.folder.path, run.components, run.display, unwanted=unwanted)
     assert state.record is not None
     rewinds = [*run.state.run_state.rewinds, Rewind(diverged_at=trained.results["step"], back_to=state.step)]

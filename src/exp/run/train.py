@@ -64,8 +64,15 @@ def train(run: RunContext) -> Trained:
         batches = Batches([], None)
     run = made_up_for.run
     checkpoints = _open_checkpoints(run)
-    training = _training(run, checkpoints, evaluations, selection)
-    training.learning_rate = learning_rate
+    training = _training(
+        run,
+        checkpoints,
+        last=last,
+        learning_rate=learning_rate,
+        evaluations=evaluations,
+        period=period,
+        selection=selection,
+    )
     training.evaluated.update(made_up_for.evaluated)
     failure: BaseException | None = None
     try:
@@ -155,7 +162,14 @@ def _open_checkpoints(run: RunContext) -> Checkpoints:
 
 
 def _training(
-    run: RunContext, checkpoints: Checkpoints, evaluations: Mapping[str, Evaluate], selection: Selection
+    run: RunContext,
+    checkpoints: Checkpoints,
+    *,
+    last: int,
+    learning_rate: Callable[[int], float] | None,
+    evaluations: Mapping[str, Evaluate],
+    period: Callable[[str], int],
+    selection: Selection,
 ) -> Training:
     config, components = run.config, run.components
     profiled = config.exec.profile if run.writes else None
@@ -166,8 +180,8 @@ def _training(
         display=run.display,
         stop=run.stop,
         step=run.state.step,
-        last=last_step(run),
-        stopped="max_seconds" if last_step(run) != components.total_steps else None,
+        last=last,
+        stopped="max_seconds" if last != components.total_steps else None,
         batch_size=components.program.batch_size,
         steps_per_epoch=components.order.steps_per_epoch,
         save_every=config.checkpoint.every,
@@ -180,8 +194,9 @@ def _training(
         profiler=Profiler(run.folder.path, first=profiled[0], last=profiled[1]) if profiled else None,
         loss=run.state.loss,
         others={name: value for name, value in run.state.run_state.others.items() if value is not None},
+        learning_rate=learning_rate,
         evaluations=evaluations,
-        period=period_of(config, steps_per_epoch=components.order.steps_per_epoch),
+        period=period,
         selection=selection,
         max_seconds=config.train.max_seconds,
     )

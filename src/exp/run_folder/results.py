@@ -92,6 +92,16 @@ def metrics_among(names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in ("loss", "examples", "step")]
 
 
+def tagged_metrics(tags: Iterable[str]) -> list[str]:
+    """The metrics of a task among tags such as `test/accuracy`: those of the validation, which are chosen by, first."""
+    there = list(dict.fromkeys(tags))
+    return [
+        f"{split}/{name}"
+        for split in ("validation", "test")
+        for name in metrics_among(tag.partition("/")[2] for tag in there if tag.startswith(f"{split}/"))
+    ]
+
+
 class ResultsSoFar:
     """The results of a run under way: a frozen value that each stage replaces by one that knows more."""
 

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 from exp.errors import UserError
 from exp.run_folder import names
 from exp.run_folder.read import is_completed, manifest_if_any, results_if_any
-from exp.run_folder.results import metrics_among
+from exp.run_folder.results import tagged_metrics
 from exp.sweep.plan import Job
 from exp.sweep.snapshot import Snapshot, has_new_results
 from exp.system.files import write_atomically
@@ -85,12 +85,7 @@ class Entry:
 
 def metrics_of(entries: "Iterable[Entry]") -> list[str]:
     """The metrics that any job has, such as `test/accuracy`, in the order of their tasks; those to choose by first."""
-    there = list(dict.fromkeys(name for entry in entries for name in entry.result or {}))
-    return [
-        f"{split}/{name}"
-        for split in ("validation", "test")
-        for name in metrics_among(name.partition("/")[2] for name in there if name.startswith(f"{split}/"))
-    ]
+    return tagged_metrics(name for entry in entries for name in entry.result or {})
 
 
 def _figures(split: str, figures: Mapping[str, Any]) -> dict[str, Any]:

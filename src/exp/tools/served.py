@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from exp.data import evaluation_dataset
-from exp.data.dataset import read_examples
+from exp.data.split import read_examples
 from exp.errors import UserError
 from exp.exec import step
 from exp.exec.named import NamedModels

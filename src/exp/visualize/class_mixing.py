@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Labels
 from exp.data.order import Indices, epoch_order
+from exp.data.split import Labels
 
 FIRST_BATCHES = 100
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Split, array_split
 from exp.data.images.cache_dir import made_once
+from exp.data.split import Split, array_split
 from exp.errors import UserError
 from exp.terminal.progress import track
 from exp.terminal.words import counted

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exp.data.dataset import Labels, Split, as_written
+from exp.data.split import Labels, Split, as_written
 
 
 def file_split(paths: Sequence[Path], labels: Labels, *, odd: Sequence[bool], image_size: int) -> Split:
