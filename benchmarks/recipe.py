@@ -23,7 +23,8 @@ SET_APART = 6000
 PLAIN = "plain"
 PARTS = {
     PLAIN: [f"data.limit={60_000 - SET_APART}"],
-    "validation": [f"data.validation={SET_APART}", "train.validate_every=100"],
+    "validation": [f"data.validation={SET_APART}"],
+    "validate_every=100": [f"data.validation={SET_APART}", "train.validate_every=100"],
     "clip_norm": [f"data.limit={60_000 - SET_APART}", "train.clip_norm=1.0"],
     "ema": [f"data.limit={60_000 - SET_APART}", "train.ema=0.999"],
     "schedule": [f"data.limit={60_000 - SET_APART}", "schedule=cosine"],
