@@ -25,7 +25,15 @@ def runs(tmp_path_factory):
             folder / "sweep" / str(number), accuracy=0.9 + number / 100, buffer_size=buffer_size, batch_size=batch_size
         )
     for seed in (1, 2):
-        write_run(folder / f"seed{seed}", accuracy=0.9 + seed / 10 - 0.1, buffer_size=1, batch_size=32, seed=seed)
+        facts = {"git": {"commit": "abc", "dirty": seed == 1}}
+        write_run(
+            folder / f"seed{seed}",
+            accuracy=0.9 + seed / 10 - 0.1,
+            buffer_size=1,
+            batch_size=32,
+            seed=seed,
+            manifest=facts,
+        )
     write_run(folder / "cnn", accuracy=0.99, model="cnn")
     write_run(folder / "killed", accuracy=None, model="cnn", batch_size=51)
     return folder
@@ -33,23 +41,29 @@ def runs(tmp_path_factory):
 
 def test_rows_show_what_differs_and_repeated_seeds_are_one(runs):
     rows = read_csv(compare(runs, "--csv", "--sort", "test/accuracy"))
-    assert [Path(row["run"]).name for row in rows] == ["cnn", "seed1", "3", "2", "1", "killed"]
+    assert [Path(row["run"]).name for row in rows] == ["seed1", "cnn", "3", "2", "1", "killed"]
     assert set(rows[0]) >= {"model", "data.batch_size", "data.buffer_size", "test/accuracy", "status"}
     assert not {"seed", "exec", "optimizer.learning_rate"} & set(rows[0])
-    accuracies = [float(row["test/accuracy"]) for row in rows if row["test/accuracy"]]
+    assert [(row["n"], row["failed"], row["reruns"]) for row in rows[:2]] == [("3", "0", "0"), ("1", "0", "0")]
+    accuracies = [float(row["test/accuracy"]) for row in rows[1:] if row["test/accuracy"]]
     assert accuracies == sorted(accuracies, reverse=True)
     assert rows[-1]["status"] == "unfinished"
     (repeated,) = [row for row in rows if row["data.buffer_size"] == "1" and row["data.batch_size"] == "32"]
     assert float(repeated["test/accuracy"]) == pytest.approx((0.9 + 0.9 + 1.0) / 3)
+    assert float(repeated["test/accuracy std"]) == pytest.approx(0.0577350)
+    assert (rows[1]["test/accuracy std"], rows[-1]["n"], rows[-1]["failed"]) == ("", "0", "1")
 
 
 def test_tables_for_people(runs):
     table = compare(runs)
     assert (table.returncode, table.stderr) == (0, "")
     assert "93.33% ± 5.77%" in table.stdout
-    assert "seed1 (3 seeds)" in table.stdout
+    assert "seed1 +2" in table.stdout
+    assert "! has seeds that failed, or fewer seeds than others: ranked after them" in table.stdout
     markdown = compare(runs, "--markdown", "--each", "--where", "model=mlp")
-    assert markdown.stdout.splitlines()[0].startswith("| run | seed | data.batch_size | data.buffer_size | status |")
+    assert markdown.stdout.splitlines()[0].startswith(
+        "| run | seed | data.batch_size | data.buffer_size | n | status |"
+    )
     assert len(markdown.stdout.splitlines()) == 2 + 6
 
 

@@ -73,7 +73,7 @@ def test_text_is_text(tmp_path, monkeypatch):
         assert r"\x1b[2J" in done.stdout
         assert r"\x1b]0;title\x07" in done.stdout
         assert not set("\x1b\x07\u202e") & set(done.stdout)
-    rows = [line for line in compare(tmp_path, "--markdown").stdout.splitlines() if line]
+    rows = [line for line in compare(tmp_path, "--markdown").stdout.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in rows}) == 1
     done = compare("--diff", tmp_path / "z[red]y1", tmp_path / "z[red]y2|:smile:")
     assert r"  status: \x1b]0;title\x07 | completed" in done.stdout.splitlines()
@@ -122,7 +122,7 @@ def test_a_hundred_mixed_runs_are_readable_at_80_columns(tmp_path, monkeypatch):
     assert "key_11.of_group_11" in named
     assert "--keys" in named
     shown = compare(tmp_path, "--keys", "key_11.of_group_11,test/accuracy").stdout.splitlines()
-    assert shown[0].split() == ["run", "key_11.of_group_11", "test/accuracy"]
+    assert shown[0].split() == ["run", "key_11.of_group_11", "n", "test/accuracy"]
     assert "value 99 " not in shown[0]
     whole = compare(tmp_path, "--markdown").stdout.splitlines()
     assert "key_11.of_group_11" in whole[0]
@@ -135,11 +135,13 @@ def test_seeds_that_were_run_again_are_not_more_seeds(tmp_path):
     for sweep in ("one", "two"):
         for seed in range(6):
             write_run(tmp_path / sweep / f"seed-{seed}", accuracy=0.9, seed=seed)
-    assert "seed-0 (6 seeds, 12 runs)" in compare(tmp_path).stdout
-    assert "seed-0 (6 seeds) " in compare(tmp_path / "one").stdout
+    assert "seed-0 +11  6 (6 reruns)  completed" in compare(tmp_path).stdout
+    assert "seed-0 +5  6  completed" in compare(tmp_path / "one").stdout
     write_run(tmp_path / "three" / "a", accuracy=0.9)
     write_run(tmp_path / "three" / "b", accuracy=0.9)
-    assert "a (1 seed, 2 runs)" in compare(tmp_path / "three").stdout
+    shown = compare(tmp_path / "three").stdout
+    assert "a +1  1 (1 rerun)  completed" in shown
+    assert "determinism: seed 0 of a +1 gave other weights when it ran again" in shown
 
 
 def test_names_that_are_no_text_are_shown(tmp_path):

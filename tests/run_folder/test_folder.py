@@ -14,7 +14,7 @@ from exp.run_folder.folder import RunFolder
 from exp.run_folder.new import new_folder
 from exp.run_folder.results import Results
 from exp.system.files import write_atomically
-from exp.system.provenance import package_versions
+from exp.system.provenance import Code, package_versions
 
 
 def test_each_gets_a_folder_of_its_own(tmp_path):
@@ -112,3 +112,30 @@ def test_a_metric_that_is_not_finite_is_null(tmp_path):
     folder.write_results(Results(mode="train", test={"loss": 0.5, "mae": math.nan, "r2": -math.inf}).facts())
     folder.close()
     assert json.loads((tmp_path / "results.json").read_text())["test"] == {"loss": 0.5, "mae": None, "r2": None}
+
+
+def test_what_was_not_committed_is_kept(tmp_path, monkeypatch):
+    """Also what a run began with, if it is resumed with other changes; nothing that is too large."""
+
+    def write(patch: bytes) -> None:
+        facts = {"exp": "0", "git": {"commit": "abc", "dirty": bool(patch), "patch": None}, "code": {}}
+        monkeypatch.setattr("exp.run_folder.folder.code_of", lambda targets: Code(facts, patch))
+        folder = RunFolder(tmp_path)
+        folder.write_manifest({})
+        folder.close()
+
+    def kept() -> list[bytes]:
+        return sorted(path.read_bytes() for path in tmp_path.glob("uncommitted*.patch"))
+
+    write(b"")
+    assert kept() == []
+    for _ in range(2):
+        write(b"one \xff\n")
+        assert (tmp_path / "uncommitted.patch").read_bytes() == b"one \xff\n"
+        assert kept() == [b"one \xff\n"]
+    write(b"two\n")
+    assert (tmp_path / "uncommitted.patch").read_bytes() == b"two\n"
+    assert kept() == [b"one \xff\n", b"two\n"]
+    write(bytes(2**20 + 1))
+    assert kept() == [b"one \xff\n", b"two\n"]
+    assert not (tmp_path / "uncommitted.patch").exists()

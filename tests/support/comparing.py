@@ -2,7 +2,9 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.support.programs import LIGHT
 from tests.support.root import ROOT
@@ -22,30 +24,67 @@ model: {{_target_: exp.model.{model}.create, hidden: 100}}
 data: {{_target_: exp.data.mnist.load, batch_size: {batch_size}, buffer_size: {buffer_size}}}
 exec: {{name: function, jit_compile: false}}
 device: {{name: all, threads: null}}
-optimizer: {{_target_: exp.optimizer.adam, learning_rate: 0.001}}
+optimizer: {{_target_: exp.optimizer.adam, learning_rate: {learning_rate}}}
 seed: {seed}
 mode: train
 """
 
 
-def write_run(folder: Path, *, accuracy: float | None, model="mlp", batch_size=50, buffer_size=1, seed=0) -> None:
-    """A run's folder, without what is not compared."""
+def write_run(
+    folder: Path,
+    *,
+    accuracy: float | None,
+    model="mlp",
+    batch_size=50,
+    buffer_size=1,
+    seed=0,
+    learning_rate=0.001,
+    status="completed",
+    weights: str | None = None,
+    manifest: Mapping[str, Any] | None = None,
+    results: Mapping[str, Any] | None = None,
+) -> None:
+    """A run's folder, without what is not compared.
+
+    Without an accuracy the run was killed, and has no results; if it is not completed, it has no figures of a test.
+    Its weights are known by the name of its folder, unless they are given. `manifest` and `results` are further keys.
+    """
     (folder / ".hydra").mkdir(parents=True)
-    values = {"model": model, "batch_size": batch_size, "buffer_size": buffer_size, "seed": seed}
-    (folder / ".hydra" / "config.yaml").write_text(CONFIG.format(**values))
-    manifest = {"git": {"commit": "abc", "dirty": seed == 1}, "packages": {"numpy": "2"}, "started": f"{seed}"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    values = {"model": model, "batch_size": batch_size, "buffer_size": buffer_size, "learning_rate": learning_rate}
+    (folder / ".hydra" / "config.yaml").write_text(CONFIG.format(**values, seed=seed))
+    overrides = [f"{key}={values[name]}" for key, name in KEYS.items()]
+    (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {text}\n" for text in (*overrides, f"seed={seed}")))
+    facts = {"git": {"commit": "abc", "dirty": False}, "packages": {"numpy": "2"}, "started": f"{seed}"}
+    (folder / "manifest.json").write_text(json.dumps({**facts, **(manifest or {})}))
     rows = [{"step": step, "loss": 2.0 / step} for step in range(10, 110, 10)]
     (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     if accuracy is not None:
-        results = {
-            **{"status": "completed", "step": 100, "train": {"loss": 0.02}, "examples_per_second": 1000.4},
-            **{"test": {"loss": 1 - accuracy, "accuracy": accuracy}, "weights_sha256": f"{folder.name}"},
+        test = {"loss": 1 - accuracy, "accuracy": accuracy} if status == "completed" else {"loss": None}
+        written = {
+            **{"status": status, "step": 100, "train": {"loss": 0.02}, "examples_per_second": 1000.4},
+            **{"test": test, "weights_sha256": weights or folder.name, **(results or {})},
         }
-        (folder / "results.json").write_text(json.dumps(results))
+        (folder / "results.json").write_text(json.dumps(written))
+
+
+KEYS = {
+    "model": "model",
+    "data.batch_size": "batch_size",
+    "data.buffer_size": "buffer_size",
+    "optimizer.learning_rate": "learning_rate",
+}
+"""The overrides of a run, by their keys."""
 
 
 def compare(*arguments: object) -> subprocess.CompletedProcess[str]:
     """`python scripts/compare.py ARGUMENTS`; importing TensorFlow would be an error."""
     program = str(ROOT / "scripts" / "compare.py")
     return LIGHT.run("-c", NO_TENSORFLOW, program, *map(str, arguments), cwd=Path.cwd())
+
+
+def verdicts(*arguments: object) -> dict[str, Any]:
+    """What `compare.py ARGUMENTS --json` prints."""
+    done = compare(*arguments, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document

@@ -1,5 +1,6 @@
 """Which code a run is made by, wherever one stands."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exp.system import provenance
-from exp.system.provenance import bearing, code_facts, git_state, package_versions
+from exp.system.provenance import bearing, code_of, git_state, package_versions
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -36,7 +37,33 @@ def test_git_state(repository, tmp_path):
     assert len(clean["commit"]) == 40
     assert clean["dirty"] is False
     (repository / "my_models.py").write_text("2\n")
-    assert git_state(repository) == {"commit": clean["commit"], "dirty": True}
+    changed = git_state(repository)
+    assert (changed["commit"], changed["dirty"]) == (clean["commit"], True)
+    assert (clean["patch"], len(changed["patch"])) == (None, 64)
+
+
+def test_the_patch_makes_of_the_commit_what_was_run(repository, tmp_path, monkeypatch):
+    """Changed, new and binary files; and equal changes are known as such."""
+    monkeypatch.syspath_prepend(str(repository))
+    (repository / "weights.bin").write_bytes(bytes(range(256)))
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "second")
+    git(repository, "clone", str(repository), str(tmp_path / "again"))
+    (repository / "my_models.py").write_text("2 \n")
+    (repository / "weights.bin").write_bytes(bytes(reversed(range(256))))
+    (repository / "conf").mkdir()
+    (repository / "conf" / "new layer.yaml").write_text("größe: 1\n")
+    states = provenance._state
+    monkeypatch.setattr(provenance, "_state", lambda path: None if "exp" in path.parts else states(path))
+    code = code_of(["my_models.create"])
+    assert hashlib.sha256(code.patch).hexdigest() == code.facts["git"]["patch"]
+    (tmp_path / "patch").write_bytes(code.patch)
+    git(tmp_path / "again", "apply", str(tmp_path / "patch"))
+    for name in ("my_models.py", "weights.bin", "conf/new layer.yaml"):
+        assert (tmp_path / "again" / name).read_bytes() == (repository / name).read_bytes()
+    assert git_state(tmp_path / "again") == git_state(repository)
+    (repository / "my_models.py").write_text("3\n")
+    assert git_state(repository)["patch"] != code.facts["git"]["patch"]
 
 
 @pytest.mark.parametrize("name", ["deep.py", "conf/model/deep.yaml", "new/deep.yml"])
@@ -74,7 +101,7 @@ def test_the_commit_is_that_of_the_code_and_not_of_the_folder_one_stands_in(repo
     git(other, "add", ".")
     git(other, "commit", "-m", "unrelated")
     program = (
-        "from exp.system.provenance import code_facts; print(code_facts(['exp.model.mlp.create', 'my_models.create']))"
+        "from exp.system.provenance import code_of; print(code_of(['exp.model.mlp.create', 'my_models.create']).facts)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -92,8 +119,9 @@ def test_the_commit_is_that_of_the_code_and_not_of_the_folder_one_stands_in(repo
 
 def test_an_installed_package_leaves_the_place_to_the_users_code(repository, monkeypatch):
     monkeypatch.syspath_prepend(str(repository))
-    monkeypatch.setattr(provenance, "git_state", lambda path: None if "exp" in path.parts else git_state(path))
-    assert code_facts(["my_models.create", "nowhere.create"])["git"] == git_state(repository)
+    states = provenance._state
+    monkeypatch.setattr(provenance, "_state", lambda path: None if "exp" in path.parts else states(path))
+    assert code_of(["my_models.create", "nowhere.create"]).facts["git"] == git_state(repository)
 
 
 def test_a_resumed_run_is_told_of_other_commits_of_its_code():

@@ -1,32 +1,34 @@
 """The program behind `scripts/compare.py`: shows runs side by side."""
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from exp.compare.diff import differences
+from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
-from exp.compare.table import Row, check_key, choose, differing, group_by_seed, metrics_of, selected_on_test, sort
+from exp.compare.show_table import columns_of, print_csv, print_json, print_table
+from exp.compare.table import check_key, choose, differing, goal_of, metrics_of, sort
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
-from exp.terminal.tables import Table, line_width, most_of, one_line, plain_table
+from exp.terminal.tables import one_line
+
+if TYPE_CHECKING:
+    from exp.compare.against import Comparison, Question
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
 
   python scripts/compare.py outputs
   python scripts/compare.py outputs --where model=cnn --sort test/accuracy
+  python scripts/compare.py outputs/SWEEP --against model=mlp
   python scripts/compare.py outputs/SWEEP --keys data.batch_size,test/accuracy
   python scripts/compare.py outputs/SWEEP --plot sweep.png --markdown
   python scripts/compare.py --diff RUN_A RUN_B
 
-Runs that differ in their seed alone are one row, with the mean and the standard deviation.
+Runs that differ in their seed alone are one row, with the mean and the standard deviation over its n seeds.
 """
-
-OF_EVERY_RUN = ("status", "step", "train/loss", "test/loss", "examples_per_second")
-"""The results that are shown of every run, whatever its task; its metrics stand before the last one."""
 
 
 def main() -> int:
@@ -48,78 +50,114 @@ def main() -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
+    found = _found(arguments)
+    runs = choose(found, arguments.where)
+    if arguments.against:
+        _print_verdicts(runs, arguments)
+        return
+    rows = [Row([run]) for run in runs] if arguments.each else rows_of(runs)
+    keys = differing(rows)
+    rows = sort(rows, arguments.sort) if arguments.sort else rows
+    wanted = _wanted(arguments)
+    columns = columns_of(
+        rows, [*(["seed"] if arguments.each else []), *keys], wanted=wanted, also=arguments.sort or arguments.metric
+    )
+    if arguments.csv:
+        print_csv(rows, columns)
+    elif arguments.json:
+        print_json(rows, columns)
+    else:
+        print_table(rows, columns, markdown=arguments.markdown, first=arguments.sort)
+    if arguments.plot:
+        from exp.compare.plot import plot
+
+        plot(rows, keys, arguments.metric or _metric(rows), arguments.plot)
+        print(arguments.plot, file=sys.stderr if arguments.csv or arguments.markdown or arguments.json else sys.stdout)
+
+
+def _found(arguments: argparse.Namespace) -> list[Run]:
+    """All runs in the folders given; what the command line names is known to one of them.
+
+    Raises:
+        UserError: no folder was given, there is no run, or a key is unknown.
+    """
     if not arguments.places:
         raise UserError("DIR: which folders? For example: python scripts/compare.py outputs")
     found, problems = find_runs(arguments.places)
     for problem in problems:
         print(printable(f"left out: {problem}"), file=sys.stderr)
-    wanted = [key for keys in arguments.keys for key in keys.split(",") if key != "run"]
-    asked = [("--sort", arguments.sort), ("--metric", arguments.metric), *(("--keys", key) for key in wanted)]
+    asked = [("--sort", arguments.sort), ("--metric", arguments.metric), *(("--keys", k) for k in _wanted(arguments))]
     for option, key in asked:
         if key:
             check_key(option, key, found)
-    runs = choose(found, arguments.where)
-    rows = [Row([run]) for run in runs] if arguments.each else group_by_seed(runs)
-    keys = differing(rows)
-    rows = sort(rows, arguments.sort) if arguments.sort else rows
-    metrics = metrics_of(rows)
-    results = [*OF_EVERY_RUN[:-1], *metrics, OF_EVERY_RUN[-1]]
-    extra = [arguments.sort] if arguments.sort and arguments.sort not in (*keys, *results) else []
-    shown = wanted or [*(["seed"] if arguments.each else []), *keys, *results, *extra]
-    headings = list(dict.fromkeys(["run", *shown]))
-    if arguments.csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([headings, *_exact(rows, headings)])
+    return found
+
+
+def _wanted(arguments: argparse.Namespace) -> list[str]:
+    return [key for keys in arguments.keys for key in keys.split(",") if key != "run"]
+
+
+def _metric(rows: Sequence[Row]) -> str:
+    """The metric of a comparison that names none: the first one of the test, else its loss."""
+    return next((metric for metric in metrics_of(rows) if metric.startswith("test/")), "test/loss")
+
+
+def _print_verdicts(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
+    from exp.compare.against import compare
+    from exp.compare.show_verdicts import as_json, print_verdicts
+
+    rows = rows_of(runs)
+    question = _question(rows, runs, arguments)
+    made = compare(rows, question)
+    looks = _note_look(arguments.places, question, made)
+    if arguments.json:
+        print(as_json(made, question, looks=looks))
     else:
-        cells = [[row.name if key == "run" else row.text(key) for key in headings] for row in rows]
-        _print_table(headings, cells, results, markdown=arguments.markdown, first=arguments.sort)
-        chosen = selected_on_test(rows)
-        if chosen:
-            print(f"\nselected on the test set, so that their test figures are too good: {one_line(', '.join(chosen))}")
-    if arguments.plot:
-        from exp.compare.plot import plot
-
-        plot(
-            rows,
-            keys,
-            arguments.metric or next((m for m in metrics if m.startswith("test/")), "test/loss"),
-            arguments.plot,
-        )
-        print(arguments.plot, file=sys.stderr if arguments.csv or arguments.markdown else sys.stdout)
+        print_verdicts(made, question, looks=looks)
 
 
-def _exact(rows: Sequence[Row], headings: Sequence[str]) -> list[list[Any]]:
-    """Cells for programs: numbers in full, means without their spread, whole paths, control characters escaped."""
-    exact = [[str(row.runs[0].folder) if key == "run" else row.value(key) for key in headings] for row in rows]
-    return [[printable(value) if isinstance(value, str) else value for value in row] for row in exact]
+def _question(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Namespace) -> "Question":
+    """What `--against` and its options ask.
+
+    Raises:
+        UserError: an option is wrong, or nothing says which value of the metric is the better one.
+    """
+    from exp.compare.against import Question
+    from exp.compare.confounders import NAMES
+
+    baseline = {}
+    for condition in arguments.against:
+        key, sign, value = condition.partition("=")
+        if not sign:
+            raise UserError(f"--against {condition}: must be KEY=VALUE, such as model=mlp")
+        check_key("--against", key, runs)
+        if not any(key in run.config for run in runs):
+            raise UserError(f"--against {condition}: {key} is a result; a baseline is a value of the configuration")
+        baseline[key] = value
+    metric = arguments.metric or _metric(rows)
+    goal = arguments.goal or goal_of(rows, metric)
+    if goal is None:
+        raise UserError(f"--metric {metric}: nothing says which value is better; add --goal max or --goal min")
+    if arguments.margin is not None and not 0 < arguments.margin < float("inf"):
+        raise UserError(f"--margin {arguments.margin}: must be above 0, in the unit of {metric}")
+    known = {*NAMES, *(key for run in runs for key in run.config)}
+    for name in arguments.accept:
+        if name not in known:
+            raise UserError(f"--accept {name}: is neither a key nor one of {', '.join(NAMES)}")
+    return Question(baseline, metric, goal, arguments.margin, tuple(arguments.accept))
 
 
-def _print_table(
-    headings: Sequence[str],
-    cells: Sequence[Sequence[str]],
-    results: Sequence[str],
-    *,
-    markdown: bool,
-    first: str | None,
-) -> None:
-    table = plain_table(headings, cells)
-    if markdown:
-        for line in (table.headings, ["---"] * len(headings), *table.rows):
-            print(f"| {' | '.join(cell.replace('|', f'{chr(92)}|') for cell in line)} |")
-        return
-    lines, left_out = most_of(table, line_width(), _by_importance(table, results, first))
-    print("\n".join(lines))
-    if left_out:
-        print(f"\nno room for {', '.join(left_out)}; --keys KEY,... shows the keys it names, --csv and --markdown all")
+def _note_look(places: Sequence[Path], question: "Question", made: "Sequence[Comparison]") -> int | None:
+    """Note the look in the folder of the sweep, else in the first of the folders given; returns how many there were."""
+    from exp.compare.looks import note_look
 
-
-def _by_importance(table: Table, results: Sequence[str], first: str | None) -> list[str]:
-    """Columns in the order in which they get room: what came out, then what differs, then what else came out."""
-    varying = [name for name, *cells in zip(table.headings, *table.rows, strict=True) if len(set(cells)) > 1]
-    status = [name for name in varying if name == "status"]
-    keys = [key for key in table.headings if key not in results]
-    metrics = [key for key in results if key not in OF_EVERY_RUN]
-    order = ["run", first or "run", "seed", *metrics, *status, *keys, "test/loss", "train/loss", *results]
-    return [key for key in dict.fromkeys(order) if key in table.headings]
+    sweeps = {run.folder.parent for one in made for row in (one.row, one.baseline) for run in row.runs}
+    folder = sweeps.pop() if len(sweeps) == 1 else places[0]
+    try:
+        return note_look(folder, question, made)
+    except (OSError, UserError) as error:
+        print(printable(f"note: nobody will know that this was looked at ({error})"), file=sys.stderr)
+        return None
 
 
 def _print_diff(one: Run, other: Run) -> None:
@@ -139,9 +177,22 @@ def _parser() -> argparse.ArgumentParser:
         "--keys", action="append", default=[], metavar="KEY,...", help="show only these keys and results"
     )
     parser.add_argument("--each", action="store_true", help="a row for each run, also where only the seed differs")
-    parser.add_argument("--csv", action="store_true", help="print CSV, with numbers in full")
-    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--csv", action="store_true", help="print CSV, with numbers in full")
+    shape.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    shape.add_argument("--json", action="store_true", help="print JSON, with numbers in full")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="loss curves; a heat map where two keys differ")
-    parser.add_argument("--metric", help="of the heat map (the first of the task's)")
+    parser.add_argument("--metric", help="of a verdict or of the heat map (the first of the task's)")
     parser.add_argument("--diff", nargs=2, type=Path, metavar=("A", "B"), help="all that differs between two runs")
+    verdicts = parser.add_argument_group("verdicts")
+    verdicts.add_argument(
+        "--against", action="append", default=[], metavar="KEY=VALUE", help="compare all others with the runs like this"
+    )
+    verdicts.add_argument("--goal", choices=("max", "min"), help="which value of the metric is the better one")
+    verdicts.add_argument(
+        "--margin", type=float, metavar="D", help="a difference too small to matter: ask for equivalence, too"
+    )
+    verdicts.add_argument(
+        "--accept", action="append", default=[], metavar="NAME", help="give a verdict although this differs, too"
+    )
     return parser

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from exp.compare.table import Row
+from exp.compare.rows import Row
 from exp.errors import UserError
 from exp.system.streams import printable
 from exp.terminal.tables import shortened

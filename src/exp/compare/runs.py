@@ -1,5 +1,6 @@
 """Reading run folders: configuration, results and manifest, as flat dicts."""
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class Run:
     def value(self, key: str) -> Any:
         """The value of a configuration key or a result; None if the run has neither."""
         return self.config.get(key, self.results.get(key))
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the run did all that was asked for."""
+        return self.results.get("status") == "completed"
 
     def goal(self, key: str) -> str | None:
         """Whether the best value of a metric is the largest (`max`) or the smallest (`min`); None if unknown."""
@@ -93,6 +99,12 @@ def read_run(folder: Path) -> Run:
         for key in [key for key in results if key.startswith(f"{part}.")]:
             results[key.replace(".", "/", 1)] = results.pop(key)
     return Run(folder, config, results, manifest)
+
+
+def number(value: Any) -> float | None:
+    """A value as a number; None if it is none, or not finite."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_number else None
 
 
 def _or_empty(read: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, Any]:

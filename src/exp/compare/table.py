@@ -1,57 +1,14 @@
-"""Makes the rows of the comparison from runs: the keys in which they differ, and their results."""
+"""What a table of runs shows: which runs, the keys in which their rows differ, and in which order."""
 
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
+from exp.compare.rows import SEEDS, Row, incomplete
 from exp.compare.runs import Run
 from exp.config import yaml_text
 from exp.errors import UserError
 from exp.run_folder.results import tagged_metrics
-from exp.terminal.words import metric_text
 
 _LABELS = ("model", "data", "task", "exec", "device", "optimizer")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One run, or several that differ in their seed alone."""
-
-    runs: list[Run]
-
-    @property
-    def name(self) -> str:
-        """The run's folder; of several, the first one's, how many seeds, and how many runs if seeds were run again."""
-        if len(self.runs) == 1:
-            return self.runs[0].folder.name
-        seeds = len({str(run.config.get("seed")) for run in self.runs})
-        again = f", {len(self.runs)} runs" if seeds < len(self.runs) else ""
-        return f"{self.runs[0].folder.name} ({seeds} seed{'' if seeds == 1 else 's'}{again})"
-
-    def numbers(self, key: str) -> list[float]:
-        """The values of a result in all runs that have it as a number."""
-        values = [run.value(key) for run in self.runs]
-        return [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-
-    def value(self, key: str) -> Any:
-        """The value that all runs of the row have in common, else the mean of a result; None if there is neither."""
-        values = {str(run.value(key)): run.value(key) for run in self.runs}
-        if len(values) == 1:
-            return next(iter(values.values()))
-        if key not in self.runs[0].config and self.numbers(key):
-            return statistics.fmean(self.numbers(key))
-        return ", ".join(values)
-
-    def text(self, key: str) -> str:
-        """The value as a cell of a table: of several runs the mean with its standard deviation."""
-        numbers, value = self.numbers(key), self.value(key)
-        if len(set(numbers)) > 1 and key not in self.runs[0].config:
-            return f"{metric_text(key, statistics.fmean(numbers))} ± {metric_text(key, statistics.stdev(numbers))}"
-        if value is None:
-            return ""
-        is_result = isinstance(value, float) and key not in self.runs[0].config
-        return metric_text(key, value) if is_result else yaml_text(value)
 
 
 def choose(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
@@ -73,18 +30,9 @@ def choose(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
     return chosen
 
 
-def group_by_seed(runs: Sequence[Run]) -> list[Row]:
-    """Runs with the same configuration but for the seed become one row; others one each."""
-    rows: dict[str, list[Run]] = {}
-    for run in runs:
-        same = str(sorted((key, str(value)) for key, value in run.config.items() if key != "seed"))
-        rows.setdefault(same, []).append(run)
-    return [Row(together) for together in rows.values()]
-
-
 def differing(rows: Sequence[Row]) -> list[str]:
     """The configuration keys in which rows differ, choices first."""
-    keys = sorted({key for row in rows for run in row.runs for key in run.config} - {"seed"})
+    keys = sorted({key for row in rows for run in row.runs for key in run.config} - {*SEEDS})
     different = [key for key in keys if len({yaml_text(row.value(key)) for row in rows}) > 1]
     return sorted(different, key=lambda key: (key not in _LABELS, key))
 
@@ -99,18 +47,33 @@ def selected_on_test(rows: Sequence[Row]) -> list[str]:
     return [row.name for row in rows if any(run.results.get("selected_on") == "test" for run in row.runs)]
 
 
-def sort(rows: Sequence[Row], key: str) -> list[Row]:
-    """The best first: high accuracies and speeds, low losses and seconds; then text, and at last what is unknown."""
-    goals = {goal for row in rows for run in row.runs if (goal := run.goal(key))}
-    falling = "max" in goals if len(goals) == 1 else key.endswith(("accuracy", "per_second"))
+def goal_of(rows: Sequence[Row], metric: str) -> str | None:
+    """Whether the best value of a metric is the largest (`max`) or the smallest (`min`); None if nothing says it."""
+    goals = {goal for row in rows for run in row.runs if (goal := run.goal(metric))}
+    if len(goals) == 1:
+        return goals.pop()
+    if metric.endswith(("accuracy", "per_second")):
+        return "max"
+    return "min" if metric.endswith("/loss") or metric.startswith("seconds.") else None
 
-    def place(row: Row) -> tuple[int, float, str]:
+
+def sort(rows: Sequence[Row], key: str) -> list[Row]:
+    """The best first: high accuracies and speeds, low losses and seconds; then text, and then what is unknown.
+
+    By a result, rows that have failures or fewer seeds than others come after all that are complete, because the seeds
+    that happened to survive are no fair sample.
+    """
+    falling = goal_of(rows, key) == "max"
+    is_result = any(key not in run.config for row in rows for run in row.runs)
+    behind = set(map(id, incomplete(rows))) if is_result else set()
+
+    def place(row: Row) -> tuple[bool, int, float, str]:
         value = row.value(key)
         if value is None:
-            return 2, 0.0, ""
+            return id(row) in behind, 2, 0.0, ""
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return 0, -float(value) if falling else float(value), ""
-        return 1, 0.0, str(value)
+            return id(row) in behind, 0, -float(value) if falling else float(value), ""
+        return id(row) in behind, 1, 0.0, str(value)
 
     return sorted(rows, key=place)
 

@@ -24,7 +24,7 @@ from exp.distributed.cluster import Cluster, split_address
 from exp.distributed.workers import Workers
 from exp.errors import UserError
 from exp.system.machine import visible_gpus
-from exp.system.provenance import code_facts, package_versions
+from exp.system.provenance import code_of, package_versions
 from exp.terminal.words import counted
 
 PROTOCOL = 1
@@ -39,7 +39,7 @@ def facts_of(tree: Mapping[str, Any], *, what: str) -> dict[str, Any]:
         tree: the configuration.
         what: names what is to be done, such as the test of a certain run.
     """
-    code = code_facts(target_names(tree))
+    code = code_of(target_names(tree)).facts
     states = {"exp": code["git"], **code["code"]}
     return {
         "run": what,

@@ -1,6 +1,7 @@
 """A run's own hold on its folder: the lock, and the files that say what the run was and what came out of it."""
 
 import contextlib
+import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,11 @@ from exp.run_folder import names
 from exp.run_folder.read import read_manifest, results_if_any
 from exp.system.files import write_atomically
 from exp.system.lock import Lock
-from exp.system.provenance import bearing, code_facts, package_versions
-from exp.system.safe_files import MissingError
+from exp.system.provenance import bearing, code_of, package_versions
+from exp.system.safe_files import MissingError, read_bytes
+
+LARGEST_PATCH = 2**20
+"""Bytes of uncommitted changes that are kept with a run."""
 
 
 class Folder(Protocol):
@@ -83,11 +87,11 @@ class RunFolder:
         Returns:
             Those facts on which last bits can depend and that have changed since the run began, as text.
         """
-        path = self.path / names.MANIFEST
+        path, code = self.path / names.MANIFEST, code_of(targets)
         manifest = {
             **facts,
             "started": self.started.isoformat(timespec="seconds"),
-            **code_facts(targets),
+            **code.facts,
             "packages": package_versions(),
             "python": platform.python_version(),
             "platform": platform.platform(),
@@ -97,6 +101,7 @@ class RunFolder:
             earlier = read_manifest(self.path)
             changes = _changes(earlier, manifest)
             manifest["previous"] = [*earlier.pop("previous", []), {**earlier, "results": results_if_any(self.path)}]
+        _keep_patch(self.path, code.patch)
         write_atomically(path, json.dumps(manifest, indent=2) + "\n")
         # A resumed run has not ended, and must not look so if it is killed.
         (self.path / names.RESULTS).unlink(missing_ok=True)
@@ -128,6 +133,21 @@ class NoFolder:
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """The chief writes them."""
+
+
+def _keep_patch(folder: Path, patch: bytes) -> None:
+    """Write what was not committed; a resumed run keeps what it began with under another name, if it is not the same.
+
+    A patch of more than a megabyte is known by its digest in the manifest alone.
+    """
+    path = folder / names.PATCH
+    if path.is_file() and not path.is_symlink():
+        earlier = read_bytes(path, most=LARGEST_PATCH)
+        if earlier == patch:
+            return
+        path.replace(folder / names.earlier_patch(hashlib.sha256(earlier).hexdigest()))
+    if patch and len(patch) <= LARGEST_PATCH:
+        write_atomically(path, patch)
 
 
 def _changes(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -61,6 +61,7 @@ class StoredResults(_Stored):
 class _Git(_Stored):
     commit: str | None = None
     dirty: bool | None = None
+    patch: str | None = None
 
 
 class _Devices(_Stored):

@@ -14,6 +14,8 @@ MANIFEST = "manifest.json"
 METRICS = "metrics.jsonl"
 RESULTS = "results.json"
 TEST_READINGS = "test_readings.jsonl"
+PATCH = "uncommitted.patch"
+"""What was not committed in the repositories of the run's code, for `git apply`."""
 EVENTS = "events.out.tfevents."
 """How the names of TensorBoard's event files begin."""
 AUTOGRAPH = "autograph.py"
@@ -24,8 +26,16 @@ JOB_REPORT = ".job.json"
 LOG_PATTERNS = (LOG, "worker-*.log", f"{LOCK}*", JOB_REPORT)
 """Files that are there before a run has begun, so that they remain if it is refused."""
 FOLDERS = (HYDRA_FOLDER, CHECKPOINTS, PLUGINS)
-FILE_PATTERNS = (*LOG_PATTERNS, MANIFEST, METRICS, RESULTS, TEST_READINGS, f"{EVENTS}*", f".{EVENTS}*", AUTOGRAPH)
+FILE_PATTERNS = (
+    *(*LOG_PATTERNS, MANIFEST, METRICS, RESULTS, TEST_READINGS, AUTOGRAPH),
+    *(f"{EVENTS}*", f".{EVENTS}*", "uncommitted*.patch"),
+)
 """What a run writes in its folder: folders by name, and files by pattern."""
+
+
+def earlier_patch(digest: str) -> str:
+    """What was not committed when a run began that was resumed with other code; `digest` is the patch's SHA-256."""
+    return f"uncommitted-{digest[:10]}.patch"
 
 
 def worker_log(index: int) -> str:

@@ -23,6 +23,7 @@ from exp.system.safe_files import (
     read_lines,
     read_object,
     read_yaml,
+    read_yaml_list,
 )
 
 
@@ -98,6 +99,21 @@ def read_config(folder: Path) -> dict[str, Any]:
     if path.parent.is_symlink():
         raise UnreadableError(f"{path.parent}: {NOT_FOLLOWED}")
     return read_yaml(path)
+
+
+def read_overrides(folder: Path) -> list[str]:
+    """`.hydra/overrides.yaml` of a run: what was said on its command line, as Hydra takes it.
+
+    Raises:
+        UnreadableError: it is not what a run writes.
+    """
+    path = folder / names.HYDRA_FOLDER / names.OVERRIDES_YAML
+    if path.parent.is_symlink():
+        raise UnreadableError(f"{path.parent}: {NOT_FOLLOWED}")
+    overrides = read_yaml_list(path)
+    if not all(isinstance(override, str) for override in overrides):
+        raise UnreadableError(f"{path}: is no list of overrides")
+    return overrides
 
 
 def read_losses(folder: Path) -> list[tuple[int, float]]:

@@ -44,12 +44,12 @@ def _check_kind(path: Path, mode: int) -> None:
         raise OSError(errno.EINVAL, NOT_A_FILE, str(path))
 
 
-def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:
     """Replace a file as a whole: whoever reads it finds the old text or the new one. A link is replaced itself.
 
     Args:
         path: the file.
-        text: its new content.
+        content: what it will hold; text is written as UTF-8.
         durable: also after a power cut, which costs a wait for the disk.
 
     Raises:
@@ -59,8 +59,8 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     try:
         temporary.unlink(missing_ok=True)  # of a process that was killed, or a link that somebody has laid
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFULLY, 0o666)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -1,12 +1,14 @@
 """Provenance of a run's code: commits, uncommitted changes, versions of packages. No TensorFlow is imported."""
 
+import hashlib
 import importlib.util
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PACKAGES = (
     "tensorflow",
@@ -23,8 +25,22 @@ _NO_CODE = (":(exclude)outputs", ":(exclude,glob)**/.hydra/**", ":(exclude,glob)
 """Folders that runs write, and whose files do not count as uncommitted changes."""
 
 
-def code_facts(targets: Sequence[str]) -> dict[str, Any]:
-    """Facts for a manifest: the version of `exp`, and the state of each repository that holds code of the run.
+class Code(NamedTuple):
+    """The code of a run."""
+
+    facts: dict[str, Any]
+    """As the manifest has them: `exp`, `git`, `code`."""
+    patch: bytes
+    """What was not committed in any of the repositories, for `git apply` in each; empty if all was."""
+
+
+class _State(NamedTuple):
+    facts: dict[str, Any]
+    patch: bytes
+
+
+def code_of(targets: Sequence[str]) -> Code:
+    """The version of `exp`, and the state of each repository that holds code of the run.
 
     `git` is the repository of `exp` itself, or, if `exp` is installed, the first one of the user's code; it is never
     that of the folder one stands in. `code` has the user's packages by name.
@@ -32,11 +48,13 @@ def code_facts(targets: Sequence[str]) -> dict[str, Any]:
     Args:
         targets: the dotted names of what the configuration calls.
     """
-    own = git_state(Path(str(resources.files("exp"))) / "__init__.py")
+    own = _state(Path(str(resources.files("exp"))) / "__init__.py")
     packages = dict.fromkeys(name.partition(".")[0] for name in targets)
-    others = {name: git_state(path) for name in packages if (path := _file_of(name)) is not None}
-    first = own or next((state for state in others.values() if state), None)
-    return {"exp": package_versions(("exp",))["exp"], "git": first, "code": others}
+    others = {name: _state(path) for name in packages if (path := _file_of(name)) is not None}
+    states = [state for state in (own, *others.values()) if state]
+    code = {name: state.facts if state else None for name, state in others.items()}
+    facts = {"exp": package_versions(("exp",))["exp"], "git": states[0].facts if states else None, "code": code}
+    return Code(facts, b"".join(dict.fromkeys(state.patch for state in states)))
 
 
 def _file_of(package: str) -> Path | None:
@@ -54,16 +72,36 @@ def _file_of(package: str) -> Path | None:
 def git_state(path: Path) -> dict[str, Any] | None:
     """The commit of the repository that a file or folder belongs to, and whether its code differs from that.
 
-    Code that git does not know yet counts as a difference; files that it ignores belong to no repository. `dirty` is
-    None if git does not tell.
+    Code that git does not know yet counts as a difference; files that it ignores belong to no repository.
+
+    Returns:
+        `commit`; `dirty`, which is None if git does not tell; and `patch`, the SHA-256 of the differences, or None if
+        there are none, or git does not tell them.
     """
+    state = _state(path)
+    return state.facts if state else None
+
+
+def _state(path: Path) -> _State | None:
     folder = path if path.is_dir() else path.parent
     commit, root = _git(folder, "rev-parse", "HEAD"), _git(folder, "rev-parse", "--show-toplevel")
     if commit is None or root is None or _git(folder, "check-ignore", "--quiet", str(path)) is not None:
         return None
     changed = _git(Path(root), "status", "--porcelain", "--untracked-files=no")
-    added = _git(Path(root), "ls-files", "--others", "--exclude-standard", "--", *_CODE, *_NO_CODE)
-    return {"commit": commit, "dirty": None if changed is None or added is None else bool(changed or added)}
+    added = _git(Path(root), "ls-files", "-z", "--others", "--exclude-standard", "--", *_CODE, *_NO_CODE)
+    dirty = None if changed is None or added is None else bool(changed or added)
+    patch = _patch(Path(root), [name for name in (added or "").split("\0") if name]) if dirty else b""
+    digest = hashlib.sha256(patch).hexdigest() if patch else None
+    return _State({"commit": commit, "dirty": dirty, "patch": digest}, patch)
+
+
+def _patch(root: Path, added: Sequence[str]) -> bytes:
+    """The differences to the commit, and each file that git does not know yet; empty if git does not tell them."""
+    plain = ("diff", "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+    parts = [_output(root, *plain, "HEAD")]
+    # The status of a comparison with nothing is 1.
+    parts += [_output(root, *plain, "--no-index", "--", os.devnull, name, statuses=(0, 1)) for name in sorted(added)]
+    return b"" if None in parts else b"".join(part for part in parts if part)
 
 
 def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str | None]:
@@ -82,7 +120,7 @@ def bearing(manifest: Mapping[str, Any]) -> dict[str, Any]:
     devices = manifest.get("devices") or {}
     repositories = {"": manifest.get("git"), **{f" of {name}": s for name, s in (manifest.get("code") or {}).items()}}
     commits = {f"commit{whose}": str((state or {}).get("commit"))[:10] for whose, state in repositories.items()}
-    changes = {f"uncommitted changes{whose}": (state or {}).get("dirty") for whose, state in repositories.items()}
+    changes = {f"uncommitted changes{whose}": _changes(state or {}) for whose, state in repositories.items()}
     return {
         **commits,
         **changes,
@@ -94,10 +132,21 @@ def bearing(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _changes(state: Mapping[str, Any]) -> Any:
+    """The digest of the uncommitted changes, if it is known; else whether there are any."""
+    return str(state["patch"])[:10] if state.get("patch") else state.get("dirty")
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
+    output = _output(folder, *arguments)
+    return None if output is None else output.decode(errors="replace").strip()
+
+
+def _output(folder: Path, *arguments: str, statuses: Sequence[int] = (0,)) -> bytes | None:
+    """What git prints; None if it cannot be run, takes too long, or ends with another status."""
     command: Sequence[str] = ("git", "-C", str(folder), *arguments)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout if done.returncode in statuses else None

@@ -106,15 +106,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         UnreadableError: it is none.
     """
-    text = _text(path, most=YAML_BYTES)
-    try:
-        content = load_yaml(text, deepest=DEEPEST)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UnreadableError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from error
+    content = _yaml(path)
     if not isinstance(content, dict):
         raise UnreadableError(f"{path}: is not a configuration")
-    _check_values(path, content, finite=False)
     return {str(key): value for key, value in content.items()}
+
+
+def read_yaml_list(path: Path) -> list[Any]:
+    """A list from a YAML file, each value as it stands there.
+
+    Raises:
+        UnreadableError: it is none.
+    """
+    content = _yaml(path)
+    if not isinstance(content, list):
+        raise UnreadableError(f"{path}: is not a list")
+    return content
 
 
 def check_content(path: Path, content: Any, model: type[BaseModel]) -> None:
@@ -157,6 +164,16 @@ def _text(path: Path, *, most: int) -> str:
         return read_bytes(path, most=most).decode()
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{path}: is damaged, it is not UTF-8 text") from error
+
+
+def _yaml(path: Path) -> Any:
+    text = _text(path, most=YAML_BYTES)
+    try:
+        content = load_yaml(text, deepest=DEEPEST)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UnreadableError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from error
+    _check_values(path, content, finite=False)
+    return content
 
 
 def _check_values(path: Path, content: Any, *, finite: bool) -> None:

@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -58,12 +58,13 @@ def _descriptor(stream: IO[str]) -> int | None:
 
 
 @contextmanager
-def _without(package: str) -> Iterator[None]:
-    """Let imports of a package fail for a while; what asks for it afterwards gets it.
+def _without(*packages: str) -> Iterator[None]:
+    """Let imports of packages fail for a while; what asks for them afterwards gets them.
 
-    Keras imports Matplotlib if it can, for a third of its own time, and does without it.
+    Keras imports Matplotlib if it can, for a third of its own time, and does without it. TensorFlow's own, former
+    Keras imports `scipy.sparse` likewise, for a tenth of a second, and nothing here uses that Keras.
     """
-    finder = _Refusing(package)
+    finder = _Refusing(packages)
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -72,14 +73,14 @@ def _without(package: str) -> Iterator[None]:
 
 
 class _Refusing:
-    """Takes the place of what finds a package, and its modules, and finds nothing."""
+    """Takes the place of what finds packages, and their modules, and finds nothing."""
 
-    def __init__(self, package: str) -> None:
-        self._package = package
+    def __init__(self, packages: Sequence[str]) -> None:
+        self._packages = packages
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Refuse the package; leave all others to the next finder."""
-        if name.partition(".")[0] == self._package:
+        """Refuse the packages; leave all others to the next finder."""
+        if any(name == package or name.startswith(f"{package}.") for package in self._packages):
             raise ModuleNotFoundError(f"{name} is not imported meanwhile", name=name)
 
 
@@ -110,7 +111,7 @@ def import_tensorflow() -> None:
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise UserError(f"KERAS_BACKEND={backend}: exp runs on TensorFlow; unset the variable")
-    with _without("matplotlib"), _no_garbage():
+    with _without("matplotlib", "scipy.sparse"), _no_garbage():
         import absl.logging
         import keras  # noqa: F401
         import tensorflow as tf

@@ -104,7 +104,9 @@ def _compare(original: Run, again: Run) -> bool:
     if not known:
         print("  nothing that was noted differs: it must be the hardware, or code that was changed and not committed")
     elif original.manifest.get("git.dirty"):
-        print("  git: the code had been changed since that commit; how, nobody knows")
+        patch = original.folder / names.PATCH
+        how = f"as {patch} has it, for git apply" if patch.is_file() else "how, nobody knows"
+        say(f"  git: the code had been changed since that commit; {how}")
     return False
 
 
