@@ -84,6 +84,20 @@ def test_a_picture(runs, tmp_path):
     assert sizes[0][0] > 1.5 * sizes[1][0]  # with a heat map beside the curves
 
 
+def test_a_curve_is_the_mean_of_its_seeds(tmp_path):
+    from exp.compare.plot import _losses
+    from exp.compare.rows import Row
+    from exp.compare.runs import find_runs
+
+    for seed, status in enumerate(("completed", "completed", "diverged")):
+        write_run(tmp_path / str(seed), accuracy=0.9, seed=seed, status=status)
+        rows = [{"step": step, "loss": seed + 1.0} for step in range(10, 60 + 10 * seed, 10)]
+        (tmp_path / str(seed) / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    steps, losses = _losses(Row(find_runs([tmp_path])[0]))
+    assert steps.tolist() == [10, 20, 30, 40, 50]
+    assert losses.mean(axis=0).tolist() == [1.5] * 5
+
+
 def test_a_difference_is_told_in_full(runs):
     done = compare("--diff", runs / "sweep" / "0", runs / "seed1")
     assert done.returncode == 0

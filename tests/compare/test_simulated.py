@@ -8,7 +8,7 @@ import pytest
 from exp.compare.against import Comparison, Question, compare
 from exp.compare.rows import Row
 from exp.compare.runs import Run
-from exp.compare.statistics import seeds_needed
+from exp.compare.statistics import seeds_for
 
 SWEEPS = 20_000
 slow = pytest.mark.slow
@@ -71,7 +71,7 @@ def test_several_comparisons_have_one_rate_of_false_verdicts():
 @slow
 @pytest.mark.parametrize("effect", [0.8, 1.0, 1.5, 2.0])
 def test_the_power_that_is_promised(effect):
-    n = seeds_needed(effect)
+    n = seeds_for(effect)
     made = [one for (one,) in sweeps(np.random.default_rng(n), n, effect=effect)]
     share = np.mean([one.verdict == "better" for one in made])
     assert share >= 0.78

@@ -15,7 +15,7 @@ MAIZE = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 
 
 def test_student_s_sleep_data():
-    found = statistics.paired(np.subtract(ONE_DRUG, OTHER_DRUG))
+    found = statistics.paired(ONE_DRUG, OTHER_DRUG)
     assert found.t == pytest.approx(-4.0621, abs=5e-5)
     assert found.p == pytest.approx(0.002833, abs=5e-7)
     assert [round(-bound, 2) for bound in reversed(found.interval())] == [0.70, 2.46]
@@ -26,7 +26,7 @@ def test_student_s_sleep_data():
 
 
 def test_darwin_s_maize():
-    assert statistics.paired(MAIZE).p == pytest.approx(0.0497, abs=5e-5)
+    assert statistics.paired(MAIZE, [0] * len(MAIZE)).p == pytest.approx(0.0497, abs=5e-5)
     assert statistics.sign_flip_p(MAIZE) == 1726 / 32768
 
 
@@ -41,12 +41,26 @@ def test_holm():
 
 
 def test_seeds_that_an_effect_needs():
-    assert [statistics.seeds_needed(effect) for effect in (0.5, 0.8, 1, 1.5, 2)] == [34, 15, 10, 6, 5]
-    assert statistics.seeds_needed(-0.8) == 15
+    assert [statistics.seeds_for(effect) for effect in (0.5, 0.8, 1, 1.5, 2)] == [34, 15, 10, 6, 5]
+    assert statistics.seeds_for(-0.8) == 15
     # Cohen (1988), table 2.4.1: of each group.
-    assert [statistics.seeds_needed(effect, "Welch t") for effect in (0.5, 0.8)] == [64, 26]
-    assert statistics.seeds_needed(0.0) is None
-    assert statistics.seeds_needed(1e6) == 2
+    assert [statistics.seeds_for(effect, is_paired=False) for effect in (0.5, 0.8)] == [64, 26]
+    assert statistics.seeds_for(0.0) is None
+    assert statistics.seeds_for(1e6) == 2
+
+
+def test_seeds_that_an_estimate_needs():
+    few = statistics.paired([0.9, 1.6, 2.0], [1.0, 1.0, 1.0])
+    assert few.effect == pytest.approx(0.898, abs=5e-4)
+    assert statistics.seeds_needed(few) == statistics.seeds_for(few.effect) == 12
+    assert statistics.seeds_needed(few, alpha=0.01) > 12
+    # More than there are, also where groups vary so unlike that equal ones would do.
+    uneven = statistics.welch([9.0, 10.0, 11.0], np.random.default_rng(0).normal(9.0, 0.1, 20))
+    assert statistics.seeds_needed(uneven) > 3
+    close = statistics.paired([1.01, 0.98, 1.02, 0.99], [1.0, 1.0, 1.0, 1.001])
+    assert statistics.seeds_needed(close) > 100
+    assert statistics.seeds_needed(close, margin=0.03) < 10  # to show that they are as good as equal
+    assert statistics.seeds_needed(statistics.paired([1.0], [2.0])) is None
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 10, 30])
@@ -54,7 +68,7 @@ def test_the_same_as_scipy_s_own_tests(n):
     draw = np.random.default_rng(n)
     for scale in (1e-6, 1.0, 1e3):
         ours, theirs = draw.normal(0.3, 1.0, n) * scale, draw.normal(0.0, 2.0, n + 1) * scale
-        paired, welch = statistics.paired(ours - theirs[:n]), statistics.welch(ours, theirs)
+        paired, welch = statistics.paired(ours, theirs[:n]), statistics.welch(ours, theirs)
         by_pair, apart = stats.ttest_rel(ours, theirs[:n]), stats.ttest_ind(ours, theirs, equal_var=False)
         assert (paired.t, paired.p) == pytest.approx((by_pair.statistic, by_pair.pvalue), rel=1e-9)
         assert paired.interval() == pytest.approx(tuple(by_pair.confidence_interval()), rel=1e-9)
@@ -76,18 +90,23 @@ def test_sign_flips_are_counted_exactly(n):
 
 
 def test_too_little_is_no_certainty():
-    for few in (statistics.paired([0.3]), statistics.paired([0.1, 0.1, 0.1]), statistics.welch([1.0], [2.0, 3.0])):
+    for few in (
+        statistics.paired([0.3], [0.1]),
+        statistics.paired([0.2, 0.3, 0.4], [0.1, 0.2, 0.3]),
+        statistics.welch([1.0], [2.0, 3.0]),
+    ):
         assert (few.t, few.p, few.effect, few.interval()) == (None, None, None, (None, None))
         assert few.p_equivalent(0.5) is None
-    rounded = np.array([0.91, 0.92, 0.93]) - np.array([0.9, 0.91, 0.92])
-    assert statistics.paired(rounded).p is None  # 0.01 each, but for the last bits
+    base = np.array([0.97014, 0.97122, 0.96988, 0.97236, 0.97091])
+    for shift in (0.01, 1e-4, 2e-5):  # the same for each pair, but for the last bits
+        assert statistics.paired(base + shift, base).p is None
 
 
 def test_equivalence_is_two_one_sided_tests():
     differences = np.random.default_rng(1).normal(0.1, 1.0, 40)
     low = stats.ttest_1samp(differences, -0.6, alternative="greater").pvalue
     high = stats.ttest_1samp(differences, 0.6, alternative="less").pvalue
-    assert statistics.paired(differences).p_equivalent(0.6) == pytest.approx(max(low, high), rel=1e-9)
+    assert statistics.paired(differences, np.zeros(40)).p_equivalent(0.6) == pytest.approx(max(low, high), rel=1e-9)
 
 
 def test_the_probability_to_be_better():

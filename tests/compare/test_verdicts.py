@@ -170,6 +170,17 @@ def test_to_look_again_with_more_seeds_is_counted(tmp_path):
     assert json.loads(lines[2])["against"] == {"model": "mlp"}
 
 
+def test_a_forest_plot(tmp_path):
+    from PIL import Image
+
+    write_pairs(tmp_path)
+    done = compare(tmp_path, "--against", "model=mlp", "--margin", "0.001", "--plot", tmp_path / "forest.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    with Image.open(tmp_path / "forest.png") as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20)}
+    assert (0x2A, 0x7F, 0x3F) in colours  # what is better is green
+
+
 def test_a_verdict_where_nothing_can_be_written(tmp_path):
     write_pairs(tmp_path, mlp=MLP[:3], cnn=CNN[:3])
     (tmp_path / "looks.jsonl").symlink_to(tmp_path / "elsewhere")

@@ -1,5 +1,6 @@
 """The run folder: names, locks, and files that are whole."""
 
+import hashlib
 import json
 import math
 import os
@@ -117,25 +118,25 @@ def test_a_metric_that_is_not_finite_is_null(tmp_path):
 def test_what_was_not_committed_is_kept(tmp_path, monkeypatch):
     """Also what a run began with, if it is resumed with other changes; nothing that is too large."""
 
-    def write(patch: bytes) -> None:
-        facts = {"exp": "0", "git": {"commit": "abc", "dirty": bool(patch), "patch": None}, "code": {}}
-        monkeypatch.setattr("exp.run_folder.folder.code_of", lambda targets: Code(facts, patch))
+    def write(**patches: bytes) -> None:
+        facts = {"exp": "0", "git": {"commit": "abc", "dirty": bool(patches), "patch": None}, "code": {}}
+        code = Code(facts, {package.removeprefix("own"): patch for package, patch in patches.items()})
+        monkeypatch.setattr("exp.run_folder.folder.code_of", lambda targets: code)
         folder = RunFolder(tmp_path)
         folder.write_manifest({})
         folder.close()
 
-    def kept() -> list[bytes]:
-        return sorted(path.read_bytes() for path in tmp_path.glob("uncommitted*.patch"))
+    def kept() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in tmp_path.glob("uncommitted*")}
 
-    write(b"")
-    assert kept() == []
+    write()
+    assert kept() == {}
     for _ in range(2):
-        write(b"one \xff\n")
-        assert (tmp_path / "uncommitted.patch").read_bytes() == b"one \xff\n"
-        assert kept() == [b"one \xff\n"]
-    write(b"two\n")
-    assert (tmp_path / "uncommitted.patch").read_bytes() == b"two\n"
-    assert kept() == [b"one \xff\n", b"two\n"]
-    write(bytes(2**20 + 1))
-    assert kept() == [b"one \xff\n", b"two\n"]
+        write(own=b"one \xff\n", my_models=b"theirs\n")
+        assert kept() == {"uncommitted.patch": b"one \xff\n", "uncommitted-my_models.patch": b"theirs\n"}
+    write(own=b"two\n", my_models=b"theirs\n")
+    former = f"uncommitted.patch.{hashlib.sha256(b'one ' + bytes([255]) + b'%c' % 10).hexdigest()[:10]}"
+    assert kept() == {former: b"one \xff\n", "uncommitted.patch": b"two\n", "uncommitted-my_models.patch": b"theirs\n"}
+    write(own=bytes(2**20 + 1))
+    assert sorted(kept().values()) == [b"one \xff\n", b"theirs\n", b"two\n"]
     assert not (tmp_path / "uncommitted.patch").exists()

@@ -43,15 +43,17 @@ def write_run(
     weights: str | None = None,
     manifest: Mapping[str, Any] | None = None,
     results: Mapping[str, Any] | None = None,
+    config: str = "",
 ) -> None:
     """A run's folder, without what is not compared.
 
     Without an accuracy the run was killed, and has no results; if it is not completed, it has no figures of a test.
-    Its weights are known by the name of its folder, unless they are given. `manifest` and `results` are further keys.
+    Its weights are known by the name of its folder, unless they are given.
+    `manifest` and `results` are further keys, and `config` further lines.
     """
     (folder / ".hydra").mkdir(parents=True)
     values = {"model": model, "batch_size": batch_size, "buffer_size": buffer_size, "learning_rate": learning_rate}
-    (folder / ".hydra" / "config.yaml").write_text(CONFIG.format(**values, seed=seed))
+    (folder / ".hydra" / "config.yaml").write_text(CONFIG.format(**values, seed=seed) + config)
     overrides = [f"{key}={values[name]}" for key, name in KEYS.items()]
     (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {text}\n" for text in (*overrides, f"seed={seed}")))
     facts = {"git": {"commit": "abc", "dirty": False}, "packages": {"numpy": "2"}, "started": f"{seed}"}

@@ -92,6 +92,25 @@ def test_the_table_names_failures_and_their_logs(screen):
     assert "waiting c" not in text
 
 
+def test_jobs_that_differ_in_their_seed_alone_are_a_row(screen):
+    watch = SweepDisplay(total=5, n_jobs=2, console=terminal(screen))
+    watch.close()
+    entries = []
+    for model, shift in (("mlp", 0.0), ("cnn", 0.05)):
+        for seed in range(3):
+            result = {"step": 10, "train/loss": 0.5, "test/loss": 0.4, "test/accuracy": 0.9 + shift + seed / 100}
+            made = entry(f"{model}-{seed}", "completed", seconds=2.0 + seed, result=result)
+            made.overrides = [f"model={model}", f"seed={seed}"]
+            entries.append(made)
+    entries[5].status = "diverged"
+    watch.table(entries, done_before=0)
+    lines = [" ".join(line.split()) for line in screen.getvalue().splitlines()]
+    assert "jobs n train/loss test/loss test/accuracy seconds" in lines
+    assert "model=mlp 3 0.5000 0.4000 91.00% ± 1.00% 3.00 ± 1.00" in lines
+    assert "model=cnn 2 (1 diverged) 0.5000 0.4000 95.50% ± 0.71% 2.50 ± 0.71" in lines
+    assert "5 of 6 jobs completed" in lines
+
+
 def test_reports_are_written_now_and_then(tmp_path):
     reporter = Reporter(tmp_path)
     for step in range(1000):

@@ -56,14 +56,54 @@ def test_the_patch_makes_of_the_commit_what_was_run(repository, tmp_path, monkey
     states = provenance._state
     monkeypatch.setattr(provenance, "_state", lambda path: None if "exp" in path.parts else states(path))
     code = code_of(["my_models.create"])
-    assert hashlib.sha256(code.patch).hexdigest() == code.facts["git"]["patch"]
-    (tmp_path / "patch").write_bytes(code.patch)
+    assert code.patches.keys() == {""}
+    assert hashlib.sha256(code.patches[""]).hexdigest() == code.facts["git"]["patch"]
+    (tmp_path / "patch").write_bytes(code.patches[""])
     git(tmp_path / "again", "apply", str(tmp_path / "patch"))
     for name in ("my_models.py", "weights.bin", "conf/new layer.yaml"):
         assert (tmp_path / "again" / name).read_bytes() == (repository / name).read_bytes()
     assert git_state(tmp_path / "again") == git_state(repository)
+    for setting in ("diff.context=1", "diff.noprefix=true", "diff.algorithm=patience", "color.ui=always"):
+        git(repository, "config", *setting.split("="))
+    assert git_state(repository)["patch"] == code.facts["git"]["patch"]
     (repository / "my_models.py").write_text("3\n")
     assert git_state(repository)["patch"] != code.facts["git"]["patch"]
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.py", b" a.py", b"a b\n.py"])
+def test_new_files_with_any_name_are_in_the_patch(repository, name):
+    (repository / os.fsdecode(name)).write_text("x\n")
+    one = git_state(repository)["patch"]
+    assert one is not None
+    (repository / os.fsdecode(name)).write_text("y\n")
+    assert git_state(repository)["patch"] not in (one, None)
+
+
+def test_too_many_new_files_are_not_read(repository):
+    for number in range(201):
+        (repository / f"{number}.py").write_text("x\n")
+    state = git_state(repository)
+    assert (state["dirty"], state["patch"]) == (True, None)
+
+
+def test_each_repository_has_a_patch_of_its_own(repository, tmp_path, monkeypatch):
+    other = tmp_path / "others" / "my_data.py"
+    other.parent.mkdir()
+    other.write_text("1\n")
+    for arguments in (["init"], ["add", "."], ["commit", "-m", "first"]):
+        git(other.parent, *arguments)
+    for path in (repository, other.parent):
+        monkeypatch.syspath_prepend(str(path))
+    other.write_text("2\n")
+    (repository / "my_models.py").write_text("2\n")
+    states = provenance._state
+    monkeypatch.setattr(provenance, "_state", lambda path: None if "exp" in path.parts else states(path))
+    code = code_of(["my_models.create", "my_data.load"])
+    assert code.patches.keys() == {"", "my_data"}
+    for package, path in (("", repository / "my_models.py"), ("my_data", other)):
+        (tmp_path / "patch").write_bytes(code.patches[package])
+        git(path.parent, "apply", "--reverse", str(tmp_path / "patch"))
+        assert path.read_text() == "1\n"
 
 
 @pytest.mark.parametrize("name", ["deep.py", "conf/model/deep.yaml", "new/deep.yml"])

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from exp.compare.confounders import Confounder, confounders, is_below, other_keys
+from exp.compare.confounders import Confounder, confounders, is_below, keys_below, other_keys
 from exp.compare.rows import Row
 from exp.compare.statistics import ALPHA, Estimate, holm, paired, probability_better, seeds_needed, sign_flip_p, welch
 from exp.config import yaml_text
@@ -32,6 +32,8 @@ class Comparison:
 
     row: Row
     baseline: Row
+    metric: str
+    margin: float | None
     group: Mapping[str, Any]
     """The keys in which the row differs from its baseline, with its values."""
     where: Mapping[str, Any] = field(default_factory=dict)
@@ -64,14 +66,22 @@ class Comparison:
         return "identical" if self.is_identical else self.estimate.method if self.estimate else None
 
     @property
+    def left_out(self) -> list[str]:
+        """The seeds that one of the two has alone, if only pairs are compared."""
+        if self.estimate is None or self.estimate.method != "paired t":
+            return []
+        ours, theirs = (row.by_seed(self.metric) for row in (self.row, self.baseline))
+        return [seed for seed in {**ours, **theirs} if seed not in ours or seed not in theirs]
+
+    @property
     def seeds_needed(self) -> int | None:
         """The seeds of each row that would decide an effect of the size seen; None if it is decided, or if none do.
 
         Among several comparisons an effect must be seen at the level that Holm's method asks of the first one.
         """
-        if self.verdict != "undecided" or self.estimate is None or self.estimate.effect is None:
+        if self.verdict != "undecided" or self.estimate is None:
             return None
-        return seeds_needed(self.estimate.effect, self.estimate.method, alpha=ALPHA / self.family)
+        return seeds_needed(self.estimate, margin=self.margin, alpha=ALPHA / self.family)
 
 
 def compare(rows: Sequence[Row], question: Question) -> list[Comparison]:
@@ -95,7 +105,10 @@ def compare(rows: Sequence[Row], question: Question) -> list[Comparison]:
         raise UserError(f"--against {asked}: no run is like this; {there}")
     if not others:
         raise UserError(f"--against {asked}: every run is like this, so that there is nothing to compare with it")
-    made = [_comparison(row, _nearest(row, baselines, question), question) for row in others]
+    by_rest: dict[frozenset[tuple[str, str]], list[Row]] = {}
+    for one in baselines:
+        by_rest.setdefault(_rest(one, question.baseline), []).append(one)
+    made = [_comparison(row, by_rest.get(_rest(row, question.baseline), baselines), question) for row in others]
     return _decided(_told_apart(made, question), question)
 
 
@@ -103,31 +116,45 @@ def _is_baseline(row: Row, baseline: Mapping[str, str]) -> bool:
     return all(yaml_text(row.runs[0].value(key)) == value for key, value in baseline.items())
 
 
-def _nearest(row: Row, baselines: Sequence[Row], question: Question) -> Row:
-    return min(baselines, key=lambda one: len(other_keys([row, one], question.baseline)))
+def _rest(row: Row, factor: Collection[str]) -> frozenset[tuple[str, str]]:
+    """The configuration without the factor."""
+    return frozenset((key, text) for key, text in row.shared.items() if not is_below(key, factor))
 
 
-def _comparison(row: Row, baseline: Row, question: Question) -> Comparison:
-    factor = tuple(question.baseline)
-    found = confounders([row, baseline], question.metric, factor=factor, accepted=question.accepted)
-    differing = [key for key in factor if row.text(key) != baseline.text(key)] + other_keys([row, baseline], factor)
-    made = Comparison(row, baseline, {key: row.value(key) for key in differing}, confounders=found)
-    ours, theirs = row.by_seed(question.metric), baseline.by_seed(question.metric)
+def _nearest(row: Row, baselines: Sequence[Row], factor: Collection[str]) -> list[Row]:
+    """The rows that differ from a row in the fewest keys besides the factor, and then in the fewest below it."""
+    far = [(len(other_keys(row, one, factor)), len(keys_below(row, one, factor))) for one in baselines]
+    return [one for one, distance in zip(baselines, far, strict=True) if distance == min(far)]
+
+
+def _comparison(row: Row, baselines: Sequence[Row], question: Question) -> Comparison:
+    factor, metric = tuple(question.baseline), question.metric
+    baseline, *as_near = _nearest(row, baselines, factor)
+    found = confounders([row, baseline], metric, factor=factor, accepted=question.accepted)
+    if as_near:
+        others = ", ".join(one.name for one in as_near)
+        sentence = f"baseline: {baseline.name} was taken, and {others} would do as well; name one by another --against"
+        found.insert(0, Confounder("baseline", sentence, "baseline" not in question.accepted))
+    differing = [key for key in factor if row.text(key) != baseline.text(key)] + other_keys(row, baseline, factor)
+    group = {key: row.value(key) for key in differing}
+    made = Comparison(row, baseline, metric, question.margin, group, confounders=found)
+    ours, theirs = row.by_seed(metric), baseline.by_seed(metric)
     if not ours or not theirs:
         return made
     higher = question.goal == "max"
-    if not (ours.keys() <= theirs.keys() or theirs.keys() <= ours.keys()):
+    seeds = [seed for seed in ours if seed in theirs]
+    if len(seeds) < min(2, len(ours), len(theirs)) or not seeds:
         values = list(ours.values()), list(theirs.values())
         better = probability_better(*values, is_paired=False, higher=higher)
         return replace(made, estimate=welch(*values), probability_better=better)
-    seeds = [seed for seed in ours if seed in theirs]
-    differences = [ours[seed] - theirs[seed] for seed in seeds]
+    pairs = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
+    whole = len(seeds) == len(row.samples) == len(baseline.samples)
     return replace(
         made,
-        estimate=paired(differences),
-        is_identical=not any(differences) and _weights(row, seeds) == _weights(baseline, seeds),
-        p_exact=sign_flip_p(differences),
-        probability_better=probability_better(differences, [0.0] * len(seeds), is_paired=True, higher=higher),
+        estimate=paired(*pairs),
+        is_identical=whole and pairs[0] == pairs[1] and _weights(row, seeds) == _weights(baseline, seeds),
+        p_exact=sign_flip_p([one - other for one, other in zip(*pairs, strict=True)]),
+        probability_better=probability_better(*pairs, is_paired=True, higher=higher),
     )
 
 
@@ -140,11 +167,16 @@ def _weights(row: Row, seeds: Sequence[str]) -> list[Any]:
 
 def _told_apart(made: Sequence[Comparison], question: Question) -> list[Comparison]:
     """The comparisons with the keys that tell those of the same group from each other."""
+    groups: dict[str, list[Comparison]] = {}
+    for one in made:
+        groups.setdefault(str(one.group), []).append(one)
+    telling = {}
+    for name, alike in groups.items():
+        every = dict.fromkeys(key for one in alike for key in one.row.shared)
+        telling[name] = [key for key in every if len({one.row.shared.get(key) for one in alike}) > 1]
     told = []
     for one in made:
-        same = [other.row for other in made if other.group == one.group]
-        configs = [row.shared_config() for row in same]
-        keys = [key for key in one.row.shared_config() if len({yaml_text(config.get(key)) for config in configs}) > 1]
+        keys = [key for key in telling[str(one.group)] if key not in one.group]
         below = {key: one.row.value(key) for key in keys if is_below(key, tuple(question.baseline))}
         beside = {key: one.row.value(key) for key in keys if key not in below}
         told.append(replace(one, group={**one.group, **below}, where=beside))

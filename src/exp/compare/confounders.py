@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from exp.compare.rows import SEEDS, Row
+from exp.compare.rows import Row
 from exp.compare.runs import Run
 from exp.config import yaml_text
 from exp.terminal.tables import one_line, shortened
@@ -14,6 +14,7 @@ from exp.terminal.words import counted
 
 THREADS = "device.threads"
 """A configuration key that every run has from its manifest, and that is named as a fact."""
+SPEED = "examples_per_second"
 _COMPUTING = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 """The packages that figures other than speeds depend on."""
 _FOLLOWS = {
@@ -23,9 +24,14 @@ _FOLLOWS = {
     "task": ("xla",),
     "device": ("devices", "threads", "xla"),
     "data": ("data", "split", "skipped files", "xla"),
-    "checkpoint": ("warm start",),
+    "checkpoint.restore": ("warm start",),
 }
-"""By the group of a factor: the facts that follow from it, if all runs of a row have the same."""
+"""By the factor, or its group: the facts that follow from it, if all runs of a row have the same."""
+_FEEDING = ("batch_size", "buffer_size", "prefetch", "transforms", "cache", "on_leak", "on_bad")
+"""Keys of `data` that do not choose the examples."""
+_SETTINGS = ("data", "optimizer")
+"""Groups whose choices share settings, such as `batch_size`, that are no part of the choice if they differ."""
+UNKNOWN = "unknown changes"
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class _Fact:
 
 def is_speed(metric: str) -> bool:
     """Whether a figure is about time, not about what was learned."""
-    return metric == "examples_per_second" or metric.startswith("seconds.")
+    return metric == SPEED or metric.startswith("seconds.")
 
 
 def confounders(
@@ -72,10 +78,13 @@ def confounders(
     Returns:
         In the order in which they are best read; each has a sentence.
     """
-    follows = {name for key in factor for name in _FOLLOWS.get(key.partition(".")[0], ())}
-    found = [*_failures(rows), *_selected(rows, metric)]
-    for fact in _facts([run for row in rows for run in row.runs]):
-        matters = fact.matters(metric)
+    follows = {name for key in factor for name in _following(key)}
+    found = [*_failures(rows, metric), *_selected(rows, metric)]
+    runs = [run for row in rows for run in row.counted]
+    # Where a clock ended the training, every figure depends on how fast it was.
+    timed = any(run.results.get("stopped") == "max_seconds" for run in runs)
+    for fact in _facts(runs):
+        matters = fact.matters(metric) or (timed and fact.matters(SPEED))
         if matters or fact.elsewhere:
             found += _different(fact, rows, matters=matters, follows=fact.name in follows)
     found += [*_other_keys(rows, factor), *_not_repeatable(rows)]
@@ -87,29 +96,64 @@ def is_below(key: str, factor: Collection[str]) -> bool:
     return any(key == one or key.startswith(f"{one}.") for one in factor)
 
 
-def other_keys(rows: Sequence[Row], factor: Collection[str]) -> list[str]:
-    """The configuration keys in which two rows differ and which are not the factor's."""
-    configs = [row.shared_config() for row in rows]
-    keys = sorted({key for config in configs for key in config})
-    return [
-        key for key in keys if not is_below(key, factor) and len({yaml_text(config.get(key)) for config in configs}) > 1
-    ]
+def other_keys(row: Row, other: Row, factor: Collection[str]) -> list[str]:
+    """The configuration keys in which two rows differ and which are not the factor's.
+
+    Settings that both choices of a group have, such as `data.batch_size` of two data sets, are not the factor's either.
+    """
+    ours, theirs = row.shared, other.shared
+    different = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    return sorted(
+        key
+        for key in different
+        if not is_below(key, factor)
+        or (key not in factor and key.partition(".")[0] in _SETTINGS and key in ours and key in theirs)
+    )
+
+
+def keys_below(row: Row, other: Row, factor: Collection[str]) -> list[str]:
+    """The keys below the factor that both rows have, and in which they differ."""
+    ours, theirs = row.shared, other.shared
+    return sorted(
+        key
+        for key in ours.keys() & theirs.keys()
+        if key not in factor and is_below(key, factor) and ours[key] != theirs[key]
+    )
+
+
+def _following(key: str) -> tuple[str, ...]:
+    group, _, name = key.partition(".")
+    if group == "data" and name in _FEEDING:
+        return ()
+    return _FOLLOWS.get(key, _FOLLOWS.get(group, ()))
 
 
 def _other_keys(rows: Sequence[Row], factor: Collection[str]) -> list[Confounder]:
+    if len(rows) < 2:
+        return []
     found = []
-    for key in other_keys(rows, factor):
-        if key not in (THREADS, *SEEDS):
-            values = " and ".join(f"{_short(yaml_text(row.runs[0].config.get(key)))} in {row.name}" for row in rows)
+    for key in other_keys(rows[0], rows[1], factor):
+        texts = [row.shared.get(key) for row in rows]
+        if key != THREADS:
+            values = " and ".join(f"{_short(_shown(row, key))} in {row.name}" for row in rows)
             found.append(Confounder(key, f"{key}: is {values}", True))
+        elif None in texts:
+            known = next(text for text in texts if text is not None)
+            found.append(Confounder("threads", f"threads: {known} in one row, and not known in the other", True))
     return found
+
+
+def _shown(row: Row, key: str) -> str:
+    return yaml_text(row.runs[0].config.get(key))
 
 
 def _different(fact: _Fact, rows: Sequence[Row], *, matters: bool, follows: bool) -> list[Confounder]:
     """A confounder if the runs do not all have the same fact; those whose folders do not say it play no part."""
-    counts = [Counter(value for run in row.runs if (value := fact.of(run)) is not None) for row in rows]
-    if len({value for of_row in counts for value in of_row}) <= 1:
-        return []
+    counts = [Counter(value for run in row.counted if (value := fact.of(run)) is not None) for row in rows]
+    values = {value for of_row in counts for value in of_row}
+    several = sum(of_row.total() for of_row in counts) > 1
+    if len(values) <= 1 and not (several and any(UNKNOWN in value for value in values)):
+        return []  # what nobody knows is not known to be equal
     if all(len(of_row) <= 1 for of_row in counts):
         if follows:
             return []
@@ -126,13 +170,16 @@ def _counted(row: Row, values: Counter[str]) -> str:
     return f"{listed} of {row.name}"
 
 
-def _failures(rows: Sequence[Row]) -> list[Confounder]:
+def _failures(rows: Sequence[Row], metric: str) -> list[Confounder]:
     """Seeds that failed are no random ones: what is left was chosen by surviving."""
-    return [
-        Confounder("failed", f"failed: {row.failed} of {counted(len(row.samples), 'seed')} of {row.name}", True)
-        for row in rows
-        if row.failed
-    ]
+    found = []
+    for row in rows:
+        seeds, failed = counted(len(row.samples), "seed"), row.failed_at(metric)
+        if failed and failed == row.failed:
+            found.append(Confounder("failed", f"failed: {failed} of {seeds} of {row.name}", True))
+        elif failed:
+            found.append(Confounder("failed", f"failed: {failed} of {seeds} of {row.name} have no {metric}", True))
+    return found
 
 
 def _selected(rows: Sequence[Row], metric: str) -> list[Confounder]:
@@ -201,7 +248,7 @@ def _patch(run: Run) -> str | None:
     for prefix, whose in _repositories(run):
         dirty, patch = run.manifest.get(f"{prefix}.dirty"), run.manifest.get(f"{prefix}.patch")
         if dirty is not None:
-            found.append(f"{whose}{str(patch)[:10] if patch else 'unknown changes' if dirty else 'no changes'}")
+            found.append(f"{whose}{str(patch)[:10] if patch else UNKNOWN if dirty else 'no changes'}")
     return ", ".join(found) or None
 
 
@@ -236,7 +283,8 @@ def _warm_start(run: Run) -> str | None:
     previous = run.manifest.get("previous")
     first = previous[0] if isinstance(previous, list) and previous and isinstance(previous[0], dict) else None
     if first is not None:
-        weights = (first.get("restored") or {}).get("weights_sha256")
+        restored = first.get("restored")
+        weights = restored.get("weights_sha256") if isinstance(restored, dict) else None
     else:
         weights = run.manifest.get("restored.weights_sha256")
     return f"from weights {str(weights)[:10]}" if weights else "none"
@@ -263,5 +311,12 @@ _AT_LAST = (
     _Fact("platform", _text("platform"), is_speed),
     _Fact("jobs side by side", _text("sweep.n_jobs"), is_speed, elsewhere=False),
 )
-NAMES = ("failed", "selected on test", *(fact.name for fact in _FACTS), "packages", *(fact.name for fact in _AT_LAST))
+NAMES = (
+    "failed",
+    "baseline",
+    "selected on test",
+    *(fact.name for fact in _FACTS),
+    "packages",
+    *(fact.name for fact in _AT_LAST),
+)
 """What `--accept` takes, besides configuration keys."""

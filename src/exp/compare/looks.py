@@ -6,12 +6,14 @@ difference at all. So each look leaves a trace, and the next one says how many t
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from exp.compare.against import Comparison, Question
+from exp.config import yaml_text
 from exp.system.files import open_regular
 from exp.system.safe_files import MissingError, UnreadableError, read_lines
 
@@ -27,25 +29,30 @@ def note_look(folder: Path, question: Question, made: Sequence[Comparison]) -> i
         made: the comparisons that answer it.
 
     Returns:
-        How often it was asked so far, this time too, with different numbers of seeds.
+        With how many different numbers of seeds it was asked so far, this time too.
 
     Raises:
         OSError, UnreadableError: the record cannot be kept there.
     """
     asked = {"against": dict(question.baseline), "metric": question.metric}
-    seeds = sorted((json.dumps({**one.group, **one.where}, default=str, sort_keys=True), one.n) for one in made)
-    look = {**asked, "n": [list(pair) for pair in seeds]}
+    seeds = {_name(one): one.n for one in made}
+    now = {(name, str(n)) for name, n in seeds.items()}
     earlier = [line for line in _looks(folder / NAME) if all(line.get(key) == asked[key] for key in asked)]
-    if look["n"] not in [line.get("n") for line in earlier]:
-        p_values = [one.p_holm for one in made]
-        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **look, "p_holm": p_values}
+    seen = {(name, str(n)) for line in earlier if isinstance(line.get("n"), dict) for name, n in line["n"].items()}
+    if not seen >= now:
+        p_values = {_name(one): one.p_holm for one in made}
+        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **asked, "n": seeds, "p_holm": p_values}
         descriptor = open_regular(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             os.write(descriptor, json.dumps(line).encode() + b"\n")
         finally:
             os.close(descriptor)
-        earlier.append(look)
-    return len({json.dumps(line.get("n")) for line in earlier})
+    times = Counter(name for name, _ in seen | now)
+    return max(times[name] for name in seeds)
+
+
+def _name(one: Comparison) -> str:
+    return " ".join(f"{key}={yaml_text(value)}" for key, value in sorted({**one.group, **one.where}.items()))
 
 
 def _looks(path: Path) -> list[dict[str, Any]]:

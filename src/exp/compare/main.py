@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exp.compare.diff import differences
-from exp.compare.rows import Row, rows_of
+from exp.compare.rows import SEEDS, Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.show_table import columns_of, print_csv, print_json, print_table
 from exp.compare.table import check_key, choose, differing, goal_of, metrics_of, sort
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import one_line
+from exp.terminal.words import counted
 
 if TYPE_CHECKING:
     from exp.compare.against import Comparison, Question
@@ -53,8 +54,10 @@ def _compare(arguments: argparse.Namespace) -> None:
     found = _found(arguments)
     runs = choose(found, arguments.where)
     if arguments.against:
+        _refuse(arguments, "does not go with --against", "sort", "keys", "each", "csv", "markdown")
         _print_verdicts(runs, arguments)
         return
+    _refuse(arguments, "goes with --against KEY=VALUE", "margin", "accept", "goal")
     rows = [Row([run]) for run in runs] if arguments.each else rows_of(runs)
     keys = differing(rows)
     rows = sort(rows, arguments.sort) if arguments.sort else rows
@@ -93,6 +96,12 @@ def _found(arguments: argparse.Namespace) -> list[Run]:
     return found
 
 
+def _refuse(arguments: argparse.Namespace, why: str, *options: str) -> None:
+    for option in options:
+        if getattr(arguments, option) not in (None, False, []):
+            raise UserError(f"--{option}: {why}")
+
+
 def _wanted(arguments: argparse.Namespace) -> list[str]:
     return [key for keys in arguments.keys for key in keys.split(",") if key != "run"]
 
@@ -106,14 +115,25 @@ def _print_verdicts(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
     from exp.compare.against import compare
     from exp.compare.show_verdicts import as_json, print_verdicts
 
-    rows = rows_of(runs)
-    question = _question(rows, runs, arguments)
+    trained = [run for run in runs if run.config.get("mode") != "test"]
+    if len(trained) < len(runs):
+        tests = counted(len(runs) - len(trained), "folder")
+        print(f"left out: {tests} of mode=test, because a test of a run is no run of its own", file=sys.stderr)
+    if not trained:
+        raise UserError("--against: there are only tests here, and no training")
+    rows = rows_of(trained)
+    question = _question(rows, trained, arguments)
     made = compare(rows, question)
     looks = _note_look(arguments.places, question, made)
     if arguments.json:
         print(as_json(made, question, looks=looks))
     else:
         print_verdicts(made, question, looks=looks)
+    if arguments.plot:
+        from exp.compare.forest import forest
+
+        forest(made, question, arguments.plot)
+        print(arguments.plot, file=sys.stderr if arguments.json else sys.stdout)
 
 
 def _question(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Namespace) -> "Question":
@@ -125,7 +145,7 @@ def _question(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Name
     from exp.compare.against import Question
     from exp.compare.confounders import NAMES
 
-    baseline = {}
+    baseline: dict[str, str] = {}
     for condition in arguments.against:
         key, sign, value = condition.partition("=")
         if not sign:
@@ -133,8 +153,14 @@ def _question(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Name
         check_key("--against", key, runs)
         if not any(key in run.config for run in runs):
             raise UserError(f"--against {condition}: {key} is a result; a baseline is a value of the configuration")
+        if key in SEEDS:
+            raise UserError(f"--against {condition}: seeds are the samples of a row; a baseline is another key's value")
+        if key in baseline:
+            raise UserError(f"--against {condition}: {key}={baseline[key]} is given, too; there is one baseline")
         baseline[key] = value
     metric = arguments.metric or _metric(rows)
+    if any(metric in run.config for run in runs):
+        raise UserError(f"--metric {metric}: is a key of the configuration, and not what came out of a run")
     goal = arguments.goal or goal_of(rows, metric)
     if goal is None:
         raise UserError(f"--metric {metric}: nothing says which value is better; add --goal max or --goal min")
@@ -181,7 +207,12 @@ def _parser() -> argparse.ArgumentParser:
     shape.add_argument("--csv", action="store_true", help="print CSV, with numbers in full")
     shape.add_argument("--markdown", action="store_true", help="print a Markdown table")
     shape.add_argument("--json", action="store_true", help="print JSON, with numbers in full")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="loss curves; a heat map where two keys differ")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE.png",
+        help="loss curves, and a heat map if two keys differ; of verdicts a forest plot",
+    )
     parser.add_argument("--metric", help="of a verdict or of the heat map (the first of the task's)")
     parser.add_argument("--diff", nargs=2, type=Path, metavar=("A", "B"), help="all that differs between two runs")
     verdicts = parser.add_argument_group("verdicts")

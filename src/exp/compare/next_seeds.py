@@ -1,86 +1,179 @@
 """The command that trains the seeds that are missing for a verdict, and no others."""
 
+import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from exp.compare.against import Comparison
+from exp.compare.rows import Row
+from exp.config import yaml_text
 from exp.errors import UserError
 from exp.run_folder.read import read_overrides
-from exp.system.safe_files import UnreadableError, read_object
+from exp.system.safe_files import DEEPEST, read_object
+from exp.system.safe_yaml import load_yaml
 from exp.terminal.commands import override, run_command
 
 FIRST_SEEDS = 3
 """The seeds to begin with, if there are too few to tell how many are needed."""
+MOST_SEEDS = 1000
 SWEEP = "sweep.json"
 _LISTED = 6
 """Seeds up to which they are listed one by one."""
+_OVERRIDE = re.compile(r"[+]{0,2}([A-Za-z_][A-Za-z0-9_./@]*)=([^\x00-\x1f\x7f]*)")
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+Overrides = Mapping[str, str]
+"""The values of overrides by their keys, as Hydra takes them; without the seed."""
 
 
 def next_command(one: Comparison) -> str | None:
-    """The command line for a comparison that is undecided; None if it is not, or if more seeds would not help.
+    """The command line for a comparison that is undecided.
 
     Runs of one sweep are joined by the new ones in its folder; else the new ones get a folder of their own.
+
+    Returns:
+        None if it is decided; if more seeds would not help, because something else differs, or more than 1,000 would be
+        needed; or if what the folders say of how their runs were asked for does not explain their configuration.
     """
     wanted = one.seeds_needed
     if wanted is None and one.verdict == "undecided" and one.n < 2:
         wanted = FIRST_SEEDS
-    known = [sample.seed for row in (one.row, one.baseline) for sample in row.samples]
-    if wanted is None or wanted <= one.n or not all(seed.isdecimal() for seed in known):
+    spoilt = any(confounder.matters and confounder.name != "failed" for confounder in one.confounders)
+    if wanted is None or spoilt or not one.n < wanted <= MOST_SEEDS:
         return None
-    first = max(map(int, known)) + 1
-    seeds = f"seed={_values(range(first, first + wanted - one.n))}"
+    missing = _missing(one, wanted)
+    trusted = _trusted([one.row, one.baseline])
+    if missing is None or trusted is None:
+        return None
     try:
-        return _joining_sweep(one, seeds) or _apart(one, seeds)
+        return _joining_sweep(one, missing, trusted) or _apart(one, missing, trusted)
     except UserError:
         return None  # a folder does not say how its run was asked for
 
 
-def _values(seeds: range) -> str:
-    if len(seeds) == 1:
-        return f"choice({seeds.start})"
-    return ",".join(map(str, seeds)) if len(seeds) <= _LISTED else f"range({seeds.start},{seeds.stop})"
+def _missing(one: Comparison, wanted: int) -> tuple[list[int], list[int]] | None:
+    """The seeds that the row and its baseline lack so that both have as many, and the same; None if any is no number.
+
+    Seeds that failed would fail again, and are passed over.
+    """
+    rows = (one.baseline, one.row)
+    if not all(sample.seed.isdecimal() for row in rows for sample in row.samples):
+        return None
+    have = [{int(seed) for seed in row.by_seed(one.metric)} for row in rows]
+    lost = {int(sample.seed) for row in rows for sample in row.samples} - (have[0] | have[1])
+    lost |= {int(s.seed) for row, own in zip(rows, have, strict=True) for s in row.samples if int(s.seed) not in own}
+    both = sorted(have[0] & have[1] - lost)
+    candidates = sorted((have[0] ^ have[1]) - lost)
+    seeds, new = [*both, *candidates][: max(wanted, len(both))], max([*have[0], *have[1], *lost, -1]) + 1
+    seeds += range(new, new + wanted - len(seeds))
+    return [seed for seed in seeds if seed not in have[0]], [seed for seed in seeds if seed not in have[1]]
 
 
-def _joining_sweep(one: Comparison, seeds: str) -> str | None:
-    """The command that adds jobs to the sweep that all the runs belong to; None if they belong to no single one."""
+def _trusted(rows: Sequence[Row]) -> list[str] | None:
+    """The prefixes of the user's own code that the runs need; None if they are not such as to be trusted by a paste."""
+    found: dict[str, None] = {}
+    for row in rows:
+        prefixes = row.runs[0].config.get("trusted_targets") or []
+        for prefix in prefixes if isinstance(prefixes, list) else [prefixes]:
+            if not _MODULE.fullmatch(str(prefix)) or str(prefix).partition(".")[0] in sys.stdlib_module_names:
+                return None
+            found[str(prefix)] = None
+    return list(found)
+
+
+def _joining_sweep(one: Comparison, missing: tuple[list[int], list[int]], trusted: Sequence[str]) -> str | None:
+    """The command that adds jobs to the sweep that all the runs belong to; None if there is no such one."""
     folders = {run.folder.parent for row in (one.row, one.baseline) for run in row.runs}
     folder = folders.pop()
-    if folders or not (folder / SWEEP).is_file():
+    if folders or missing[0] != missing[1] or not (folder / SWEEP).is_file():
         return None
-    ledger = read_object(folder / SWEEP)
-    fixed, jobs = ledger.get("fixed"), ledger.get("jobs")
-    if not (isinstance(fixed, list) and isinstance(jobs, list) and all(isinstance(job, dict) for job in jobs)):
-        raise UnreadableError(f"{folder / SWEEP}: is not what a sweep writes")
-    swept = {str(job.get("name")): [str(text) for text in job.get("overrides") or []] for job in jobs}
-    given = [swept.get(row.runs[0].folder.name) for row in (one.row, one.baseline)]
-    if None in given:
+    given = _of_sweep(read_object(folder / SWEEP), one)
+    if given is None:
         return None
-    ours, theirs = (_by_key(overrides or []) for overrides in given)
-    if ours.keys() != theirs.keys():
+    fixed, theirs, ours = given
+    differing = [key for key in ours if ours[key] != theirs.get(key)]
+    if "seed" in fixed or ours.keys() != theirs.keys() or len(differing) != 1:
+        return None  # all combinations of two keys would be more than the two that are asked for
+    if not (_explains({**fixed, **theirs}, one.baseline) and _explains({**fixed, **ours}, one.row)):
         return None
     # A key that was swept stays one with a single value, so that the sweep is known as the same one.
-    both = [f"{k}={ours[k]},{theirs[k]}" if ours[k] != theirs[k] else f"{k}=choice({ours[k]})" for k in ours]
-    if sum(ours[key] != theirs[key] for key in ours) > 1:
-        return None  # all combinations would be more than the two that are asked for
-    return run_command("-m", *map(shlex.quote, [*map(str, fixed), *both, seeds]), override("hydra.sweep.dir", folder))
+    both = [f"{k}={theirs[k]},{ours[k]}" if k in differing else f"{k}=choice({ours[k]})" for k in ours]
+    words = [*(f"{key}={value}" for key, value in fixed.items()), *both, f"seed={_values(missing[0])}"]
+    place = override("hydra.sweep.dir", folder)
+    return run_command("-m", *map(shlex.quote, words), place, trusted=trusted)
 
 
-def _apart(one: Comparison, seeds: str) -> str:
+def _of_sweep(ledger: Mapping[str, Any], one: Comparison) -> tuple[Overrides, Overrides, Overrides] | None:
+    """The overrides that all jobs of a sweep share, those of the baseline, and those of the row."""
+    fixed, jobs = ledger.get("fixed"), ledger.get("jobs")
+    if not (isinstance(fixed, list) and isinstance(jobs, list)):
+        return None
+    swept = {str(job.get("name")): job.get("overrides") for job in jobs if isinstance(job, dict)}
+    found = [swept.get(row.runs[0].folder.name) for row in (one.baseline, one.row)]
+    if not all(isinstance(overrides, list) for overrides in found):
+        return None
+    shared = _by_key(fixed, keep_seed=True)
+    theirs, ours = (_by_key(overrides or []) for overrides in found)
+    return None if shared is None or theirs is None or ours is None else (shared, theirs, ours)
+
+
+def _apart(one: Comparison, missing: tuple[list[int], list[int]], trusted: Sequence[str]) -> str | None:
     """The commands for a sweep of its own; one if the two rows differ in the value of one key."""
-    ours, theirs = (_by_key(read_overrides(row.runs[0].folder)) for row in (one.row, one.baseline))
+    theirs, ours = (_by_key(read_overrides(row.runs[0].folder)) for row in (one.baseline, one.row))
+    if theirs is None or ours is None or not (_explains(theirs, one.baseline) and _explains(ours, one.row)):
+        return None
     differing = [key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key)]
-    if len(differing) == 1 and differing[0] in ours and differing[0] in theirs:
-        key = differing[0]
-        return _sweep({**theirs, key: f"{theirs[key]},{ours[key]}"}, seeds)
-    return " && ".join(_sweep(overrides, seeds) for overrides in (theirs, ours))
+    if not differing:
+        return None
+    key = differing[0]
+    if len(differing) == 1 and key in ours and key in theirs and missing[0] == missing[1]:
+        return _sweep({**theirs, key: f"{theirs[key]},{ours[key]}"}, missing[0], trusted)
+    commands = [_sweep(words, seeds, trusted) for words, seeds in zip((theirs, ours), missing, strict=True) if seeds]
+    return " && ".join(commands)
 
 
-def _sweep(overrides: Mapping[str, Any], seeds: str) -> str:
-    return run_command("-m", *(shlex.quote(f"{key}={value}") for key, value in overrides.items()), shlex.quote(seeds))
+def _explains(overrides: Overrides, row: Row) -> bool:
+    """Whether overrides ask for what the configuration of a row says, as far as it says it."""
+    config = row.runs[0].config
+    given = {key.lstrip("+"): value for key, value in overrides.items()}
+    return all(key not in config or yaml_text(config[key]) in _spellings(value) for key, value in given.items())
 
 
-def _by_key(overrides: Sequence[str]) -> dict[str, str]:
-    """Overrides by their keys, without the seed and what Hydra keeps to itself."""
-    pairs = (text.partition("=") for text in overrides)
-    return {key: value for key, _, value in pairs if key != "seed" and not key.startswith("hydra.")}
+def _spellings(value: str) -> list[str]:
+    """How a configuration may have the value of an override: True for true, 1.0e-05 for 1e-5."""
+    try:
+        return [value, yaml_text(load_yaml(value, deepest=DEEPEST))]
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return [value]
+
+
+def _sweep(overrides: Overrides, seeds: Sequence[int], trusted: Sequence[str]) -> str:
+    words = [*(f"{key}={value}" for key, value in overrides.items()), f"seed={_values(seeds)}"]
+    return run_command("-m", *map(shlex.quote, words), trusted=trusted)
+
+
+def _values(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"choice({seeds[0]})"
+    if len(seeds) > _LISTED and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"range({seeds[0]},{seeds[-1] + 1})"
+    return ",".join(map(str, seeds))
+
+
+def _by_key(overrides: Sequence[Any], *, keep_seed: bool = False) -> Overrides | None:
+    """Overrides by their keys, without the seed and what Hydra keeps to itself; None if one is of another kind."""
+    found = {}
+    for text in overrides:
+        match = _OVERRIDE.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            return None
+        key = match.group(1)
+        if key.startswith("hydra/"):
+            return None
+        if not key.startswith("hydra.") and key != "trusted_targets" and (keep_seed or key != "seed"):
+            found[text.partition("=")[0]] = match.group(2)
+    return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from exp.compare.rows import Row
 from exp.errors import UserError
@@ -28,6 +29,15 @@ def plot(rows: Sequence[Row], keys: Sequence[str], metric: str, path: Path) -> N
     _curves(axes[0], rows, keys)
     if grid:
         _heat_map(axes[1], grid, keys, metric)
+    save(figure, path)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as a PNG.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     try:
         figure.savefig(path, format="png", dpi=120)
     except OSError as error:
@@ -35,27 +45,44 @@ def plot(rows: Sequence[Row], keys: Sequence[str], metric: str, path: Path) -> N
 
 
 def _curves(axes: Any, rows: Sequence[Row], keys: Sequence[str]) -> None:
-    """A smoothed curve over a faint one for each run, the first of a row."""
+    """The mean of a row's seeds over a band from the lowest to the highest; of a single one over its own, faint."""
     for row in rows[:MOST_CURVES]:
-        points = row.runs[0].losses()
-        if not points:
+        steps, losses = _losses(row)
+        if not steps.size:
             continue
-        steps, losses = np.array(points).T
-        width = max(1, len(losses) // 30)
-        smooth = np.convolve(np.pad(losses, (width - 1, 0), "edge"), np.ones(width) / width, "valid")
+        smooth = np.array([_smooth(of_seed) for of_seed in losses])
         label = " ".join(f"{key.rpartition('.')[2]}={row.text(key)}" for key in keys) or row.name
-        (line,) = axes.plot(steps, smooth, label=_text(label))
-        axes.plot(steps, losses, color=line.get_color(), alpha=0.2)
+        (line,) = axes.plot(steps, smooth.mean(axis=0), label=plain_text(f"{label}, n = {row.count}"))
+        if len(losses) > 1:
+            axes.fill_between(steps, smooth.min(axis=0), smooth.max(axis=0), color=line.get_color(), alpha=0.2, lw=0)
+        else:
+            axes.plot(steps, losses[0], color=line.get_color(), alpha=0.2)
     hidden = len(rows) - MOST_CURVES
-    axes.set(xlabel="step", ylabel="train/loss", yscale="log", title=f"and {hidden} more runs" if hidden > 0 else "")
+    axes.set(xlabel="step", ylabel="train/loss", yscale="log", title=f"and {hidden} more rows" if hidden > 0 else "")
     axes.legend(fontsize="small")
+
+
+def _losses(row: Row) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The steps that all seeds of a row have logged, and their losses: (n, steps).
+
+    Seeds that did not complete are left out, unless none did.
+    """
+    runs = [sample.run for sample in row.samples if sample.run] or list(row.runs)
+    logged = [dict(run.losses()) for run in runs]
+    steps = sorted(set.intersection(*(set(of_run) for of_run in logged)))
+    return np.array(steps), np.array([[of_run[step] for step in steps] for of_run in logged])
+
+
+def _smooth(losses: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    width = max(1, len(losses) // 30)
+    return np.convolve(np.pad(losses, (width - 1, 0), "edge"), np.ones(width) / width, "valid")
 
 
 def _grid(rows: Sequence[Row], keys: Sequence[str], metric: str) -> dict[tuple[str, str], float] | None:
     if len(keys) != 2:
         return None
     cells = {
-        (_text(row.text(keys[0])), _text(row.text(keys[1]))): statistics.fmean(row.numbers(metric))
+        (plain_text(row.text(keys[0])), plain_text(row.text(keys[1]))): statistics.fmean(row.numbers(metric))
         for row in rows
         if row.numbers(metric)
     }
@@ -73,11 +100,11 @@ def _heat_map(axes: Any, grid: dict[tuple[str, str], float], keys: Sequence[str]
             axes.text(column, row, f"{value:.4g}", ha="center", va="center", color="white", backgroundcolor="#0006")
     axes.set_xticks(range(len(names[1])), names[1])
     axes.set_yticks(range(len(names[0])), names[0])
-    axes.set(xlabel=_text(keys[1]), ylabel=_text(keys[0]), title=_text(metric))
+    axes.set(xlabel=plain_text(keys[1]), ylabel=plain_text(keys[0]), title=plain_text(metric))
     axes.figure.colorbar(picture, ax=axes)
 
 
-def _text(text: str) -> str:
+def plain_text(text: str) -> str:
     """Escape a text for Matplotlib, which looks for formulas between dollars and hides labels that begin with `_`."""
     plain = shortened(printable(text).replace("\n", " "), LONGEST_LABEL).replace("$", r"\$")
     return f" {plain}" if plain.startswith("_") else plain

@@ -24,25 +24,33 @@ class Sample:
     """In the order in which they were started."""
 
     @cached_property
+    def _ended(self) -> list[Run]:
+        """The runs that came to an end of their own: what stopped others says nothing about the configuration."""
+        return [run for run in self.runs if run.results.get("status") in ("completed", "diverged")]
+
+    @cached_property
     def run(self) -> Run | None:
-        """The run that counts: the first one that completed, whatever came out; None if none did."""
-        return next((run for run in self.runs if run.is_completed), None)
+        """The run that counts: the first one that came to an end, if it completed.
+
+        One that diverged is not made good by another one that did not.
+        """
+        first = next(iter(self._ended), None)
+        return first if first is not None and first.is_completed else None
 
     @cached_property
     def reruns(self) -> int:
-        """How many runs completed besides the one that counts."""
-        return max(0, sum(run.is_completed for run in self.runs) - 1)
+        """How many runs came to an end after the first one."""
+        return max(0, len(self._ended) - 1)
 
     @property
     def status(self) -> str:
-        """How its last run ended, if none completed."""
-        return "completed" if self.run else str(self.runs[-1].results.get("status"))
+        """How the run that counts ended; if there is none, the last one."""
+        return str((self._ended[0] if self._ended else self.runs[-1]).results.get("status"))
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether all runs that came to an end of their own came to the same one, as far as is known."""
-        ends = [run for run in self.runs if run.results.get("status") in ("completed", "diverged")]
-        return len({(run.results.get("status"), run.results.get("weights_sha256")) for run in ends}) <= 1
+        """Whether all runs that came to an end came to the same one, as far as is known."""
+        return len({(run.results.get("status"), run.results.get("weights_sha256")) for run in self._ended}) <= 1
 
 
 @dataclass(frozen=True)
@@ -57,10 +65,7 @@ class Row:
         by_seed: dict[str, list[Run]] = {}
         for run in self.runs:
             by_seed.setdefault(seed_of(run), []).append(run)
-        return [
-            Sample(seed, sorted(runs, key=lambda run: str(run.manifest.get("started", ""))))
-            for seed, runs in by_seed.items()
-        ]
+        return [Sample(seed, sorted(runs, key=lambda run: run.began)) for seed, runs in by_seed.items()]
 
     @property
     def name(self) -> str:
@@ -91,10 +96,19 @@ class Row:
         words += [counted(self.reruns, "rerun")] if self.reruns else []
         return f"{self.n} ({', '.join(words)})" if words else str(self.n)
 
+    @cached_property
+    def counted(self) -> list[Run]:
+        """The run that counts of each seed that completed."""
+        return [sample.run for sample in self.samples if sample.run]
+
     def by_seed(self, key: str) -> dict[str, float]:
         """The value of a result for each seed that completed and has it as a number."""
         found = {sample.seed: number(sample.run.value(key)) for sample in self.samples if sample.run}
         return {seed: value for seed, value in found.items() if value is not None}
+
+    def failed_at(self, key: str) -> int:
+        """How many seeds have no value of a result: they failed, or it was not finite."""
+        return len(self.samples) - len(self.by_seed(key))
 
     def numbers(self, key: str) -> list[float]:
         """The values of a result, one for each seed that completed; if none did, of all runs, to look at."""
@@ -126,15 +140,17 @@ class Row:
         """The value as a cell of a table: of several runs the mean with its standard deviation."""
         numbers, value = self.numbers(key), self.value(key)
         if len(set(numbers)) > 1 and key not in self.runs[0].config:
-            return f"{metric_text(key, statistics.fmean(numbers))} ± {metric_text(key, statistics.stdev(numbers))}"
+            spread = f"{metric_text(key, statistics.fmean(numbers))} ± {metric_text(key, statistics.stdev(numbers))}"
+            return f"{spread} (n = {len(numbers)})" if len(numbers) < self.n else spread
         if value is None:
             return ""
         is_result = isinstance(value, float) and key not in self.runs[0].config
         return metric_text(key, value) if is_result else yaml_text(value)
 
-    def shared_config(self) -> Mapping[str, Any]:
-        """The configuration, without what tells its seeds from each other."""
-        return {key: value for key, value in self.runs[0].config.items() if key not in SEEDS}
+    @cached_property
+    def shared(self) -> Mapping[str, str]:
+        """The configuration as text, without what tells its seeds from each other, and without what is null."""
+        return _shared(self.runs[0])
 
 
 def seed_of(run: Run) -> str:
@@ -144,11 +160,15 @@ def seed_of(run: Run) -> str:
 
 def rows_of(runs: Sequence[Run]) -> list[Row]:
     """Runs with the same configuration but for the seed become one row; others one each."""
-    rows: dict[str, list[Run]] = {}
+    rows: dict[tuple[tuple[str, str], ...], list[Run]] = {}
     for run in runs:
-        same = str(sorted((key, str(value)) for key, value in run.config.items() if key not in SEEDS))
-        rows.setdefault(same, []).append(run)
+        rows.setdefault(tuple(sorted(_shared(run).items())), []).append(run)
     return [Row(together) for together in rows.values()]
+
+
+def _shared(run: Run) -> dict[str, str]:
+    """A key that is null counts as one that is not there, because earlier versions lacked it."""
+    return {key: str(value) for key, value in run.config.items() if key not in SEEDS and value is not None}
 
 
 def incomplete(rows: Sequence[Row]) -> list[Row]:

@@ -14,6 +14,8 @@ from exp.run_folder import names
 from exp.run_folder import read as run_files
 from exp.system.safe_files import MissingError
 
+LARGEST = 1e100
+
 
 @dataclass(frozen=True)
 class Run:
@@ -39,7 +41,14 @@ class Run:
     def goal(self, key: str) -> str | None:
         """Whether the best value of a metric is the largest (`max`) or the smallest (`min`); None if unknown."""
         goal = self.manifest.get(f"metrics.{key.partition('/')[2]}")
-        return goal if isinstance(goal, str) else None
+        return goal if goal in ("max", "min") else None
+
+    @property
+    def began(self) -> str:
+        """When the run was started, and not when it was resumed last; empty if the folder does not say it."""
+        previous = self.manifest.get("previous")
+        first = previous[0] if isinstance(previous, list) and previous and isinstance(previous[0], dict) else {}
+        return str(first.get("started") or self.manifest.get("started") or "")
 
     def losses(self) -> list[tuple[int, float]]:
         """The logged steps with their training losses.
@@ -102,9 +111,10 @@ def read_run(folder: Path) -> Run:
 
 
 def number(value: Any) -> float | None:
-    """A value as a number; None if it is none, or not finite."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_number else None
+    """A value as a number; None if it is none, or not finite, or so large that nothing can be computed with it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and abs(value) < LARGEST else None
 
 
 def _or_empty(read: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, Any]:

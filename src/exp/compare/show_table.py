@@ -47,44 +47,43 @@ def columns_of(rows: Sequence[Row], keys: Sequence[str], *, wanted: Sequence[str
 
 def print_csv(rows: Sequence[Row], columns: Columns) -> None:
     """Cells for programs: numbers in full, whole paths, control characters escaped; a mean stands beside its spread."""
-    headings = ["run", *columns.keys, *COUNTS]
-    for key in columns.results:
-        headings += [key, f"{key} std"] if _is_number(rows, key) else [key]
-    lines = [dict(zip(headings, _cells(row, rows, columns), strict=True)) for row in rows]
-    writer = csv.DictWriter(sys.stdout, headings, lineterminator="\n")
-    writer.writeheader()
-    for line in lines:
-        writer.writerow({key: printable(value) if isinstance(value, str) else value for key, value in line.items()})
+    numeric = _numeric(rows, columns)
+    spread = [heading for key in columns.results for heading in ([key, f"{key} std"] if key in numeric else [key])]
+    headings = list(dict.fromkeys(["run", *columns.keys, *COUNTS, *spread]))
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(headings)
+    for row in rows:
+        cells = {"run": str(row.runs[0].folder), **{key: row.value(key) for key in columns.all}}
+        cells |= {"n": row.n, "failed": row.failed, "reruns": row.reruns}
+        cells |= {f"{key} std": row.std(key) for key in numeric}
+        written = [cells[heading] for heading in headings]
+        writer.writerow([printable(value) if isinstance(value, str) else value for value in written])
 
 
-def _cells(row: Row, rows: Sequence[Row], columns: Columns) -> list[Any]:
-    cells = [str(row.runs[0].folder), *(row.value(key) for key in columns.keys), row.n, row.failed, row.reruns]
-    for key in columns.results:
-        cells += [row.value(key), row.std(key)] if _is_number(rows, key) else [row.value(key)]
-    return cells
-
-
-def _is_number(rows: Sequence[Row], key: str) -> bool:
-    return key != "step" and any(row.by_seed(key) for row in rows)
+def _numeric(rows: Sequence[Row], columns: Columns) -> set[str]:
+    """The results that are numbers, and vary with the seed."""
+    return {key for key in columns.results if key != "step" and any(row.by_seed(key) for row in rows)}
 
 
 def print_json(rows: Sequence[Row], columns: Columns) -> None:
     """The rows as an object for programs."""
+    numeric, metric = _numeric(rows, columns), next(iter(metrics_of(rows)), "test/loss")
     made = [
         {
             "run": str(row.runs[0].folder),
             "runs": [str(run.folder) for run in row.runs],
             "config": {key: row.value(key) for key in columns.keys},
             **{"n": row.n, "failed": row.failed, "reruns": row.reruns},
-            "results": {
-                key: {"mean": row.mean(key), "std": row.std(key)} if _is_number(rows, key) else row.value(key)
-                for key in columns.results
-            },
-            "notes": [one.sentence for one in confounders([row], next(iter(metrics_of(rows)), "test/loss"))],
+            "results": {key: _figures(row, key) if key in numeric else row.value(key) for key in columns.results},
+            "notes": [one.sentence for one in confounders([row], metric)],
         }
         for row in rows
     ]
-    print(json.dumps({"rows": made}, indent=2, default=str))
+    print(json.dumps({"rows": made}, indent=2, default=str, allow_nan=False))
+
+
+def _figures(row: Row, key: str) -> dict[str, Any]:
+    return {"n": len(row.by_seed(key)), "mean": row.mean(key), "std": row.std(key)}
 
 
 def print_table(rows: Sequence[Row], columns: Columns, *, markdown: bool, first: str | None) -> None:

@@ -1,7 +1,6 @@
 """Prints verdicts: for people a table and what there is to say about each, and JSON for programs."""
 
 import json
-import math
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +23,7 @@ def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None
         "looks": looks,
         "comparisons": [_facts(one, question.metric) for one in made],
     }
-    return json.dumps(document, indent=2, default=str)
+    return json.dumps(document, indent=2, default=str, allow_nan=False)
 
 
 def _facts(one: Comparison, metric: str) -> dict[str, Any]:
@@ -46,6 +45,7 @@ def _facts(one: Comparison, metric: str) -> dict[str, Any]:
         "p_equivalent": one.p_equivalent,
         "probability_better": one.probability_better,
         "effect": estimate.effect if estimate else None,
+        "left_out": one.left_out,
         "confounders": [confounder.sentence for confounder in one.confounders],
         "verdict": one.verdict,
         "seeds_needed": one.seeds_needed,
@@ -56,7 +56,7 @@ def _facts(one: Comparison, metric: str) -> dict[str, Any]:
 def _of_row(row: Row, metric: str) -> dict[str, Any]:
     return {
         "n": len(row.by_seed(metric)),
-        "failed": row.failed,
+        "failed": row.failed_at(metric),
         "reruns": row.reruns,
         "mean": row.mean(metric),
         "std": row.std(metric),
@@ -78,9 +78,10 @@ def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int
         print(f"\nno room for {', '.join(left_out)}; --json shows all")
     for one in made:
         for place, sentence in enumerate(_sentences(one)):
-            print(one_line(f"  {sentence}") if place else f"\n{one_line(f'{_label(one)}: {sentence}')}")
-    if len(made) > 1:
-        print(f"\np is adjusted for {counted(len(made), 'comparison')} (Holm)")
+            print(one_line(f"  {sentence}") if place else f"\n{one_line(f'{label_of(one)}: {sentence}')}")
+    family = max(one.family for one in made)
+    if family > 1:
+        print(f"\np is adjusted for {counted(family, 'comparison')} (Holm)")
     if looks is not None and looks > 1:
         print(
             f"\nthis question was asked with {looks} different numbers of seeds; to look until p is below 0.05 finds "
@@ -88,8 +89,8 @@ def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int
         )
 
 
-def _label(one: Comparison) -> str:
-    """The keys by their last words, as a person calls them."""
+def label_of(one: Comparison) -> str:
+    """What tells a comparison from others, by the last words of the keys, as a person calls them."""
     values = {**one.group, **one.where}
     names = [key.rpartition(".")[2] for key in values]
     return " ".join(
@@ -103,11 +104,11 @@ def _cells(one: Comparison, metric: str) -> list[str]:
     ours, theirs = (_mean(row, metric) for row in (one.row, one.baseline))
     counts = one.row.count if one.row.count == one.baseline.count else f"{one.row.count} : {one.baseline.count}"
     if estimate is None:
-        return [_label(one), counts, ours, theirs, "", "", "", one.verdict]
+        return [label_of(one), counts, ours, theirs, "", "", "", one.verdict]
     low, high = estimate.interval()
     interval = "" if low is None or high is None else f"{_change(metric, low)} to {_change(metric, high)}"
     p = "" if one.p_holm is None else f"{one.p_holm:.2g}"
-    return [_label(one), counts, ours, theirs, _change(metric, estimate.difference), interval, p, one.verdict]
+    return [label_of(one), counts, ours, theirs, _change(metric, estimate.difference), interval, p, one.verdict]
 
 
 def _mean(row: Row, metric: str) -> str:
@@ -129,6 +130,9 @@ def _change(metric: str, value: float) -> str:
 def _sentences(one: Comparison) -> list[str]:
     """What there is to say about a comparison besides its figures."""
     said = [confounder.sentence for confounder in one.confounders]
+    if one.left_out:
+        both = counted(one.n, "seed")
+        said.append(f"the difference is of the {both} that both have; of one alone are {', '.join(one.left_out)}")
     names = [confounder.name for confounder in one.confounders if confounder.matters]
     if one.verdict == "confounded":
         accept = " ".join(f"--accept {shlex.quote(name)}" for name in dict.fromkeys(names))
@@ -143,13 +147,15 @@ def _sentences(one: Comparison) -> list[str]:
 
 def _undecided(one: Comparison) -> str:
     if one.estimate is None:
-        return "undecided: one of the two has no run that completed"
+        return f"undecided: one of the two has no {one.metric}"
     if one.n < 2:
         return f"undecided: {counted(one.n, 'seed')} cannot tell how much seeds vary"
     if one.estimate.effect is None:
         return "undecided: the differences do not vary, so that their spread says nothing"
     needed = one.seeds_needed
-    if needed is None or math.isclose(one.estimate.difference, 0.0, abs_tol=1e-15):
+    if needed is None:
         return "undecided: there is next to no difference; --margin asks whether they are equivalent"
     level = "5 %" if one.family == 1 else f"5 % over {one.family} comparisons"
+    if one.margin is not None and abs(one.estimate.difference) < one.margin:
+        return f"undecided: {needed} seeds of each would show that they are equivalent (80 % power, {level})"
     return f"undecided: {needed} seeds of each would decide a difference of this size (80 % power, {level})"

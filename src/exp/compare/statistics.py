@@ -5,7 +5,7 @@ Only `scipy.special` is imported: `scipy.stats` gives the same figures, as tests
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -20,6 +20,8 @@ FEWEST_FOR_EXACT = 6
 """Pairs from which on the sign-flip test can give p < 0.05: its smallest p is 2 / 2**n."""
 MOST_FOR_EXACT = 40
 MOST_SEEDS = 100_000
+FARTHEST = 37.0
+"""The noncentrality above which the noncentral t runs out of its range, and any effect is seen."""
 
 Numbers = Sequence[float] | npt.NDArray[np.float64]
 
@@ -39,6 +41,8 @@ class Estimate:
     """Degrees of freedom of Student's t."""
     effect: float | None
     """The difference in standard deviations: of the differences if paired, else of the groups (root mean square)."""
+    freedom_of_one: float = 1.0
+    """Degrees of freedom for each further seed: 1 of pairs; of two groups 2 if they vary alike, and less if not."""
 
     @property
     def t(self) -> float | None:
@@ -65,15 +69,17 @@ class Estimate:
         return float(special.stdtr(self.freedom, beyond))
 
 
-def paired(differences: Numbers) -> Estimate:
-    """Student's t of differences between pairs.
+def paired(group: Numbers, baseline: Numbers) -> Estimate:
+    """Student's t of the differences between pairs.
 
     Args:
-        differences: (n,), n at least 1: of each pair, one value minus the other.
+        group: (n,), n at least 1.
+        baseline: (n,): the other value of each pair.
     """
-    values = np.asarray(differences, np.float64)
+    ours, theirs = np.asarray(group, np.float64), np.asarray(baseline, np.float64)
+    values = ours - theirs
     n, mean = len(values), float(np.mean(values))
-    spread = _spread(values)
+    spread = _spread(values, size=float(max(np.max(np.abs(ours)), np.max(np.abs(theirs)))))
     if spread is None:
         return Estimate("paired t", n, mean, None, None, None)
     return Estimate("paired t", n, mean, spread / math.sqrt(n), n - 1, mean / spread)
@@ -94,7 +100,8 @@ def welch(group: Numbers, baseline: Numbers) -> Estimate:
     parts = [variance / len(values) for variance, values in zip(variances, (ours, theirs), strict=True)]
     squares = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (ours, theirs), strict=True))
     effect = difference / math.sqrt(sum(variances) / 2)
-    return Estimate("Welch t", n, difference, math.sqrt(sum(parts)), sum(parts) ** 2 / squares, effect)
+    share = sum(variances) ** 2 / sum(variance**2 for variance in variances)
+    return Estimate("Welch t", n, difference, math.sqrt(sum(parts)), sum(parts) ** 2 / squares, effect, share)
 
 
 def sign_flip_p(differences: Numbers) -> float | None:
@@ -142,45 +149,84 @@ def probability_better(group: Numbers, baseline: Numbers, *, is_paired: bool, hi
     return float(np.mean((signs + 1) / 2))
 
 
-@cache
-def seeds_needed(effect: float, method: str = "paired t", *, power: float = POWER, alpha: float = ALPHA) -> int | None:
-    """The fewest seeds (of each group) with which a two-sided t test sees an effect so often.
+def seeds_needed(estimate: Estimate, *, margin: float | None = None, alpha: float = ALPHA) -> int | None:
+    """The fewest seeds of each row that would decide a difference of the size seen, at the spread seen.
 
     Args:
-        effect: in standard deviations, as `Estimate.effect`.
-        method: `paired t`, or `Welch t` (as for equal variances).
-        power: the chance that p is below alpha.
+        estimate: of fewer seeds, which did not decide it.
+        margin: if the difference lies within it, the seeds are counted that would show that.
+        alpha: the rate of false verdicts.
+
+    Returns:
+        More than there are; None if nothing varies, there is no difference, or 100,000 would not be enough.
+    """
+    if estimate.effect is None or estimate.difference == 0.0:
+        return None
+    test = _Test(estimate.method == "paired t", estimate.freedom_of_one, alpha)
+    if margin is not None and abs(estimate.difference) < margin:
+        room = (margin - abs(estimate.difference)) * abs(estimate.effect / estimate.difference)
+        needed = replace(test, sides=1).fewest(room)
+    else:
+        needed = test.fewest(abs(estimate.effect))
+    return None if needed is None else max(needed, estimate.n + 1)
+
+
+@cache
+def seeds_for(effect: float, *, is_paired: bool = True, alpha: float = ALPHA) -> int | None:
+    """The fewest seeds (of each group) with which a two-sided t test sees an effect with a chance of 80 %.
+
+    Args:
+        effect: in standard deviations.
+        is_paired: or two groups that vary alike.
         alpha: the rate of false verdicts.
 
     Returns:
         None if more than 100,000 would be needed.
     """
-    size = abs(effect)
-    if not math.isfinite(size) or power_of(MOST_SEEDS, size, method, alpha) < power:
-        return None
-    low, high = 1, MOST_SEEDS  # power grows with n: `low` never has enough, `high` always
-    while high - low > 1:
-        middle = (low + high) // 2
-        enough = power_of(middle, size, method, alpha) >= power
-        low, high = (low, middle) if enough else (middle, high)
-    return high
+    return _Test(is_paired, 1.0 if is_paired else 2.0, alpha).fewest(abs(effect))
 
 
-def power_of(n: int, effect: float, method: str = "paired t", alpha: float = ALPHA) -> float:
-    """The chance that a two-sided t test with n seeds (of each group) gives p < alpha, by the noncentral t."""
-    freedom, shift = (n - 1, effect * math.sqrt(n)) if method == "paired t" else (2 * n - 2, effect * math.sqrt(n / 2))
-    critical = float(special.stdtrit(freedom, 1 - alpha / 2))
-    above, below = (float(special.nctdtr(freedom, shift, limit)) for limit in (critical, -critical))
-    # The noncentral t runs out of its range where an effect is overwhelming.
-    return 1.0 if math.isnan(above) or shift > 37.0 else 1.0 - above + (0.0 if math.isnan(below) else below)
+@dataclass(frozen=True)
+class _Test:
+    """A t test whose number of seeds is asked for."""
+
+    is_paired: bool
+    freedom_of_one: float
+    alpha: float = ALPHA
+    sides: int = 2
+
+    def power(self, n: int, effect: float) -> float:
+        """The chance that it sees an effect with n seeds (of each group), by the noncentral t."""
+        freedom, shift = self.freedom_of_one * (n - 1), effect * math.sqrt(n if self.is_paired else n / 2)
+        if shift > FARTHEST:
+            return 1.0
+        critical = float(special.stdtrit(freedom, 1 - self.alpha / self.sides))
+        above, below = (float(special.nctdtr(freedom, shift, limit)) for limit in (critical, -critical))
+        return 1.0 - above + (below if self.sides == 2 and not math.isnan(below) else 0.0)
+
+    def fewest(self, effect: float) -> int | None:
+        """The fewest seeds with which it sees an effect often enough; None if more than 100,000."""
+        if not math.isfinite(effect) or self.power(MOST_SEEDS, effect) < POWER:
+            return None
+        low, high = 1, MOST_SEEDS  # power grows with n: `low` never has enough, `high` always
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.power(middle, effect) >= POWER else (middle, high)
+        return high
 
 
-def _spread(values: npt.NDArray[np.float64]) -> float | None:
-    """The standard deviation; None of a single value, or if all are equal but for rounding."""
+def _spread(values: npt.NDArray[np.float64], *, size: float | None = None) -> float | None:
+    """The standard deviation; None of a single value, or if it is no more than what rounding makes of equal values.
+
+    Args:
+        values: (n,).
+        size: the largest of the numbers that the values come from.
+    """
     if len(values) < 2:
         return None
     spread = float(np.std(values, ddof=1))
-    return spread if spread > 1e-12 * float(np.max(np.abs(values))) else None
+    rounding = 8 * float(np.finfo(np.float64).eps) * (float(np.max(np.abs(values))) if size is None else size)
+    return spread if spread > rounding else None
 
 
 def _all_sums(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

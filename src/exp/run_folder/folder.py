@@ -101,7 +101,7 @@ class RunFolder:
             earlier = read_manifest(self.path)
             changes = _changes(earlier, manifest)
             manifest["previous"] = [*earlier.pop("previous", []), {**earlier, "results": results_if_any(self.path)}]
-        _keep_patch(self.path, code.patch)
+        _keep_patches(self.path, code.patches)
         write_atomically(path, json.dumps(manifest, indent=2) + "\n")
         # A resumed run has not ended, and must not look so if it is killed.
         (self.path / names.RESULTS).unlink(missing_ok=True)
@@ -135,19 +135,22 @@ class NoFolder:
         """The chief writes them."""
 
 
-def _keep_patch(folder: Path, patch: bytes) -> None:
-    """Write what was not committed; a resumed run keeps what it began with under another name, if it is not the same.
+def _keep_patches(folder: Path, patches: Mapping[str, bytes]) -> None:
+    """Write what was not committed, for each repository.
 
-    A patch of more than a megabyte is known by its digest in the manifest alone.
+    A resumed run keeps what it began with under another name, if it is not the same. A patch of more than a megabyte is
+    known by its digest in the manifest alone.
     """
-    path = folder / names.PATCH
-    if path.is_file() and not path.is_symlink():
+    now = {names.patch_of(package): patch for package, patch in patches.items()}
+    for path in sorted(folder.glob(names.PATCHES)):
         earlier = read_bytes(path, most=LARGEST_PATCH)
-        if earlier == patch:
-            return
-        path.replace(folder / names.earlier_patch(hashlib.sha256(earlier).hexdigest()))
-    if patch and len(patch) <= LARGEST_PATCH:
-        write_atomically(path, patch)
+        if earlier == now.get(path.name):
+            del now[path.name]
+        else:
+            path.replace(names.former(path, hashlib.sha256(earlier).hexdigest()))
+    for name, patch in now.items():
+        if len(patch) <= LARGEST_PATCH:
+            write_atomically(folder / name, patch)
 
 
 def _changes(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,7 @@
 """The names of everything in a run folder, each written here and nowhere else."""
 
+from pathlib import Path
+
 HYDRA_FOLDER = ".hydra"
 CONFIG_YAML, OVERRIDES_YAML, HYDRA_YAML = "config.yaml", "overrides.yaml", "hydra.yaml"
 """Files of `.hydra/`: the run's configuration, its overrides, and Hydra's own configuration."""
@@ -15,7 +17,9 @@ METRICS = "metrics.jsonl"
 RESULTS = "results.json"
 TEST_READINGS = "test_readings.jsonl"
 PATCH = "uncommitted.patch"
-"""What was not committed in the repositories of the run's code, for `git apply`."""
+"""What was not committed in the repository of the run's code, for `git apply`."""
+PATCHES = "uncommitted*.patch"
+"""The same of all repositories."""
 EVENTS = "events.out.tfevents."
 """How the names of TensorBoard's event files begin."""
 AUTOGRAPH = "autograph.py"
@@ -28,14 +32,19 @@ LOG_PATTERNS = (LOG, "worker-*.log", f"{LOCK}*", JOB_REPORT)
 FOLDERS = (HYDRA_FOLDER, CHECKPOINTS, PLUGINS)
 FILE_PATTERNS = (
     *(*LOG_PATTERNS, MANIFEST, METRICS, RESULTS, TEST_READINGS, AUTOGRAPH),
-    *(f"{EVENTS}*", f".{EVENTS}*", "uncommitted*.patch"),
+    *(f"{EVENTS}*", f".{EVENTS}*", "uncommitted*.patch*"),
 )
 """What a run writes in its folder: folders by name, and files by pattern."""
 
 
-def earlier_patch(digest: str) -> str:
-    """What was not committed when a run began that was resumed with other code; `digest` is the patch's SHA-256."""
-    return f"uncommitted-{digest[:10]}.patch"
+def patch_of(package: str) -> str:
+    """What was not committed in the repository of a package of the user's; "" stands for the manifest's `git`."""
+    return f"uncommitted-{package}.patch" if package else PATCH
+
+
+def former(path: Path, digest: str) -> Path:
+    """The new name of a patch whose run was resumed with other code; `digest` is the patch's SHA-256."""
+    return path.with_name(f"{path.name}.{digest[:10]}")
 
 
 def worker_log(index: int) -> str:

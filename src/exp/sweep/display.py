@@ -7,13 +7,15 @@ from pathlib import Path
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from exp.compare.rows import rows_of
+from exp.compare.runs import Run
 from exp.run_folder import names
 from exp.sweep.backend import RunningJob
 from exp.sweep.heartbeat import Report, read_report
 from exp.sweep.ledger import Entry, metrics_of
 from exp.terminal.plain_console import PlainConsole
 from exp.terminal.plain_console import console as stdout
-from exp.terminal.tables import line_width, most_of, plain_table
+from exp.terminal.tables import Table, line_width, most_of, plain_table
 from exp.terminal.words import counted, metric_text
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -85,13 +87,16 @@ class SweepDisplay:
             self._progress.stop()
 
     def table(self, entries: Sequence[Entry], *, done_before: int) -> None:
-        """Print a table of all jobs, and the reason and the log of each that did not complete."""
-        metrics = metrics_of(entries)
-        headings = ("job", "status", "step", "train/loss", "test/loss", *metrics, "seconds")
-        table = plain_table(headings, [[_cell(entry, heading) for heading in headings] for entry in entries])
+        """Print a table of all jobs, and the reason and the log of each that did not complete.
+
+        Jobs that differ in their seed alone are one row, with the mean and the standard deviation of those that
+        completed.
+        """
+        table = _table_of_seeds(entries) or _table_of_jobs(entries)
         width = self._console.width if self._console.is_terminal else line_width()
-        by_importance = ("job", "status", *metrics, "test/loss", "train/loss", "seconds", "step")
-        lines, left_out = most_of(table, width, by_importance)
+        first = [table.headings[0], *(name for name in ("n", "status") if name in table.headings)]
+        order = [*first, *metrics_of(entries), "test/loss", "train/loss", "seconds", "step"]
+        lines, left_out = most_of(table, width, [name for name in order if name in table.headings])
         self._console.print(Text("\n".join(["", *lines, ""])))
         if left_out:
             self.say(f"no room for {', '.join(left_out)}; scripts/compare.py shows all")
@@ -129,6 +134,32 @@ class SweepDisplay:
             return None
         left += (self._total - len(self._ended) - len(running)) * sum(took) / len(took)
         return left / max(min(self._n_jobs, self._total - len(self._ended)), 1)
+
+
+def _table_of_jobs(entries: Sequence[Entry]) -> Table:
+    headings = ("job", "status", "step", "train/loss", "test/loss", *metrics_of(entries), "seconds")
+    return plain_table(headings, [[_cell(entry, heading) for heading in headings] for entry in entries])
+
+
+def _table_of_seeds(entries: Sequence[Entry]) -> Table | None:
+    """A row for each configuration; None if no two jobs differ in their seed alone."""
+    rows = rows_of([_as_run(entry) for entry in entries])
+    if len(rows) == len(entries):
+        return None
+    results = ("train/loss", "test/loss", *metrics_of(entries), "seconds")
+    cells = [[_words(row.shared) or "all jobs", row.count, *(row.text(result) for result in results)] for row in rows]
+    return plain_table(("jobs", "n", *results), cells)
+
+
+def _as_run(entry: Entry) -> Run:
+    """A job as a run that can be compared, without a look into its folder."""
+    config = dict(override.partition("=")[::2] for override in entry.overrides)
+    results = {**(entry.result or {}), "status": entry.status, "seconds": entry.seconds}
+    return Run(Path(entry.folder), config, results, {"started": entry.launched or ""})
+
+
+def _words(config: Mapping[str, str]) -> str:
+    return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in config.items())
 
 
 def _where(report: Report) -> str:

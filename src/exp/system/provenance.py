@@ -20,6 +20,8 @@ PACKAGES = (
     "tensorflow-datasets",
     "pydantic",
 )
+MOST_NEW_FILES = 200
+"""Files that git does not know yet, of which the contents are kept; more are an environment, or data."""
 _CODE = ("*.py", "*.yaml", "*.yml")
 _NO_CODE = (":(exclude)outputs", ":(exclude,glob)**/.hydra/**", ":(exclude,glob)**/.slurm/**")
 """Folders that runs write, and whose files do not count as uncommitted changes."""
@@ -30,8 +32,8 @@ class Code(NamedTuple):
 
     facts: dict[str, Any]
     """As the manifest has them: `exp`, `git`, `code`."""
-    patch: bytes
-    """What was not committed in any of the repositories, for `git apply` in each; empty if all was."""
+    patches: dict[str, bytes]
+    """What was not committed, for `git apply`: by package; "" stands for the repository in `git`."""
 
 
 class _State(NamedTuple):
@@ -51,10 +53,13 @@ def code_of(targets: Sequence[str]) -> Code:
     own = _state(Path(str(resources.files("exp"))) / "__init__.py")
     packages = dict.fromkeys(name.partition(".")[0] for name in targets)
     others = {name: _state(path) for name in packages if (path := _file_of(name)) is not None}
-    states = [state for state in (own, *others.values()) if state]
+    states = {name: state for name, state in {"": own, **others}.items() if state}
+    first = next(iter(states.values()), None)
     code = {name: state.facts if state else None for name, state in others.items()}
-    facts = {"exp": package_versions(("exp",))["exp"], "git": states[0].facts if states else None, "code": code}
-    return Code(facts, b"".join(dict.fromkeys(state.patch for state in states)))
+    facts = {"exp": package_versions(("exp",))["exp"], "git": first.facts if first else None, "code": code}
+    patches = {"": first.patch} if first and first.patch else {}
+    patches |= {name: state.patch for name, state in states.items() if state.patch and state is not first}
+    return Code(facts, {name: patch for name, patch in patches.items() if not name or patch != patches.get("")})
 
 
 def _file_of(package: str) -> Path | None:
@@ -88,16 +93,22 @@ def _state(path: Path) -> _State | None:
     if commit is None or root is None or _git(folder, "check-ignore", "--quiet", str(path)) is not None:
         return None
     changed = _git(Path(root), "status", "--porcelain", "--untracked-files=no")
-    added = _git(Path(root), "ls-files", "-z", "--others", "--exclude-standard", "--", *_CODE, *_NO_CODE)
+    added = _output(Path(root), "ls-files", "-z", "--others", "--exclude-standard", "--", *_CODE, *_NO_CODE)
     dirty = None if changed is None or added is None else bool(changed or added)
-    patch = _patch(Path(root), [name for name in (added or "").split("\0") if name]) if dirty else b""
+    patch = _patch(Path(root), [os.fsdecode(name) for name in (added or b"").split(b"\0") if name]) if dirty else b""
     digest = hashlib.sha256(patch).hexdigest() if patch else None
     return _State({"commit": commit, "dirty": dirty, "patch": digest}, patch)
 
 
 def _patch(root: Path, added: Sequence[str]) -> bytes:
-    """The differences to the commit, and each file that git does not know yet; empty if git does not tell them."""
-    plain = ("diff", "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+    """The differences to the commit, and each file that git does not know yet; empty if git does not tell them.
+
+    A user's settings change nothing of it, so that equal differences have equal digests.
+    """
+    if len(added) > MOST_NEW_FILES:
+        return b""  # each takes a process of git
+    tools = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--diff-algorithm=default")
+    plain = ("diff", *tools, "--unified=3", "--inter-hunk-context=0", "--src-prefix=a/", "--dst-prefix=b/")
     parts = [_output(root, *plain, "HEAD")]
     # The status of a comparison with nothing is 1.
     parts += [_output(root, *plain, "--no-index", "--", os.devnull, name, statuses=(0, 1)) for name in sorted(added)]

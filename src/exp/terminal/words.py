@@ -19,7 +19,12 @@ def is_plain_name(text: str) -> bool:
 
 
 def metric_text(name: str, value: float) -> str:
-    """A metric as a person reads it: the share of an accuracy in percent, speeds whole, others with four digits."""
+    """A figure as a person reads it: the share of an accuracy in percent, speeds whole, others with four digits.
+
+    Seconds have two digits.
+    """
     if name.endswith("accuracy"):
         return f"{value:.2%}"
+    if name == "seconds" or name.startswith("seconds."):
+        return f"{value:.2f}"
     return f"{value:.0f}" if name.endswith("per_second") else f"{value:.4f}"
