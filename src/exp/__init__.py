@@ -1,6 +1,7 @@
 """exp: a Hydra-configured experiment framework for TensorFlow 2.
 
 `from exp import summary` is for models that log figures, pictures or histograms of their own: `summary.scalar(...)`.
+`exp.runs("outputs")` gives runs as plain dicts.
 """
 
 import importlib
@@ -10,9 +11,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exp.compare.as_data import runs
     from exp.loggers import collect as summary
 
-__all__ = ["summary"]
+__all__ = ["runs", "summary"]
 __version__ = "0.1.0"
 
 
@@ -38,4 +40,6 @@ figures = sys.modules["exp.figures"] = _Figures("exp.figures", _Figures.__doc__)
 def __getattr__(name: str) -> Any:
     if name == "summary":
         return importlib.import_module("exp.loggers.collect")
+    if name == "runs":
+        return importlib.import_module("exp.compare.as_data").runs
     raise AttributeError(f"module 'exp' has no attribute {name!r}")

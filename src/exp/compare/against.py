@@ -24,6 +24,8 @@ class Question:
     """A difference that is too small to matter, in the metric's own unit."""
     accepted: Collection[str] = ()
     """The names of confounders that are said not to matter."""
+    at: str | None = None
+    """The budget at which the runs are compared; None: at their ends."""
 
 
 @dataclass(frozen=True)

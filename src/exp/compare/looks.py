@@ -34,7 +34,7 @@ def note_look(folder: Path, question: Question, made: Sequence[Comparison]) -> i
     Raises:
         OSError, UnreadableError: the record cannot be kept there.
     """
-    asked = {"against": dict(question.baseline), "metric": question.metric}
+    asked = {"against": dict(question.baseline), "metric": question.metric, "at": question.at}
     seeds = {_name(one): one.n for one in made}
     now = {(name, str(n)) for name, n in seeds.items()}
     earlier = [line for line in _looks(folder / NAME) if all(line.get(key) == asked[key] for key in asked)]

@@ -53,6 +53,13 @@ def main() -> int:
 def _compare(arguments: argparse.Namespace) -> None:
     found = _found(arguments)
     runs = choose(found, arguments.where)
+    if arguments.at:
+        runs = _at_budget(runs, arguments)
+    if arguments.calibrate:
+        options = ("against", "sort", "keys", "each", "csv", "markdown", "json", "plot", "margin", "accept", "goal")
+        _refuse(arguments, "does not go with --calibrate", *options)
+        _print_calibration(runs, arguments)
+        return
     if arguments.against:
         _refuse(arguments, "does not go with --against", "sort", "keys", "each", "csv", "markdown")
         _print_verdicts(runs, arguments)
@@ -96,6 +103,26 @@ def _found(arguments: argparse.Namespace) -> list[Run]:
     return found
 
 
+def _at_budget(runs: Sequence[Run], arguments: argparse.Namespace) -> list[Run]:
+    """The runs as they were when the budget of `--at` was spent.
+
+    Raises:
+        UserError: it is no budget, no run reached it, or the metric is not known there.
+    """
+    from exp.compare.budget import at_budget, budget_from, curve_metrics
+
+    budget = budget_from(arguments.at)
+    cut = at_budget(runs, budget)
+    if not any(run.is_completed for run in cut):
+        raise UserError(f"--at {arguments.at}: every run ended before")
+    known = curve_metrics(cut)
+    if arguments.metric and arguments.metric not in known:
+        raise UserError(f"--metric {arguments.metric}: is not known at {budget}; {', '.join(known)} are")
+    if not arguments.metric and arguments.against:
+        arguments.metric = known[0]
+    return cut
+
+
 def _refuse(arguments: argparse.Namespace, why: str, *options: str) -> None:
     for option in options:
         if getattr(arguments, option) not in (None, False, []):
@@ -136,6 +163,15 @@ def _print_verdicts(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
         print(arguments.plot, file=sys.stderr if arguments.json else sys.stdout)
 
 
+def _print_calibration(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
+    from exp.compare.calibrate import calibrate
+    from exp.compare.show_verdicts import print_calibration
+
+    rows = rows_of([run for run in runs if run.config.get("mode") != "test"])
+    metric = arguments.metric or _metric(rows)
+    print_calibration(calibrate(rows, metric), metric)
+
+
 def _question(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Namespace) -> "Question":
     """What `--against` and its options ask.
 
@@ -170,7 +206,7 @@ def _question(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Name
     for name in arguments.accept:
         if name not in known:
             raise UserError(f"--accept {name}: is neither a key nor one of {', '.join(NAMES)}")
-    return Question(baseline, metric, goal, arguments.margin, tuple(arguments.accept))
+    return Question(baseline, metric, goal, arguments.margin, tuple(arguments.accept), arguments.at)
 
 
 def _note_look(places: Sequence[Path], question: "Question", made: "Sequence[Comparison]") -> int | None:
@@ -215,6 +251,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--metric", help="of a verdict or of the heat map (the first of the task's)")
     parser.add_argument("--diff", nargs=2, type=Path, metavar=("A", "B"), help="all that differs between two runs")
+    parser.add_argument(
+        "--at", metavar="step=N", help="what was reached after so many steps, examples=N or seconds=N of training"
+    )
     verdicts = parser.add_argument_group("verdicts")
     verdicts.add_argument(
         "--against", action="append", default=[], metavar="KEY=VALUE", help="compare all others with the runs like this"
@@ -225,5 +264,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     verdicts.add_argument(
         "--accept", action="append", default=[], metavar="NAME", help="give a verdict although this differs, too"
+    )
+    verdicts.add_argument(
+        "--calibrate", action="store_true", help="how often two halves of the same runs are called different"
     )
     return parser

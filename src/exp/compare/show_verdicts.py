@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from exp.compare.against import Comparison, Question
+from exp.compare.calibrate import Calibration
 from exp.compare.next_seeds import next_command
 from exp.compare.rows import Row
+from exp.compare.statistics import ALPHA
 from exp.config import yaml_text
-from exp.terminal.tables import line_width, most_of, one_line, plain_table
+from exp.terminal.tables import line_width, most_of, one_line, plain_table, whole
 from exp.terminal.words import counted, metric_text
 
 
@@ -20,6 +22,7 @@ def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None
         "goal": question.goal,
         "baseline": dict(question.baseline),
         "margin": question.margin,
+        "at": question.at,
         "looks": looks,
         "comparisons": [_facts(one, question.metric) for one in made],
     }
@@ -53,6 +56,19 @@ def _facts(one: Comparison, metric: str) -> dict[str, Any]:
     }
 
 
+def print_calibration(found: Sequence[Calibration], metric: str) -> None:
+    """A table of how often two halves of the same runs were called different."""
+    headings = ["run", "n", "ways to divide them", "false verdicts", "rate"]
+    cells = [[one.row.name, str(one.n), str(one.splits), str(one.false), f"{one.rate:.1%}"] for one in found]
+    print(f"{one_line(metric)}: halves of the seeds of one configuration, compared as if they were two\n")
+    print("\n".join(whole(plain_table(headings, cells), line_width())))
+    rate = sum(one.false for one in found) / sum(one.splits for one in found)
+    print(
+        f"\n{rate:.1%} of all; {ALPHA:.0%} are to be expected. Far more or fewer say that figures do not spread as t "
+        "tests take for granted, for example if a few runs went wrong. The ways share their runs: few seeds tell little"
+    )
+
+
 def _of_row(row: Row, metric: str) -> dict[str, Any]:
     return {
         "n": len(row.by_seed(metric)),
@@ -68,7 +84,8 @@ def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int
     metric, asked = question.metric, ", ".join(f"{key}={value}" for key, value in question.baseline.items())
     better = "more" if question.goal == "max" else "less"
     margin = "" if question.margin is None else f"; differences up to {question.margin:g} do not matter"
-    print(f"{one_line(metric)} against {one_line(asked)}; {better} is better{margin}\n")
+    at = f" at {question.at}" if question.at else ""
+    print(f"{one_line(metric)}{at} against {one_line(asked)}; {better} is better{margin}\n")
     headings = ["", "n", "mean", "baseline", _difference_heading(metric), "95 % interval", "p", "verdict"]
     table = plain_table(headings, [_cells(one, metric) for one in made])
     order = ["", "n", "verdict", headings[4], "95 % interval", "p", "mean", "baseline"]

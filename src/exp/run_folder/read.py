@@ -7,6 +7,7 @@ deeply, or not what a run writes is refused by name. Keys that a later version m
 import fnmatch
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,21 +123,34 @@ def read_losses(folder: Path) -> list[tuple[int, float]]:
     Raises:
         UnreadableError: `metrics.jsonl` is not what a run writes.
     """
+    return [(row.step, row.loss) for row in _logged(folder) if row.loss is not None]
+
+
+def read_curve(folder: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The logged steps of a run with their figures by tag, such as `train/loss` and `validation/accuracy`.
+
+    Raises:
+        UnreadableError: `metrics.jsonl` is not what a run writes.
+    """
+    rows = []
+    for row in _logged(folder):
+        figures = {key: value for key, value in (row.model_extra or {}).items() if "/" in key}
+        rows.append((row.step, figures if row.loss is None else {"train/loss": row.loss, **figures}))
+    return rows
+
+
+def _logged(folder: Path) -> Iterator[LoggedStep]:
     path = folder / names.METRICS
-    losses = []
     try:
         for number, line in enumerate(read_lines(path), 1):
             if not line.rstrip().endswith(b"}"):
                 continue  # a killed process did not finish this line
             try:
-                row = LoggedStep.model_validate_json(line)
+                yield LoggedStep.model_validate_json(line)
             except ValidationError as error:
                 raise UnreadableError(f"{path}: line {number}: {first_problem(error)}") from error
-            if row.loss is not None:
-                losses.append((row.step, row.loss))
     except MissingError:
-        return []
-    return losses
+        return
 
 
 def _checked(path: Path, model: type[BaseModel]) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def _descriptor(stream: IO[str]) -> int | None:
 def _without(*packages: str) -> Iterator[None]:
     """Let imports of packages fail for a while; what asks for them afterwards gets them.
 
-    Keras imports Matplotlib if it can, for a third of its own time, and does without it. TensorFlow's own, former
-    Keras imports `scipy.sparse` likewise, for a tenth of a second, and nothing here uses that Keras.
+    Keras imports Matplotlib if it can, for a third of its own time, and does without it. Likewise it imports pandas, to
+    train on its frames, and TensorFlow's own, former Keras imports `scipy.sparse`: 0.3 s for what nothing here uses.
     """
     finder = _Refusing(packages)
     sys.meta_path.insert(0, finder)
@@ -111,7 +111,7 @@ def import_tensorflow() -> None:
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise UserError(f"KERAS_BACKEND={backend}: exp runs on TensorFlow; unset the variable")
-    with _without("matplotlib", "scipy.sparse"), _no_garbage():
+    with _without("matplotlib", "pandas", "scipy.sparse"), _no_garbage():
         import absl.logging
         import keras  # noqa: F401
         import tensorflow as tf
