@@ -1,11 +1,17 @@
 """`scripts/compare.py` where TensorFlow is not to be had, and runs' folders for it."""
 
+import io
 import json
 import subprocess
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from exp.compare import main
 from tests.support.programs import LIGHT
 from tests.support.root import ROOT
 
@@ -85,8 +91,12 @@ def compare(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def verdicts(*arguments: object) -> dict[str, Any]:
-    """What `compare.py ARGUMENTS --json` prints."""
-    done = compare(*arguments, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    document: dict[str, Any] = json.loads(done.stdout)
+    """What `compare.py ARGUMENTS --json` prints, without a process of its own."""
+    output, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(errors):
+        patch.setattr(sys, "argv", ["compare.py", *map(str, arguments), "--json"])
+        patch.setattr(main, "outlast", lambda: None)
+        status = main.main()
+    assert (status, errors.getvalue()) == (0, "")
+    document: dict[str, Any] = json.loads(output.getvalue())
     return document

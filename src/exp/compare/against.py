@@ -58,6 +58,16 @@ class Comparison:
     """`better`, `worse`, `equivalent`, `undecided`, `identical` or `confounded`."""
 
     @property
+    def name(self) -> str:
+        """What tells it from others, by the last words of the keys, as a person calls them."""
+        values = {**self.group, **self.where}
+        names = [key.rpartition(".")[2] for key in values]
+        return " ".join(
+            f"{name if names.count(name) == 1 else key}={yaml_text(value)}"
+            for name, (key, value) in zip(names, values.items(), strict=True)
+        )
+
+    @property
     def n(self) -> int:
         """Pairs; without pairs, the seeds of the smaller row."""
         return self.estimate.n if self.estimate else 0

@@ -1,27 +1,18 @@
 """Draws verdicts as a forest plot: each difference with its interval, beside no difference and the margin."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 from exp.compare.against import Comparison, Question
-from exp.compare.plot import plain_text, save
-from exp.compare.show_verdicts import label_of
+from exp.compare.plot import new_figure, plain_text
 
 COLOURS = {"better": "#2a7f3f", "worse": "#b03030", "equivalent": "#2f5d9b", "identical": "#2f5d9b"}
 """By verdict; where there is none, grey."""
 
 
-def forest(made: Sequence[Comparison], question: Question, path: Path) -> None:
-    """Write a PNG.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 1.5 + 0.4 * len(made)), layout="constrained")
-    FigureCanvasAgg(figure)
+def forest(made: Sequence[Comparison], question: Question) -> Any:
+    """A figure of verdicts."""
+    figure = new_figure(9, 1.5 + 0.4 * len(made))
     axes = figure.subplots()
     axes.axvline(0.0, color="black", lw=1)
     if question.margin is not None:
@@ -34,11 +25,11 @@ def forest(made: Sequence[Comparison], question: Question, path: Path) -> None:
         if low is not None and high is not None:
             axes.plot([low, high], [place, place], color=colour, lw=2, solid_capstyle="butt")
         axes.plot(one.estimate.difference, place, "s", color=colour)
-    labels = [plain_text(f"{label_of(one)} (n = {one.n}): {one.verdict}") for one in made]
+    labels = [plain_text(f"{one.name} (n = {one.n}): {one.verdict}") for one in made]
     axes.set_yticks(range(len(made)), labels)
     axes.set_ylim(len(made) - 0.5, -0.5)
     better = "right" if question.goal == "max" else "left"
     against = ", ".join(f"{key}={value}" for key, value in question.baseline.items())
     axes.set_xlabel(plain_text(f"difference of {question.metric} to {against}"))
     axes.set_title(f"difference with its 95 % interval; {better} is better", fontsize="medium")
-    save(figure, path)
+    return figure

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exp.compare.diff import differences
-from exp.compare.rows import SEEDS, Row, rows_of
+from exp.compare.question import add_question, at_budget_asked, first_metric, question_asked, trainings
+from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.show_table import columns_of, print_csv, print_json, print_table
-from exp.compare.table import check_key, choose, differing, goal_of, metrics_of, sort
+from exp.compare.table import check_key, choose, differing, sort
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import one_line
-from exp.terminal.words import counted
 
 if TYPE_CHECKING:
     from exp.compare.against import Comparison, Question
@@ -54,7 +54,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     found = _found(arguments)
     runs = choose(found, arguments.where)
     if arguments.at:
-        runs = _at_budget(runs, arguments)
+        runs = at_budget_asked(runs, arguments)
     if arguments.calibrate:
         options = ("against", "sort", "keys", "each", "csv", "markdown", "json", "plot", "margin", "accept", "goal")
         _refuse(arguments, "does not go with --calibrate", *options)
@@ -81,7 +81,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         from exp.compare.plot import plot
 
-        plot(rows, keys, arguments.metric or _metric(rows), arguments.plot)
+        plot(rows, keys, arguments.metric or first_metric(rows), arguments.plot)
         print(arguments.plot, file=sys.stderr if arguments.csv or arguments.markdown or arguments.json else sys.stdout)
 
 
@@ -103,26 +103,6 @@ def _found(arguments: argparse.Namespace) -> list[Run]:
     return found
 
 
-def _at_budget(runs: Sequence[Run], arguments: argparse.Namespace) -> list[Run]:
-    """The runs as they were when the budget of `--at` was spent.
-
-    Raises:
-        UserError: it is no budget, no run reached it, or the metric is not known there.
-    """
-    from exp.compare.budget import at_budget, budget_from, curve_metrics
-
-    budget = budget_from(arguments.at)
-    cut = at_budget(runs, budget)
-    if not any(run.is_completed for run in cut):
-        raise UserError(f"--at {arguments.at}: every run ended before")
-    known = curve_metrics(cut)
-    if arguments.metric and arguments.metric not in known:
-        raise UserError(f"--metric {arguments.metric}: is not known at {budget}; {', '.join(known)} are")
-    if not arguments.metric and arguments.against:
-        arguments.metric = known[0]
-    return cut
-
-
 def _refuse(arguments: argparse.Namespace, why: str, *options: str) -> None:
     for option in options:
         if getattr(arguments, option) not in (None, False, []):
@@ -133,23 +113,13 @@ def _wanted(arguments: argparse.Namespace) -> list[str]:
     return [key for keys in arguments.keys for key in keys.split(",") if key != "run"]
 
 
-def _metric(rows: Sequence[Row]) -> str:
-    """The metric of a comparison that names none: the first one of the test, else its loss."""
-    return next((metric for metric in metrics_of(rows) if metric.startswith("test/")), "test/loss")
-
-
 def _print_verdicts(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
     from exp.compare.against import compare
     from exp.compare.show_verdicts import as_json, print_verdicts
 
-    trained = [run for run in runs if run.config.get("mode") != "test"]
-    if len(trained) < len(runs):
-        tests = counted(len(runs) - len(trained), "folder")
-        print(f"left out: {tests} of mode=test, because a test of a run is no run of its own", file=sys.stderr)
-    if not trained:
-        raise UserError("--against: there are only tests here, and no training")
+    trained = trainings(runs)
     rows = rows_of(trained)
-    question = _question(rows, trained, arguments)
+    question = question_asked(rows, trained, arguments)
     made = compare(rows, question)
     looks = _note_look(arguments.places, question, made)
     if arguments.json:
@@ -158,8 +128,9 @@ def _print_verdicts(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
         print_verdicts(made, question, looks=looks)
     if arguments.plot:
         from exp.compare.forest import forest
+        from exp.compare.plot import save
 
-        forest(made, question, arguments.plot)
+        save(forest(made, question), arguments.plot)
         print(arguments.plot, file=sys.stderr if arguments.json else sys.stdout)
 
 
@@ -168,45 +139,8 @@ def _print_calibration(runs: Sequence[Run], arguments: argparse.Namespace) -> No
     from exp.compare.show_verdicts import print_calibration
 
     rows = rows_of([run for run in runs if run.config.get("mode") != "test"])
-    metric = arguments.metric or _metric(rows)
+    metric = arguments.metric or first_metric(rows)
     print_calibration(calibrate(rows, metric), metric)
-
-
-def _question(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Namespace) -> "Question":
-    """What `--against` and its options ask.
-
-    Raises:
-        UserError: an option is wrong, or nothing says which value of the metric is the better one.
-    """
-    from exp.compare.against import Question
-    from exp.compare.confounders import NAMES
-
-    baseline: dict[str, str] = {}
-    for condition in arguments.against:
-        key, sign, value = condition.partition("=")
-        if not sign:
-            raise UserError(f"--against {condition}: must be KEY=VALUE, such as model=mlp")
-        check_key("--against", key, runs)
-        if not any(key in run.config for run in runs):
-            raise UserError(f"--against {condition}: {key} is a result; a baseline is a value of the configuration")
-        if key in SEEDS:
-            raise UserError(f"--against {condition}: seeds are the samples of a row; a baseline is another key's value")
-        if key in baseline:
-            raise UserError(f"--against {condition}: {key}={baseline[key]} is given, too; there is one baseline")
-        baseline[key] = value
-    metric = arguments.metric or _metric(rows)
-    if any(metric in run.config for run in runs):
-        raise UserError(f"--metric {metric}: is a key of the configuration, and not what came out of a run")
-    goal = arguments.goal or goal_of(rows, metric)
-    if goal is None:
-        raise UserError(f"--metric {metric}: nothing says which value is better; add --goal max or --goal min")
-    if arguments.margin is not None and not 0 < arguments.margin < float("inf"):
-        raise UserError(f"--margin {arguments.margin}: must be above 0, in the unit of {metric}")
-    known = {*NAMES, *(key for run in runs for key in run.config)}
-    for name in arguments.accept:
-        if name not in known:
-            raise UserError(f"--accept {name}: is neither a key nor one of {', '.join(NAMES)}")
-    return Question(baseline, metric, goal, arguments.margin, tuple(arguments.accept), arguments.at)
 
 
 def _note_look(places: Sequence[Path], question: "Question", made: "Sequence[Comparison]") -> int | None:
@@ -251,20 +185,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--metric", help="of a verdict or of the heat map (the first of the task's)")
     parser.add_argument("--diff", nargs=2, type=Path, metavar=("A", "B"), help="all that differs between two runs")
-    parser.add_argument(
-        "--at", metavar="step=N", help="what was reached after so many steps, examples=N or seconds=N of training"
-    )
     verdicts = parser.add_argument_group("verdicts")
-    verdicts.add_argument(
-        "--against", action="append", default=[], metavar="KEY=VALUE", help="compare all others with the runs like this"
-    )
-    verdicts.add_argument("--goal", choices=("max", "min"), help="which value of the metric is the better one")
-    verdicts.add_argument(
-        "--margin", type=float, metavar="D", help="a difference too small to matter: ask for equivalence, too"
-    )
-    verdicts.add_argument(
-        "--accept", action="append", default=[], metavar="NAME", help="give a verdict although this differs, too"
-    )
+    add_question(parser, verdicts)
     verdicts.add_argument(
         "--calibrate", action="store_true", help="how often two halves of the same runs are called different"
     )

@@ -1,5 +1,6 @@
 """Draws a comparison: the runs' loss curves and, if two keys were swept, a heat map."""
 
+import io
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,18 +19,43 @@ LONGEST_LABEL = 60
 
 
 def plot(rows: Sequence[Row], keys: Sequence[str], metric: str, path: Path) -> None:
-    """Write a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """Write a PNG.
 
+    Raises:
+        UserError: it cannot be written, or a curve cannot be read.
+    """
+    save(curves(rows, keys, metric), path)
+
+
+def curves(rows: Sequence[Row], keys: Sequence[str], metric: str) -> Any:
+    """A figure of the loss curves, and of a heat map if two keys differ."""
     grid = _grid(rows, keys, metric)
-    figure = Figure(figsize=(13 if grid else 7, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(13 if grid else 7, 5)
     axes = figure.subplots(1, 2 if grid else 1, squeeze=False)[0]
     _curves(axes[0], rows, keys)
     if grid:
         _heat_map(axes[1], grid, keys, metric)
-    save(figure, path)
+    return figure
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure that needs no screen; sizes are in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def as_svg(figure: Any) -> bytes:
+    """A figure as SVG, the same bytes for the same figure."""
+    import matplotlib
+
+    file = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "exp"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
 
 
 def save(figure: Any, path: Path) -> None:

@@ -10,7 +10,6 @@ from exp.compare.calibrate import Calibration
 from exp.compare.next_seeds import next_command
 from exp.compare.rows import Row
 from exp.compare.statistics import ALPHA
-from exp.config import yaml_text
 from exp.terminal.tables import line_width, most_of, one_line, plain_table, whole
 from exp.terminal.words import counted, metric_text
 
@@ -24,12 +23,13 @@ def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None
         "margin": question.margin,
         "at": question.at,
         "looks": looks,
-        "comparisons": [_facts(one, question.metric) for one in made],
+        "comparisons": [facts_of(one, question.metric) for one in made],
     }
     return json.dumps(document, indent=2, default=str, allow_nan=False)
 
 
-def _facts(one: Comparison, metric: str) -> dict[str, Any]:
+def facts_of(one: Comparison, metric: str) -> dict[str, Any]:
+    """A comparison, with the keys of the contract."""
     estimate = one.estimate
     low, high = estimate.interval() if estimate and not one.is_identical else (None, None)
     return {
@@ -95,7 +95,7 @@ def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int
         print(f"\nno room for {', '.join(left_out)}; --json shows all")
     for one in made:
         for place, sentence in enumerate(_sentences(one)):
-            print(one_line(f"  {sentence}") if place else f"\n{one_line(f'{label_of(one)}: {sentence}')}")
+            print(one_line(f"  {sentence}") if place else f"\n{one_line(f'{one.name}: {sentence}')}")
     family = max(one.family for one in made)
     if family > 1:
         print(f"\np is adjusted for {counted(family, 'comparison')} (Holm)")
@@ -106,26 +106,16 @@ def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int
         )
 
 
-def label_of(one: Comparison) -> str:
-    """What tells a comparison from others, by the last words of the keys, as a person calls them."""
-    values = {**one.group, **one.where}
-    names = [key.rpartition(".")[2] for key in values]
-    return " ".join(
-        f"{name if names.count(name) == 1 else key}={yaml_text(value)}"
-        for name, (key, value) in zip(names, values.items(), strict=True)
-    )
-
-
 def _cells(one: Comparison, metric: str) -> list[str]:
     estimate = one.estimate
     ours, theirs = (_mean(row, metric) for row in (one.row, one.baseline))
     counts = one.row.count if one.row.count == one.baseline.count else f"{one.row.count} : {one.baseline.count}"
     if estimate is None:
-        return [label_of(one), counts, ours, theirs, "", "", "", one.verdict]
+        return [one.name, counts, ours, theirs, "", "", "", one.verdict]
     low, high = estimate.interval()
     interval = "" if low is None or high is None else f"{_change(metric, low)} to {_change(metric, high)}"
     p = "" if one.p_holm is None else f"{one.p_holm:.2g}"
-    return [label_of(one), counts, ours, theirs, _change(metric, estimate.difference), interval, p, one.verdict]
+    return [one.name, counts, ours, theirs, _change(metric, estimate.difference), interval, p, one.verdict]
 
 
 def _mean(row: Row, metric: str) -> str:

@@ -7,10 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 ALPHA = 0.05
 """The rate of false verdicts that is accepted; intervals cover 1 - ALPHA."""
@@ -52,13 +52,13 @@ class Estimate:
     @property
     def p(self) -> float | None:
         """The two-sided p-value of no difference."""
-        return None if self.t is None else 2 * float(special.stdtr(self.freedom, -abs(self.t)))
+        return None if self.t is None else 2 * float(_special().stdtr(self.freedom, -abs(self.t)))
 
     def interval(self, level: float = 1 - ALPHA) -> tuple[float | None, float | None]:
         """The confidence interval of the difference; (None, None) if it cannot be had."""
         if self.error is None:
             return None, None
-        half = self.error * float(special.stdtrit(self.freedom, (1 + level) / 2))
+        half = self.error * float(_special().stdtrit(self.freedom, (1 + level) / 2))
         return self.difference - half, self.difference + half
 
     def p_equivalent(self, margin: float) -> float | None:
@@ -66,7 +66,7 @@ class Estimate:
         if self.error is None:
             return None
         beyond = (abs(self.difference) - margin) / self.error
-        return float(special.stdtr(self.freedom, beyond))
+        return float(_special().stdtr(self.freedom, beyond))
 
 
 def paired(group: Numbers, baseline: Numbers) -> Estimate:
@@ -200,8 +200,8 @@ class _Test:
         freedom, shift = self.freedom_of_one * (n - 1), effect * math.sqrt(n if self.is_paired else n / 2)
         if shift > FARTHEST:
             return 1.0
-        critical = float(special.stdtrit(freedom, 1 - self.alpha / self.sides))
-        above, below = (float(special.nctdtr(freedom, shift, limit)) for limit in (critical, -critical))
+        critical = float(_special().stdtrit(freedom, 1 - self.alpha / self.sides))
+        above, below = (float(_special().nctdtr(freedom, shift, limit)) for limit in (critical, -critical))
         return 1.0 - above + (below if self.sides == 2 and not math.isnan(below) else 0.0)
 
     def fewest(self, effect: float) -> int | None:
@@ -213,6 +213,14 @@ class _Test:
             middle = (low + high) // 2
             low, high = (low, middle) if self.power(middle, effect) >= POWER else (middle, high)
         return high
+
+
+@cache
+def _special() -> Any:
+    """The distributions; imported when a verdict is asked for, which a table is shown without."""
+    from scipy import special
+
+    return special
 
 
 def _spread(values: npt.NDArray[np.float64], *, size: float | None = None) -> float | None:

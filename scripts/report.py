@@ -1,0 +1,13 @@
+"""Write verdicts as an HTML file, or check one: `python scripts/report.py --help` tells how."""
+
+import sys
+
+try:
+    from exp.tools.report import main
+except ModuleNotFoundError as error:
+    if error.name not in ("exp", "hydra", "omegaconf"):
+        raise
+    sys.exit("exp is not installed in this Python: run `make run` once, then use .venv/bin/python")
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The question that a command line asks of runs: its options, and what they mean."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from exp.compare.against import Question
+from exp.compare.budget import at_budget, budget_from, curve_metrics
+from exp.compare.confounders import NAMES
+from exp.compare.rows import SEEDS, Row
+from exp.compare.runs import Run
+from exp.compare.table import check_key, goal_of, metrics_of
+from exp.errors import UserError
+from exp.terminal.words import counted
+
+
+def add_question(parser: argparse.ArgumentParser, verdicts: "argparse._ArgumentGroup") -> None:
+    """Add the options of a question: those that choose figures, and those of a verdict."""
+    parser.add_argument(
+        "--at", metavar="step=N", help="what was reached after so many steps, examples=N or seconds=N of training"
+    )
+    verdicts.add_argument(
+        "--against", action="append", default=[], metavar="KEY=VALUE", help="compare all others with the runs like this"
+    )
+    verdicts.add_argument("--goal", choices=("max", "min"), help="which value of the metric is the better one")
+    verdicts.add_argument(
+        "--margin", type=float, metavar="D", help="a difference too small to matter: ask for equivalence, too"
+    )
+    verdicts.add_argument(
+        "--accept", action="append", default=[], metavar="NAME", help="give a verdict although this differs, too"
+    )
+
+
+def trainings(runs: Sequence[Run]) -> list[Run]:
+    """The runs that trained; what is left out is said.
+
+    Raises:
+        UserError: there are none.
+    """
+    trained = [run for run in runs if run.config.get("mode") != "test"]
+    if len(trained) < len(runs):
+        tests = counted(len(runs) - len(trained), "folder")
+        print(f"left out: {tests} of mode=test, because a test of a run is no run of its own", file=sys.stderr)
+    if not trained:
+        raise UserError("--against: there are only tests here, and no training")
+    return trained
+
+
+def at_budget_asked(runs: Sequence[Run], arguments: argparse.Namespace) -> list[Run]:
+    """The runs as they were when the budget of `--at` was spent.
+
+    Raises:
+        UserError: it is no budget, no run reached it, or the metric is not known there.
+    """
+    budget = budget_from(arguments.at)
+    cut = at_budget(runs, budget)
+    if not any(run.is_completed for run in cut):
+        raise UserError(f"--at {arguments.at}: every run ended before")
+    known = curve_metrics(cut)
+    if arguments.metric and arguments.metric not in known:
+        raise UserError(f"--metric {arguments.metric}: is not known at {budget}; {', '.join(known)} are")
+    if not arguments.metric and arguments.against:
+        arguments.metric = known[0]
+    return cut
+
+
+def first_metric(rows: Sequence[Row]) -> str:
+    """The metric of a comparison that names none: the first one of the test, else its loss."""
+    return next((metric for metric in metrics_of(rows) if metric.startswith("test/")), "test/loss")
+
+
+def question_asked(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Namespace) -> Question:
+    """What `--against` and its options ask.
+
+    Raises:
+        UserError: an option is wrong, or nothing says which value of the metric is the better one.
+    """
+    baseline: dict[str, str] = {}
+    for condition in arguments.against:
+        key, sign, value = condition.partition("=")
+        if not sign:
+            raise UserError(f"--against {condition}: must be KEY=VALUE, such as model=mlp")
+        check_key("--against", key, runs)
+        if not any(key in run.config for run in runs):
+            raise UserError(f"--against {condition}: {key} is a result; a baseline is a value of the configuration")
+        if key in SEEDS:
+            raise UserError(f"--against {condition}: seeds are the samples of a row; a baseline is another key's value")
+        if key in baseline:
+            raise UserError(f"--against {condition}: {key}={baseline[key]} is given, too; there is one baseline")
+        baseline[key] = value
+    metric = arguments.metric or first_metric(rows)
+    if any(metric in run.config for run in runs):
+        raise UserError(f"--metric {metric}: is a key of the configuration, and not what came out of a run")
+    goal = arguments.goal or goal_of(rows, metric)
+    if goal is None:
+        raise UserError(f"--metric {metric}: nothing says which value is better; add --goal max or --goal min")
+    if arguments.margin is not None and not 0 < arguments.margin < float("inf"):
+        raise UserError(f"--margin {arguments.margin}: must be above 0, in the unit of {metric}")
+    known = {*NAMES, *(key for run in runs for key in run.config)}
+    for name in arguments.accept:
+        if name not in known:
+            raise UserError(f"--accept {name}: is neither a key nor one of {', '.join(NAMES)}")
+    return Question(baseline, metric, goal, arguments.margin, tuple(arguments.accept), arguments.at)

@@ -1,0 +1,142 @@
+"""Reports: one file that says what the run folders say, and is found out if it does not."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.comparing import NO_TENSORFLOW, write_run
+from tests.support.programs import LIGHT
+from tests.support.root import ROOT
+
+MLP = [0.9701, 0.9723, 0.9718, 0.9695, 0.9710]
+CNN = [0.9821, 0.9840, 0.9835, 0.9818, 0.9829]
+
+
+def report(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    program = str(ROOT / "scripts" / "report.py")
+    return LIGHT.run("-c", NO_TENSORFLOW, program, *map(str, arguments), cwd=cwd)
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    for model, values in (("mlp", MLP), ("cnn", CNN)):
+        for seed, accuracy in enumerate(values):
+            write_run(tmp_path / "sweep" / f"{model}{seed}", accuracy=accuracy, model=model, seed=seed)
+    return tmp_path
+
+
+@pytest.fixture
+def written(sweep):
+    done = report("sweep", "--against", "model=mlp", cwd=sweep)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "report.html\n", "")
+    return sweep / "report.html"
+
+
+def test_a_report_says_what_the_folders_say(written, sweep):
+    text = written.read_text()
+    assert "<b>model=cnn: better</b>: +11.92 points, 95 % interval +11." not in text
+    assert "<b>model=cnn: better</b>: +1.19 points, 95 % interval +1.1" in text
+    assert "post hoc" in text
+    assert not re.search(r"(?:src|href)=.?(?:https?:)?//", text)
+    done = report("--verify", "report.html", cwd=sweep)
+    assert (done.returncode, done.stdout) == (0, "report.html: every figure is as 10 run folders say\n")
+    first = written.read_bytes()
+    assert report("sweep", "--against", "model=mlp", cwd=sweep).returncode == 0
+    assert written.read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["results.json", "metrics.jsonl", ".hydra/config.yaml", "manifest.json"])
+def test_one_byte_that_was_changed_is_named(written, sweep, name):
+    path = sweep / "sweep" / "cnn3" / name
+    path.write_bytes(path.read_bytes() + b" ")
+    done = report("--verify", "report.html", cwd=sweep)
+    assert done.returncode == 1
+    assert done.stdout == f"cnn3/{name}: is not as it was when the report was written\n"
+
+
+def test_figures_that_were_changed_are_named(written, sweep):
+    path = sweep / "sweep" / "cnn3" / "results.json"
+    path.write_text(path.read_text().replace("0.9818", "0.9918"))
+    done = report("--verify", "report.html", cwd=sweep)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0] == "cnn3/results.json: is not as it was when the report was written"
+    assert "comparisons[0].difference: the report says 0.0119" in done.stdout
+
+
+def test_runs_that_came_and_went_are_named(written, sweep):
+    shutil.rmtree(sweep / "sweep" / "cnn3")
+    write_run(sweep / "sweep" / "cnn9", accuracy=0.99, model="cnn", seed=9)
+    done = report("--verify", "report.html", cwd=sweep)
+    assert done.returncode == 1
+    assert {"cnn3: is not there any more", "cnn9: is not in the report"} <= set(done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("+1.19 points", "+9.19 points", "report.html: does not show the figures that it holds"),
+        ('"verdict": "better"', '"verdict": "identical"', "comparisons[0].verdict: the report says"),
+        ("<h2>Runs</h2>", "<h2>Runs</h2><p>and more</p>", "report.html: does not show the figures that it holds"),
+    ],
+)
+def test_a_page_that_was_changed_is_found_out(written, sweep, before, after, said):
+    text = written.read_text()
+    assert before in text
+    written.write_text(text.replace(before, after))
+    done = report("--verify", "report.html", cwd=sweep)
+    assert done.returncode == 1
+    assert said in done.stdout
+
+
+def test_folders_that_were_moved(written, sweep):
+    (sweep / "sweep").rename(sweep / "elsewhere")
+    assert report("--verify", "report.html", cwd=sweep).returncode == 2
+    done = report("--verify", "report.html", "elsewhere", cwd=sweep)
+    assert (done.returncode, done.stdout) == (0, "report.html: every figure is as 10 run folders say\n")
+
+
+def test_options_are_part_of_the_question(sweep):
+    options = ["--against", "model=mlp", "--metric", "train/loss", "--at", "step=50", "--margin", "0.5", "-o", "a.html"]
+    assert report("sweep", *options, "--where", "data.batch_size=50", cwd=sweep).returncode == 0
+    assert "train/loss at step=50, compared with model=mlp" in (sweep / "a.html").read_text()
+    done = report("--verify", "a.html", cwd=sweep)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_text_is_text(tmp_path):
+    evil = "</script><script>alert(1)</script>&<img src=//x>"
+    for seed, accuracy in enumerate(MLP):
+        write_run(tmp_path / "s" / f"<b>m{seed}", accuracy=accuracy, seed=seed)
+        more = {"config": f"note: {json.dumps(evil)}\n", "manifest": {"git": {"commit": evil, "dirty": False}}}
+        write_run(tmp_path / "s" / f"c{seed}", accuracy=CNN[seed], model="cnn", seed=seed, **more)
+    assert report("s", "--against", "model=mlp", "--accept", "note", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "report.html").read_text()
+    for part in ("<script>alert", "<img src=//x", "<b>m0"):
+        assert part not in text
+    assert text.count("<script") == 2
+    assert report("--verify", "report.html", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sweep"], "DIR and --against"),
+        (["sweep", "--against", "model=nn"], "--against model=nn: no run is like this"),
+        (["sweep", "--against", "model=mlp", "-o", "thesis.html"], "--output thesis.html: there is another file"),
+        (["--verify", "thesis.html"], "thesis.html: is no report that can be checked"),
+        (["--verify", "absent.html"], "absent.html"),
+        (["--verify", "half.html"], "half.html: is no report that can be checked"),
+    ],
+)
+def test_mistakes_are_named(sweep, arguments, message):
+    (sweep / "thesis.html").write_text("mine")
+    (sweep / "half.html").write_text('<script type="application/json" id="findings">{"question": {}}</script>')
+    done = report(*arguments, cwd=sweep)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (sweep / "thesis.html").read_text() == "mine"
