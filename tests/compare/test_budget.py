@@ -64,6 +64,51 @@ def test_runs_that_ended_before_are_short(sweep):
     assert "1 (2 short)" in compare(sweep, "--at", "step=100").stdout
 
 
+@pytest.mark.parametrize(("last", "n"), [(90, 0), (100, 0), (110, 3)])
+def test_a_run_that_diverged_within_the_budget_is_lost(sweep, last, n):
+    """Also if it was run again, and completed then; one that diverged later is none."""
+    for seed in range(3):
+        folder = sweep / f"cnn{seed}"
+        points = [(step, 1.0 if step < last else None, {}) for step in range(10, last + 1, 10)]
+        write_curve(folder, points)
+        results = json.loads((folder / "results.json").read_text())
+        (folder / "results.json").write_text(json.dumps({**results, "status": "diverged"}))
+        again = sweep / f"again{seed}"
+        write_run(again, accuracy=0.9, model="cnn", seed=seed, batch_size=100, manifest={"started": "9"})
+        write_curve(again, [(step, 1.0, {}) for step in range(10, 210, 10)])
+    given = ("--at", "step=100", "--metric", "train/loss", "--accept", "data.batch_size")
+    (one,) = verdicts(sweep, *AGAINST, *given)["comparisons"]
+    assert (one["runs"]["n"], one["runs"]["failed"], one["runs"]["reruns"]) == (n, 3 - n, 3)
+
+
+def test_figures_of_other_amounts_are_named(sweep):
+    given = ("--at", "examples=1500", "--metric", "train/loss", "--accept", "data.batch_size")
+    (one,) = verdicts(sweep, *AGAINST, *given)["comparisons"]
+    assert one["confounders"][0].startswith(
+        "budget: the last figures within examples=1500 are of examples 1000 in cnn0"
+    )
+    assert one["verdict"] == "confounded"
+    (row, *_) = json.loads(compare(sweep, "--at", "step=35", "--json").stdout)["rows"]
+    assert row["results"]["step"] == 30
+
+
+def test_seconds_depend_on_the_machine(jobs, small_mnist, tmp_path):
+    given = ["data.source=idx", f"data.dir={small_mnist}", "exec=eager", "summary.images=false", "train.steps=80"]
+    for rate in (0.001, 0.01):
+        for seed in (0, 1):
+            place = f"hydra.run.dir=r/{rate}-{seed}"
+            jobs.run(*given, f"optimizer.learning_rate={rate}", f"seed={seed}", place, cwd=tmp_path).check()
+            path = tmp_path / "r" / f"{rate}-{seed}" / "manifest.json"
+            manifest = json.loads(path.read_text())
+            path.write_text(json.dumps({**manifest, "sweep": {"folder": "r", "n_jobs": int(rate * 1000)}}))
+    asked = ("--against", "optimizer.learning_rate=0.001", "--metric", "train/loss")
+    (ended,) = verdicts(tmp_path / "r", *asked)["comparisons"]
+    assert ended["confounders"] == []
+    first = max(dict(seconds_at_steps(folder))[10] for folder in (tmp_path / "r").glob("*-*"))
+    (timed,) = verdicts(tmp_path / "r", *asked, "--at", f"seconds={first}")["comparisons"]
+    assert [sentence.partition(":")[0] for sentence in timed["confounders"]][-1] == "jobs side by side"
+
+
 def test_what_became_of_a_run_later_does_not_matter(sweep):
     for seed in range(3):
         (sweep / f"cnn{seed}" / "results.json").unlink()
@@ -78,8 +123,9 @@ def test_what_became_of_a_run_later_does_not_matter(sweep):
         ("step=-1", "--at step=-1: must be"),
         ("steps=5", "--at steps=5: must be"),
         ("step=nan", "--at step=nan: must be"),
-        ("step=201", "--at step=201: every run ended before"),
-        ("seconds=1", "--at seconds=1: every run ended before"),
+        ("step=5", "--at step=5: no run had logged a figure by then"),
+        ("step=201", "--at step=201: no run went on for so long"),
+        ("seconds=1", "--at seconds=1: no run went on for so long"),
     ],
 )
 def test_mistakes_are_named(sweep, at, message):

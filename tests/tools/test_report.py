@@ -92,11 +92,92 @@ def test_a_page_that_was_changed_is_found_out(written, sweep, before, after, sai
     assert said in done.stdout
 
 
-def test_folders_that_were_moved(written, sweep):
-    (sweep / "sweep").rename(sweep / "elsewhere")
+INJECTED = (
+    'src="data:image/svg+xml;base64,<script>document.body.innerHTML=1</script><h1>model=cnn: worse</h1>"',
+    "<script>alert(1)</script>",
+    '<img alt="x" src="data:image/svg+xml;base64,QQ==">',
+)
+
+
+@pytest.mark.parametrize("injected", INJECTED)
+def test_what_was_added_to_a_page_is_found_out(written, sweep, injected):
+    written.write_text(written.read_text().replace("<h2>Comparisons</h2>", f"<h2>Comparisons</h2>{injected}"))
+    done = report("--verify", "report.html", cwd=sweep)
+    assert (done.returncode, done.stdout) == (1, "report.html: does not show the figures that it holds\n")
+
+
+def test_another_picture_is_found_out(written, sweep):
+    first = re.search(r"base64,([A-Za-z0-9+/=]+)", written.read_text())[1]
+    written.write_text(written.read_text().replace(first, "PHN2Zy8+"))
+    done = report("--verify", "report.html", cwd=sweep)
+    assert (done.returncode, done.stdout) == (1, "report.html: its pictures are not those of its figures\n")
+    written.write_text(re.sub(r'"drawn_by": "matplotlib [^"]*"', '"drawn_by": "matplotlib 0.1"', written.read_text()))
+    done = report("--verify", "report.html", cwd=sweep)
+    assert done.returncode == 0
+    assert "its pictures are of another version of Matplotlib, and were not compared" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"asked": {"places": ["--help"], "where": []}},
+        {"question": {"baseline": {"model": "mlp"}, "metric": "test/accuracy", "goal": "sideways"}},
+        {"runs": [{"run": [], "files": ["x"]}]},
+        {"runs": "x"},
+    ],
+)
+def test_reports_of_strangers(written, sweep, change):
+    text = written.read_text()
+    begin, _, rest = text.partition('id="findings">')
+    data, end, tail = rest.partition("</script>")
+    changed = json.dumps({**json.loads(data), **change})
+    written.write_text(f'{begin}id="findings">{changed}{end}{tail}')
+    done = report("--verify", "report.html", cwd=sweep)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+
+
+def test_from_anywhere_and_of_folders_that_were_moved(sweep, tmp_path_factory):
+    """Also a question that is undecided, whose next command depends on where one stands."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (sweep / "two").mkdir()
+    for seed in range(3):
+        (sweep / "sweep" / f"cnn{seed}").rename(sweep / "two" / f"cnn{seed}")
+    given = ["sweep", sweep / "two", "--against", "model=mlp", "--metric", "train/loss"]
+    assert report(*given, cwd=sweep).returncode == 0
+    said = "every figure is as 10 run folders say\n"
+    for cwd, arguments in (
+        (elsewhere, [sweep / "report.html"]),
+        (sweep, ["report.html", "two", "sweep"]),
+        (sweep, ["report.html", sweep / "two", "sweep"]),
+    ):
+        done = report("--verify", *arguments, cwd=cwd)
+        assert (done.returncode, done.stdout.endswith(said)) == (0, True), done.stdout + done.stderr
+    (sweep / "other").mkdir()
+    (sweep / "two").rename(sweep / "other" / "two")
     assert report("--verify", "report.html", cwd=sweep).returncode == 2
-    done = report("--verify", "report.html", "elsewhere", cwd=sweep)
-    assert (done.returncode, done.stdout) == (0, "report.html: every figure is as 10 run folders say\n")
+    done = report("--verify", "report.html", "sweep", "other/two", cwd=sweep)
+    assert (done.returncode, done.stdout.endswith(said)) == (0, True)
+
+
+def test_only_some_of_the_runs(sweep):
+    for seed in range(2):
+        write_run(sweep / "sweep" / f"other{seed}", accuracy=0.5, seed=seed, config="tag: bad\n")
+    given = ["--against", "model=mlp", "--where", "tag=null"]
+    assert report("sweep", *given, cwd=sweep).returncode == 0
+    assert "Only runs with tag=null are looked at." in (sweep / "report.html").read_text()
+    assert report("--verify", "report.html", cwd=sweep).returncode == 0
+    assert (sweep / "sweep" / "looks.jsonl").is_file()
+
+
+def test_what_json_does_not_have(tmp_path):
+    for seed, (mlp, cnn) in enumerate(zip(MLP, CNN, strict=True)):
+        write_run(tmp_path / "s" / f"m{seed}", accuracy=mlp, seed=seed, config="note: .inf\n")
+        more = {"config": "note: .nan\n", "manifest": {"git": {"commit": "\ud800x", "dirty": False}}}
+        write_run(tmp_path / "s" / f"c{seed}", accuracy=cnn, model="cnn", seed=seed, **more)
+    assert report("s", "--against", "model=mlp", cwd=tmp_path).returncode == 0
+    done = report("--verify", "report.html", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_options_are_part_of_the_question(sweep):
@@ -118,6 +199,7 @@ def test_text_is_text(tmp_path):
     for part in ("<script>alert", "<img src=//x", "<b>m0"):
         assert part not in text
     assert text.count("<script") == 2
+    assert "'unsafe-inline'; script-src 'sha256-" in text
     assert report("--verify", "report.html", cwd=tmp_path).returncode == 0
 
 
@@ -127,9 +209,13 @@ def test_text_is_text(tmp_path):
         (["sweep"], "DIR and --against"),
         (["sweep", "--against", "model=nn"], "--against model=nn: no run is like this"),
         (["sweep", "--against", "model=mlp", "-o", "thesis.html"], "--output thesis.html: there is another file"),
-        (["--verify", "thesis.html"], "thesis.html: is no report that can be checked"),
+        (["--verify", "thesis.html"], "thesis.html: cannot be checked: it is no report"),
         (["--verify", "absent.html"], "absent.html"),
-        (["--verify", "half.html"], "half.html: is no report that can be checked"),
+        (["--verify", "half.html"], "half.html: cannot be checked: it is no report"),
+        (["--verify", "thesis.html", "--against", "model=mlp"], "--against: the question of a report is in it"),
+        (["sweep", "--against", "model=mlp", "--again", "2"], "--again: goes with --verify"),
+        (["--verify", "thesis.html", "--again", "-1"], "must be at least 0"),
+        (["sweep", "--against", "model=mlp", "-o", "nowhere/r.html"], "--output nowhere/r.html: cannot be written"),
     ],
 )
 def test_mistakes_are_named(sweep, arguments, message):

@@ -142,7 +142,7 @@ def _nearest(row: Row, baselines: Sequence[Row], factor: Collection[str]) -> lis
 def _comparison(row: Row, baselines: Sequence[Row], question: Question) -> Comparison:
     factor, metric = tuple(question.baseline), question.metric
     baseline, *as_near = _nearest(row, baselines, factor)
-    found = confounders([row, baseline], metric, factor=factor, accepted=question.accepted)
+    found = confounders([row, baseline], metric, factor=factor, accepted=question.accepted, at=question.at)
     if as_near:
         others = ", ".join(one.name for one in as_near)
         sentence = f"baseline: {baseline.name} was taken, and {others} would do as well; name one by another --against"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exp.compare.runs import Run, find_runs
+from exp.config import yaml_text
 from exp.errors import UserError
 
 
@@ -18,12 +19,15 @@ def runs(*places: str | Path, frame: Literal["pandas", "polars"] | None = None) 
 
     Args:
         places: folders of runs, or folders that hold some.
-        frame: give a DataFrame of this library instead; keys that a run lacks are null there.
+        frame: give a DataFrame of this library instead; keys that a run lacks are null there. The columns of Polars
+            have one type, so that values of several kinds under one key are text there.
 
     Raises:
         UserError: there is no run; or the library is not installed.
     """
-    found, problems = find_runs(Path(place) for place in places)
+    if not places:
+        raise UserError("exp.runs: which folders? For example exp.runs('outputs')")
+    found, problems = find_runs([Path(place) for place in places])
     for problem in problems:
         warnings.warn(f"left out: {problem}", UserWarning, stacklevel=2)
     rows = [_row(run) for run in found]
@@ -46,4 +50,18 @@ def _frame(rows: list[dict[str, Any]], library: str) -> Any:
         raise UserError(f"frame={library}: {library} is not installed; without frame, runs are dicts") from error
     if library == "pandas":
         return module.DataFrame(rows)
-    return module.DataFrame(rows, infer_schema_length=None, strict=False)
+    return module.DataFrame(_of_one_type(rows), infer_schema_length=None, strict=False)
+
+
+def _of_one_type(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, with text where a key has values of several kinds, or lists, whose parts can be of several."""
+    kinds: dict[str, set[type]] = {}
+    for row in rows:
+        for key, value in row.items():
+            if value is not None:
+                kinds.setdefault(key, set()).add(float if type(value) is int else type(value))
+    as_text = {key for key, of_key in kinds.items() if len(of_key) > 1 or not of_key <= {float, str, bool}}
+    return [
+        {key: yaml_text(value) if key in as_text and value is not None else value for key, value in row.items()}
+        for row in rows
+    ]

@@ -44,8 +44,9 @@ def budget_from(text: str) -> Budget:
 def at_budget(runs: Sequence[Run], budget: Budget) -> list[Run]:
     """The runs as they were when the budget was spent.
 
-    The figures are the last ones that had been logged by then; those of the test set are not among them. A run that
-    ended earlier, however it ended, is `short`; one that went on, whatever became of it, `completed`.
+    The figures are the last ones that had been logged by then; those of the test set are not among them, because to
+    look at them on the way would be to choose by them. A run that ended earlier is `short`, or `diverged` if that is
+    why; one that went on is `completed`, whatever became of it. `step` and `examples` are those of the last figure.
 
     Raises:
         UserError: a curve cannot be read.
@@ -60,25 +61,22 @@ def curve_metrics(runs: Sequence[Run]) -> list[str]:
 
 
 def _cut(run: Run, budget: Budget) -> Run:
-    curve = read_curve(run.folder)
-    last = _last_step(run, budget)
+    curve, last = read_curve(run.folder), _last_step(run, budget)
+    within = [(step, figures) for step, figures in curve if step <= last]
     figures: dict[str, Any] = {}
-    for step, values in curve:
-        if step <= last:
-            figures |= {key: value for key, value in values.items() if _is_wanted(key) and number(value) is not None}
-    reached = bool(curve) and (curve[-1][0] >= last if budget.kind != "seconds" else last < math.inf)
+    for _, values in within:
+        figures |= {key: value for key, value in values.items() if not key.startswith("test/")}
+    step = within[-1][0] if within else 0
+    was_lost = run.results.get("status") == "diverged" and (not curve or curve[-1][0] <= last)
+    is_spent = last < math.inf and bool(curve) and curve[-1][0] >= last
+    status = "diverged" if was_lost else "completed" if is_spent else "short"
     kept = {key: value for key, value in run.results.items() if key in ("mode", "replicas")}
-    results = {**kept, **figures, "status": "completed" if reached and figures else "short"}
-    return replace(run, results={**results, "step": int(min(last, curve[-1][0])) if curve else 0})
-
-
-def _is_wanted(key: str) -> bool:
-    """Whether a figure may be compared on the way; to look at the test set there would be to choose by it."""
-    return not key.startswith("test/")
+    counts = {"step": step, "examples": step * (number(run.config.get("data.batch_size")) or 0)}
+    return replace(run, results={**kept, **figures, **counts, "status": status}, until=last)
 
 
 def _last_step(run: Run, budget: Budget) -> float:
-    """The last step within the budget; infinity if the run ended before it was spent."""
+    """The last step within the budget; infinity if the run ended before it was spent, or does not say when."""
     if budget.kind == "step":
         return budget.amount
     if budget.kind == "examples":

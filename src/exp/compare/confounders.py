@@ -64,7 +64,12 @@ def is_speed(metric: str) -> bool:
 
 
 def confounders(
-    rows: Sequence[Row], metric: str, *, factor: Collection[str] = (), accepted: Collection[str] = ()
+    rows: Sequence[Row],
+    metric: str,
+    *,
+    factor: Collection[str] = (),
+    accepted: Collection[str] = (),
+    at: str | None = None,
 ) -> list[Confounder]:
     """What differs in a row or between two of them, and is not the factor.
 
@@ -74,15 +79,17 @@ def confounders(
         factor: the configuration keys that are asked about; what is below them, and what follows from them, is no
             confounder.
         accepted: the names of confounders that are said not to matter.
+        at: the budget at which the runs are compared, such as `step=100`.
 
     Returns:
         In the order in which they are best read; each has a sentence.
     """
     follows = {name for key in factor for name in _following(key)}
-    found = [*_failures(rows, metric), *_selected(rows, metric)]
+    found = [*_failures(rows, metric), *_selected(rows, metric), *_budgets(rows, at)]
     runs = [run for row in rows for run in row.counted]
-    # Where a clock ended the training, every figure depends on how fast it was.
-    timed = any(run.results.get("stopped") == "max_seconds" for run in runs)
+    # Where a clock ended the training, or the comparison, every figure depends on how fast it was.
+    is_timed = at is not None and at.startswith("seconds")
+    timed = is_timed or any(run.results.get("stopped") == "max_seconds" for run in runs)
     for fact in _facts(runs):
         matters = fact.matters(metric) or (timed and fact.matters(SPEED))
         if matters or fact.elsewhere:
@@ -190,6 +197,18 @@ def _selected(rows: Sequence[Row], metric: str) -> list[Confounder]:
     return (
         [Confounder("selected on test", f"selected on test: {what} in {' and '.join(chosen)}", True)] if chosen else []
     )
+
+
+def _budgets(rows: Sequence[Row], at: str | None) -> list[Confounder]:
+    """Figures are logged now and then, so that the last ones within a budget can be of other amounts."""
+    kind = "" if at is None else at.partition("=")[0]
+    if kind not in ("step", "examples"):
+        return []
+    amounts = [sorted({str(int(run.results[kind])) for run in row.counted if kind in run.results}) for row in rows]
+    if len({amount for of_row in amounts for amount in of_row}) <= 1:
+        return []
+    told = " and ".join(f"{', '.join(of_row)} in {row.name}" for row, of_row in zip(rows, amounts, strict=True))
+    return [Confounder("budget", f"budget: the last figures within {at} are of {kind} {told}", True)]
 
 
 def _not_repeatable(rows: Sequence[Row]) -> list[Confounder]:

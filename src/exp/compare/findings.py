@@ -1,12 +1,13 @@
 """What a report says, as plain data: the question, the answers, and every run with the digests of its files."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from exp.compare.against import Comparison, Question, compare
 from exp.compare.confounders import confounders
+from exp.compare.json_values import plain
 from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run
 from exp.compare.show_verdicts import facts_of
@@ -19,20 +20,19 @@ FILES = (names.CONFIG, names.MANIFEST, names.METRICS, names.RESULTS)
 LARGEST_FILE = 2**30
 
 
-def findings(runs: Sequence[Run], question: Question, *, folder: Path) -> dict[str, Any]:
+def findings(runs: Mapping[str, Run], question: Question) -> dict[str, Any]:
     """Everything that a report says, for JSON.
 
     Args:
-        runs: of the comparison, in the order of their folders.
+        runs: of the comparison, by their names.
         question: what is asked of them.
-        folder: the runs are named relative to it.
 
     Raises:
         UserError: the question cannot be asked of these runs, or a file cannot be read.
     """
-    rows = rows_of(runs)
+    rows = rows_of([runs[name] for name in sorted(runs)])
     made = compare(rows, question)
-    return {
+    found = {
         "question": {
             "baseline": dict(question.baseline),
             "metric": question.metric,
@@ -41,10 +41,17 @@ def findings(runs: Sequence[Run], question: Question, *, folder: Path) -> dict[s
             "accepted": sorted(question.accepted),
             "at": question.at,
         },
-        "comparisons": [{"name": one.name, **facts_of(one, question.metric)} for one in made],
+        "comparisons": [_comparison(one, question.metric) for one in made],
         "rows": [_row(row, rows, made, question.metric) for row in rows],
-        "runs": [_run(run, question.metric, folder) for run in runs],
+        "runs": [_run(name, runs[name], question.metric) for name in sorted(runs)],
     }
+    whole: dict[str, Any] = plain(found)
+    return whole
+
+
+def _comparison(one: Comparison, metric: str) -> dict[str, Any]:
+    """Without the next command, which depends on where one stands."""
+    return {"name": one.name, **{key: value for key, value in facts_of(one, metric).items() if key != "next_command"}}
 
 
 def _row(row: Row, rows: Sequence[Row], made: Sequence[Comparison], metric: str) -> dict[str, Any]:
@@ -58,10 +65,10 @@ def _row(row: Row, rows: Sequence[Row], made: Sequence[Comparison], metric: str)
     }
 
 
-def _run(run: Run, metric: str, folder: Path) -> dict[str, Any]:
+def _run(name: str, run: Run, metric: str) -> dict[str, Any]:
     facts = ("git.commit", "git.dirty", "git.patch", "config_hash", "started")
     return {
-        "run": run.folder.relative_to(folder).as_posix() if run.folder.is_relative_to(folder) else str(run.folder),
+        "run": name,
         "seed": run.config.get("seed"),
         "status": run.results.get("status"),
         "value": run.value(metric),

@@ -6,6 +6,7 @@ difference at all. So each look leaves a trace, and the next one says how many t
 
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,10 +15,23 @@ from typing import Any
 
 from exp.compare.against import Comparison, Question
 from exp.config import yaml_text
+from exp.errors import UserError
 from exp.system.files import open_regular
 from exp.system.safe_files import MissingError, UnreadableError, read_lines
+from exp.system.streams import printable
 
 NAME = "looks.jsonl"
+
+
+def note_look_at(places: Sequence[Path], question: Question, made: Sequence[Comparison]) -> int | None:
+    """As `note_look`, in the folder of the sweep, else in the first folder given; None, with a note, if it fails."""
+    sweeps = {run.folder.parent for one in made for row in (one.row, one.baseline) for run in row.runs}
+    folder = sweeps.pop() if len(sweeps) == 1 else places[0]
+    try:
+        return note_look(folder, question, made)
+    except (OSError, UserError) as error:
+        print(printable(f"note: nobody will know that this was looked at ({error})"), file=sys.stderr)
+        return None
 
 
 def note_look(folder: Path, question: Question, made: Sequence[Comparison]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exp.compare.diff import differences
-from exp.compare.question import add_question, at_budget_asked, first_metric, question_asked, trainings
+from exp.compare.question import add_question, at_budget_asked, check_metric, first_metric, question_asked, trainings
 from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.show_table import columns_of, print_csv, print_json, print_table
@@ -17,7 +17,7 @@ from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import one_line
 
 if TYPE_CHECKING:
-    from exp.compare.against import Comparison, Question
+    pass
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
 
@@ -115,13 +115,14 @@ def _wanted(arguments: argparse.Namespace) -> list[str]:
 
 def _print_verdicts(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
     from exp.compare.against import compare
+    from exp.compare.looks import note_look_at
     from exp.compare.show_verdicts import as_json, print_verdicts
 
     trained = trainings(runs)
     rows = rows_of(trained)
     question = question_asked(rows, trained, arguments)
     made = compare(rows, question)
-    looks = _note_look(arguments.places, question, made)
+    looks = note_look_at(arguments.places, question, made)
     if arguments.json:
         print(as_json(made, question, looks=looks))
     else:
@@ -140,20 +141,8 @@ def _print_calibration(runs: Sequence[Run], arguments: argparse.Namespace) -> No
 
     rows = rows_of([run for run in runs if run.config.get("mode") != "test"])
     metric = arguments.metric or first_metric(rows)
+    check_metric(metric, runs)
     print_calibration(calibrate(rows, metric), metric)
-
-
-def _note_look(places: Sequence[Path], question: "Question", made: "Sequence[Comparison]") -> int | None:
-    """Note the look in the folder of the sweep, else in the first of the folders given; returns how many there were."""
-    from exp.compare.looks import note_look
-
-    sweeps = {run.folder.parent for one in made for row in (one.row, one.baseline) for run in row.runs}
-    folder = sweeps.pop() if len(sweeps) == 1 else places[0]
-    try:
-        return note_look(folder, question, made)
-    except (OSError, UserError) as error:
-        print(printable(f"note: nobody will know that this was looked at ({error})"), file=sys.stderr)
-        return None
 
 
 def _print_diff(one: Run, other: Run) -> None:

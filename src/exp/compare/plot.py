@@ -85,7 +85,8 @@ def _curves(axes: Any, rows: Sequence[Row], keys: Sequence[str]) -> None:
             axes.plot(steps, losses[0], color=line.get_color(), alpha=0.2)
     hidden = len(rows) - MOST_CURVES
     axes.set(xlabel="step", ylabel="train/loss", yscale="log", title=f"and {hidden} more rows" if hidden > 0 else "")
-    axes.legend(fontsize="small")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize="small")
 
 
 def _losses(row: Row) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

@@ -47,21 +47,34 @@ def trainings(runs: Sequence[Run]) -> list[Run]:
 
 
 def at_budget_asked(runs: Sequence[Run], arguments: argparse.Namespace) -> list[Run]:
-    """The runs as they were when the budget of `--at` was spent.
+    """The runs as they were when the budget of `--at` was spent; without a metric, the first one known there is taken.
 
     Raises:
-        UserError: it is no budget, no run reached it, or the metric is not known there.
+        UserError: it is no budget, no run spent it, or the metric is not known there.
     """
     budget = budget_from(arguments.at)
     cut = at_budget(runs, budget)
     if not any(run.is_completed for run in cut):
-        raise UserError(f"--at {arguments.at}: every run ended before")
-    known = curve_metrics(cut)
-    if arguments.metric and arguments.metric not in known:
-        raise UserError(f"--metric {arguments.metric}: is not known at {budget}; {', '.join(known)} are")
-    if not arguments.metric and arguments.against:
-        arguments.metric = known[0]
+        raise UserError(f"--at {arguments.at}: no run went on for so long, and says when it did")
+    known = curve_metrics([run for run in cut if run.is_completed])
+    if not known:
+        raise UserError(f"--at {arguments.at}: no run had logged a figure by then")
+    for option in ("metric", "sort"):
+        asked = getattr(arguments, option, None)
+        if asked and "/" in asked and asked not in known:
+            raise UserError(f"--{option} {asked}: is not known at {budget}; {', '.join(known)} are")
+    arguments.metric = arguments.metric or known[0]
     return cut
+
+
+def check_metric(metric: str, runs: Sequence[Run]) -> None:
+    """Refuse a key of the configuration.
+
+    Raises:
+        UserError: it is one.
+    """
+    if any(metric in run.config for run in runs):
+        raise UserError(f"--metric {metric}: is a key of the configuration, and not what came out of a run")
 
 
 def first_metric(rows: Sequence[Row]) -> str:
@@ -89,8 +102,7 @@ def question_asked(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse
             raise UserError(f"--against {condition}: {key}={baseline[key]} is given, too; there is one baseline")
         baseline[key] = value
     metric = arguments.metric or first_metric(rows)
-    if any(metric in run.config for run in runs):
-        raise UserError(f"--metric {metric}: is a key of the configuration, and not what came out of a run")
+    check_metric(metric, runs)
     goal = arguments.goal or goal_of(rows, metric)
     if goal is None:
         raise UserError(f"--metric {metric}: nothing says which value is better; add --goal max or --goal min")

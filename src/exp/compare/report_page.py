@@ -1,10 +1,14 @@
 """A report as one HTML page, without anything from a network: the answer first, and all figures in it as JSON."""
 
 import base64
+import hashlib
 import html
 import json
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from exp.config import yaml_text
 from exp.errors import UserError
@@ -12,7 +16,7 @@ from exp.terminal.words import metric_text
 
 _BEGIN = '<script type="application/json" id="findings">'
 _END = "</script>"
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_PICTURE = re.compile(r'<img alt="[A-Za-z0-9 ,:%]*" src="data:image/svg\+xml;base64,[A-Za-z0-9+/=]*">')
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
 h1 { line-height: 1.2 } table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem }
@@ -42,6 +46,9 @@ for (const head of document.querySelectorAll("th")) head.addEventListener("click
   head.dataset.down = down ? "yes" : "no";
 });
 """
+_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+_POLICY = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{_HASH}'"
+"""Nothing is loaded, and no script runs but the one of this page."""
 
 
 def page(found: Mapping[str, Any], *, forest: bytes, curves: bytes) -> str:
@@ -54,7 +61,7 @@ def page(found: Mapping[str, Any], *, forest: bytes, curves: bytes) -> str:
     """
     asked = found["question"]
     question = _question(asked)
-    data = json.dumps(found, indent=1, default=str, allow_nan=False).replace("<", "\\u003c")
+    data = json.dumps(found, indent=1, allow_nan=False).replace("<", "\\u003c")
     parts = [
         f"<h1>{_text(question)}</h1>",
         *(_answer(one, asked["metric"]) for one in found["comparisons"]),
@@ -94,17 +101,46 @@ def findings_in(text: str) -> dict[str, Any]:
     data, end, _ = rest.partition(_END)
     try:
         found = json.loads(data) if begin and end else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not isinstance(found.get("question"), dict):
-        raise UserError("it is no report, or it is damaged")
+        found = _Findings.model_validate(found).model_dump(exclude_unset=True)
+    except (ValueError, RecursionError) as error:
+        raise UserError("it is no report, or it is damaged") from error
     return found
 
 
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Question(_Stored):
+    baseline: dict[str, str]
+    metric: str
+    goal: Literal["max", "min"]
+    margin: float | None
+    accepted: list[str]
+    at: str | None
+
+
+class _Asked(_Stored):
+    places: list[str]
+    where: list[str]
+
+
+class _OfRun(_Stored):
+    run: str
+    files: dict[str, str | None]
+
+
+class _Findings(_Stored):
+    """What is read of the findings in a page, which may be a stranger's."""
+
+    asked: _Asked
+    question: _Question
+    runs: list[_OfRun]
+
+
 def without_pictures(text: str) -> str:
-    """A page without its pictures, whose bytes depend on the version of Matplotlib."""
-    parts = text.split('src="data:image/svg+xml;base64,')
-    return parts[0] + "".join(part.partition('"')[2] for part in parts[1:])
+    """A page without the pictures that a page has, and with everything else."""
+    return _PICTURE.sub("<img>", text)
 
 
 def _question(asked: Mapping[str, Any]) -> str:
@@ -122,6 +158,8 @@ def _terms(found: Mapping[str, Any]) -> str:
         words.append(f"Said not to matter: {', '.join(asked['accepted'])}.")
     if count > 1:
         words.append(f"p-values are adjusted for the comparisons that were made ({count}), by Holm's method.")
+    if found["asked"]["where"]:
+        words.append(f"Only runs with {' and '.join(found['asked']['where'])} are looked at.")
     return " ".join([*words, "The question is post hoc: nothing shows that it was asked before the runs were made."])
 
 

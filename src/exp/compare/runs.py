@@ -28,6 +28,8 @@ class Run:
     """`status`, `step`, `train/loss`, `test/accuracy`, `seconds.train` and so on."""
     manifest: dict[str, Any]
     """`manifest.json`, by dotted key."""
+    until: float = math.inf
+    """The last step that is looked at, if runs are compared on the way."""
 
     def value(self, key: str) -> Any:
         """The value of a configuration key or a result; None if the run has neither."""
@@ -51,12 +53,13 @@ class Run:
         return str(first.get("started") or self.manifest.get("started") or "")
 
     def losses(self) -> list[tuple[int, float]]:
-        """The logged steps with their training losses.
+        """The logged steps with their training losses, as far as these are looked at and can be computed with.
 
         Raises:
             UserError: they cannot be read.
         """
-        return run_files.read_losses(self.folder)
+        losses = run_files.read_losses(self.folder)
+        return [(step, loss) for step, loss in losses if step <= self.until and number(loss) is not None]
 
 
 def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
@@ -69,6 +72,7 @@ def find_runs(places: Iterable[Path]) -> tuple[list[Run], list[str]]:
         UserError: a place is no folder, or there is no run in any of them, or none that can be read.
     """
     folders: dict[Path, None] = {}
+    places = list(places)
     for place in places:
         if not place.is_dir():
             raise UserError(f"{place}: is not a folder")

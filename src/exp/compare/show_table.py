@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exp.compare.confounders import confounders
+from exp.compare.json_values import plain
 from exp.compare.rows import Row, incomplete
 from exp.compare.table import metrics_of, selected_on_test
 from exp.system.streams import printable
@@ -79,7 +80,7 @@ def print_json(rows: Sequence[Row], columns: Columns) -> None:
         }
         for row in rows
     ]
-    print(json.dumps({"rows": made}, indent=2, default=str, allow_nan=False))
+    print(json.dumps(plain({"rows": made}), indent=2, allow_nan=False))
 
 
 def _figures(row: Row, key: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from exp.compare.against import Comparison, Question
 from exp.compare.calibrate import Calibration
+from exp.compare.json_values import plain
 from exp.compare.next_seeds import next_command
 from exp.compare.rows import Row
 from exp.compare.statistics import ALPHA
@@ -25,7 +26,7 @@ def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None
         "looks": looks,
         "comparisons": [facts_of(one, question.metric) for one in made],
     }
-    return json.dumps(document, indent=2, default=str, allow_nan=False)
+    return json.dumps(plain(document), indent=2, allow_nan=False)
 
 
 def facts_of(one: Comparison, metric: str) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def read_curve(folder: Path) -> list[tuple[int, dict[str, Any]]]:
     rows = []
     for row in _logged(folder):
         figures = {key: value for key, value in (row.model_extra or {}).items() if "/" in key}
-        rows.append((row.step, figures if row.loss is None else {"train/loss": row.loss, **figures}))
+        rows.append((row.step, {"train/loss": row.loss, **figures} if "loss" in row.model_fields_set else figures))
     return rows
 
 

@@ -6,22 +6,25 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from exp.compare.against import Question, compare
 from exp.compare.findings import findings
 from exp.compare.forest import forest
+from exp.compare.looks import note_look_at
 from exp.compare.plot import as_svg, curves
 from exp.compare.question import add_question, at_budget_asked, question_asked, trainings
 from exp.compare.report_page import findings_in, page, without_pictures
 from exp.compare.rows import rows_of
-from exp.compare.runs import Run, find_runs
+from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import choose, differing
 from exp.errors import UserError
 from exp.system.files import write_atomically
 from exp.system.safe_files import read_bytes
+from exp.system.streams import printable
 from exp.tools.program import run_script, say
 
 DESCRIPTION = """Write verdicts on runs as one HTML file that needs no network, or check such a file.
@@ -44,15 +47,26 @@ def main() -> int:
 
 def _report(arguments: argparse.Namespace) -> bool:
     if arguments.verify:
+        for option in ("against", "where", "metric", "goal", "margin", "accept", "at"):
+            if getattr(arguments, option):
+                raise UserError(f"--{option}: the question of a report is in it; --verify takes no other one")
         return _verify(arguments.verify, arguments.places, again=arguments.again)
+    if arguments.again:
+        raise UserError("--again: goes with --verify FILE.html")
     if not arguments.places or not arguments.against:
         raise UserError("DIR and --against: for example python scripts/report.py outputs/SWEEP --against model=mlp")
-    _check_target(arguments.output)
+    path: Path = arguments.output
+    _check_target(path)
     runs = _runs(arguments)
-    question = question_asked(rows_of(runs), runs, arguments)
-    asked = {"places": [str(place) for place in arguments.places], "where": arguments.where}
-    write_atomically(arguments.output, _page(runs, question, asked))
-    say(arguments.output)
+    question = question_asked(rows_of(list(runs.values())), list(runs.values()), arguments)
+    note_look_at(arguments.places, question, compare(rows_of(list(runs.values())), question))
+    places = [os.path.relpath(place, path.parent) for place in arguments.places]
+    text = _page(runs, question, {"places": places, "where": arguments.where})
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise UserError(f"--output {path}: cannot be written ({error.strerror})") from error
+    say(path)
     return True
 
 
@@ -73,26 +87,36 @@ def _read(path: Path) -> str:
     return read_bytes(path, most=LARGEST_PAGE).decode(errors="replace")
 
 
-def _runs(arguments: argparse.Namespace) -> list[Run]:
+def _runs(arguments: argparse.Namespace) -> dict[str, Run]:
+    """The runs that are asked about, by names that stay the same wherever the folders lie."""
     found, problems = find_runs(arguments.places)
     for problem in problems:
-        print(f"left out: {problem}", file=sys.stderr)
+        print(printable(f"left out: {problem}"), file=sys.stderr)
     runs = trainings(choose(found, arguments.where))
-    return at_budget_asked(runs, arguments) if arguments.at else runs
+    runs = at_budget_asked(runs, arguments) if arguments.at else runs
+    named = {_name(run, arguments.places): run for run in runs}
+    if len(named) < len(runs):
+        raise UserError("DIR: folders with the same name hold runs with the same name; give a folder that holds both")
+    return named
 
 
-def _page(runs: list[Run], question: Question, asked: Mapping[str, Any]) -> str:
-    folder = Path(os.path.commonpath([run.folder.parent for run in runs]))
-    found = {"asked": dict(asked), **findings(runs, question, folder=folder)}
-    rows = rows_of(runs)
-    return page(
-        json.loads(json.dumps(found, default=str)),
+def _name(run: Run, places: Sequence[Path]) -> str:
+    place = next(place for place in places if run.folder.is_relative_to(place))
+    inside = run.folder.relative_to(place).as_posix()
+    return inside if len(places) == 1 else f"{place.resolve().name}/{inside}"
+
+
+def _page(runs: Mapping[str, Run], question: Question, asked: Mapping[str, Any]) -> str:
+    rows = rows_of([runs[name] for name in sorted(runs)])
+    text = page(
+        {"asked": dict(asked), "drawn_by": f"matplotlib {version('matplotlib')}", **findings(runs, question)},
         forest=as_svg(forest(compare(rows, question), question)),
         curves=as_svg(curves(rows, differing(rows), question.metric)),
     )
+    return text.encode(errors="backslashreplace").decode()  # names of files need not be text
 
 
-def _verify(path: Path, places: list[Path], *, again: int) -> bool:
+def _verify(path: Path, places: Sequence[Path], *, again: int) -> bool:
     """Compare a page with the run folders; says each thing that is not as the page has it.
 
     Raises:
@@ -101,38 +125,45 @@ def _verify(path: Path, places: list[Path], *, again: int) -> bool:
     text = _read(path)
     try:
         said = findings_in(text)
-        arguments = _arguments_of(said, places)
-    except (UserError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: is no report that can be checked, or it is damaged") from error
-    runs = _runs(arguments)
-    question = question_asked(rows_of(runs), runs, arguments)
+    except UserError as error:
+        raise UserError(f"{path}: cannot be checked: {error}") from error
     asked = said["asked"]
+    arguments = _arguments_of(said, places or [path.parent / place for place in asked["places"]])
+    runs = _runs(arguments)
+    question = question_asked(rows_of(list(runs.values())), list(runs.values()), arguments)
     now = _page(runs, question, asked)
-    problems = list(_differences(said, findings_in(now)))
-    if not problems and without_pictures(text) != without_pictures(now):
+    new = findings_in(now)
+    is_same_drawer = said.get("drawn_by") == new.pop("drawn_by")
+    problems = list(_differences({**said, "drawn_by": None}, {**new, "drawn_by": None}))
+    if not problems and without_pictures(text) != without_pictures(now.replace(*_drawers(said, now))):
         problems = [f"{path}: does not show the figures that it holds"]
+    elif not problems and is_same_drawer and text != now:
+        problems = [f"{path}: its pictures are not those of its figures"]
     for problem in problems:
         say(problem)
     if problems:
         return False
-    say(f"{path}: every figure is as {len(runs)} run folders say")
-    return _run_again(random.SystemRandom().sample(runs, min(again, len(runs))))
+    pictures = "" if is_same_drawer else "; its pictures are of another version of Matplotlib, and were not compared"
+    say(f"{path}: every figure is as {len(runs)} run folders say{pictures}")
+    return _run_again(list(runs.values()), again)
 
 
-def _arguments_of(said: Mapping[str, Any], places: list[Path]) -> argparse.Namespace:
-    """The command line that a page was made by; the folders may have been moved."""
-    question, asked = said["question"], said["asked"]
-    parser = _parser()
-    words = [str(place) for place in places or asked["places"]]
-    for key, value in question["baseline"].items():
-        words += ["--against", f"{key}={value}"]
-    for option in ("metric", "goal", "margin", "at"):
-        words += [] if question[option] is None else [f"--{option}", str(question[option])]
-    for name in question["accepted"]:
-        words += ["--accept", name]
-    for condition in asked["where"]:
-        words += ["--where", condition]
-    return parser.parse_args(words)
+def _drawers(said: Mapping[str, Any], now: str) -> tuple[str, str]:
+    """What stands in the new page for the version of Matplotlib, and what stands in the old one."""
+    new, old = (json.dumps(found.get("drawn_by")) for found in (findings_in(now), said))
+    return f'"drawn_by": {new}', f'"drawn_by": {old}'
+
+
+def _arguments_of(said: Mapping[str, Any], places: Sequence[Path]) -> argparse.Namespace:
+    """The question that a page answers, as if it had been given on the command line."""
+    asked = said["question"]
+    return argparse.Namespace(
+        places=list(places),
+        where=said["asked"]["where"],
+        against=[f"{key}={value}" for key, value in asked["baseline"].items()],
+        **{key: asked[key] for key in ("metric", "goal", "margin", "at")},
+        accept=asked["accepted"],
+    )
 
 
 def _differences(said: Any, now: Any, name: str = "") -> Iterator[str]:
@@ -163,13 +194,22 @@ def _differences_of_run(run: str, said: Any, now: Any) -> Iterator[str]:
         yield from _differences({**said, "files": None}, {**now, "files": None}, run)
 
 
-def _run_again(runs: list[Run]) -> bool:
+def _run_again(runs: Sequence[Run], wanted: int) -> bool:
     """Run some of the runs again, and say whether the same came out, to the last bit."""
+    able = [run for run in runs if run.manifest.get("devices.threads") and read_run(run.folder).is_completed]
     same = True
-    for run in runs:
+    for run in random.SystemRandom().sample(able, min(wanted, len(able))):
         program = "from exp.tools.reproduce import main; raise SystemExit(main())"
+        sys.stdout.flush()
         same &= subprocess.run([sys.executable, "-c", program, str(run.folder)], check=False).returncode == 0
     return same
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError("must be at least 0")
+    return count
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -181,5 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     add_question(parser, parser.add_argument_group("verdicts"))
     check = parser.add_argument_group("checking a report")
     check.add_argument("--verify", type=Path, metavar="FILE.html", help="recompute all of its figures")
-    check.add_argument("--again", type=int, default=0, metavar="K", help="and run K of the runs again, drawn by chance")
+    check.add_argument(
+        "--again", type=_count, default=0, metavar="K", help="and run K of the runs again, drawn by chance"
+    )
     return parser
