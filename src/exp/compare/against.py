@@ -27,6 +27,11 @@ class Question:
     at: str | None = None
     """The budget at which the runs are compared; None: at their ends."""
 
+    @property
+    def against(self) -> str:
+        """The baseline, as it is given on the command line."""
+        return ", ".join(f"{key}={value}" for key, value in self.baseline.items())
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -111,12 +116,13 @@ def compare(rows: Sequence[Row], question: Question) -> list[Comparison]:
     """
     baselines = [row for row in rows if _is_baseline(row, question.baseline)]
     others = [row for row in rows if not _is_baseline(row, question.baseline)]
-    asked = ",".join(f"{key}={value}" for key, value in question.baseline.items())
     if not baselines:
         there = "; ".join(f"{key} is {', '.join(sorted({row.text(key) for row in rows}))}" for key in question.baseline)
-        raise UserError(f"--against {asked}: no run is like this; {there}")
+        raise UserError(f"--against {question.against}: no run is like this; {there}")
     if not others:
-        raise UserError(f"--against {asked}: every run is like this, so that there is nothing to compare with it")
+        raise UserError(
+            f"--against {question.against}: every run is like this, so that there is nothing to compare with it"
+        )
     by_rest: dict[frozenset[tuple[str, str]], list[Row]] = {}
     for one in baselines:
         by_rest.setdefault(_rest(one, question.baseline), []).append(one)

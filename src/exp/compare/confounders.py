@@ -299,8 +299,7 @@ def _warm_start(run: Run) -> str | None:
     """The weights that a run began with; a test begins with those that it tests, and no resumed run starts again."""
     if run.manifest.get("mode") == "test":
         return None
-    previous = run.manifest.get("previous")
-    first = previous[0] if isinstance(previous, list) and previous and isinstance(previous[0], dict) else None
+    first = run.first_manifest
     if first is not None:
         restored = first.get("restored")
         weights = restored.get("weights_sha256") if isinstance(restored, dict) else None

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exp.compare.against import Comparison, Question, compare
+from exp.compare.against import Comparison, Question
 from exp.compare.confounders import confounders
 from exp.compare.json_values import plain
-from exp.compare.rows import Row, rows_of
+from exp.compare.rows import Row
 from exp.compare.runs import Run
 from exp.compare.show_verdicts import facts_of
 from exp.compare.table import differing
@@ -20,18 +20,21 @@ FILES = (names.CONFIG, names.MANIFEST, names.METRICS, names.RESULTS)
 LARGEST_FILE = 2**30
 
 
-def findings(runs: Mapping[str, Run], question: Question) -> dict[str, Any]:
+def findings(
+    runs: Mapping[str, Run], rows: Sequence[Row], made: Sequence[Comparison], question: Question
+) -> dict[str, Any]:
     """Everything that a report says, for JSON.
 
     Args:
-        runs: of the comparison, by their names.
-        question: what is asked of them.
+        runs: of the comparison, by their names, in the order of these.
+        rows: of these runs.
+        made: the comparisons of these rows.
+        question: what they answer.
 
     Raises:
-        UserError: the question cannot be asked of these runs, or a file cannot be read.
+        UserError: a file cannot be read.
     """
-    rows = rows_of([runs[name] for name in sorted(runs)])
-    made = compare(rows, question)
+    keys = differing(rows)
     found = {
         "question": {
             "baseline": dict(question.baseline),
@@ -42,8 +45,8 @@ def findings(runs: Mapping[str, Run], question: Question) -> dict[str, Any]:
             "at": question.at,
         },
         "comparisons": [_comparison(one, question.metric) for one in made],
-        "rows": [_row(row, rows, made, question.metric) for row in rows],
-        "runs": [_run(name, runs[name], question.metric) for name in sorted(runs)],
+        "rows": [_row(row, keys, made, question.metric) for row in rows],
+        "runs": [_run(name, runs[name], question.metric) for name in runs],
     }
     whole: dict[str, Any] = plain(found)
     return whole
@@ -54,10 +57,10 @@ def _comparison(one: Comparison, metric: str) -> dict[str, Any]:
     return {"name": one.name, **{key: value for key, value in facts_of(one, metric).items() if key != "next_command"}}
 
 
-def _row(row: Row, rows: Sequence[Row], made: Sequence[Comparison], metric: str) -> dict[str, Any]:
+def _row(row: Row, keys: Sequence[str], made: Sequence[Comparison], metric: str) -> dict[str, Any]:
     verdicts = [one.verdict for one in made if one.row is row]
     return {
-        "config": {key: row.value(key) for key in differing(rows)},
+        "config": {key: row.value(key) for key in keys},
         "verdict": verdicts[0] if verdicts else "baseline",
         **{"n": len(row.by_seed(metric)), "failed": row.failed_at(metric), "reruns": row.reruns},
         **{"mean": row.mean(metric), "std": row.std(metric), "values": row.by_seed(metric)},

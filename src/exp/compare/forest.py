@@ -29,7 +29,6 @@ def forest(made: Sequence[Comparison], question: Question) -> Any:
     axes.set_yticks(range(len(made)), labels)
     axes.set_ylim(len(made) - 0.5, -0.5)
     better = "right" if question.goal == "max" else "left"
-    against = ", ".join(f"{key}={value}" for key, value in question.baseline.items())
-    axes.set_xlabel(plain_text(f"difference of {question.metric} to {against}"))
+    axes.set_xlabel(plain_text(f"difference of {question.metric} to {question.against}"))
     axes.set_title(f"difference with its 95 % interval; {better} is better", fontsize="medium")
     return figure

@@ -5,7 +5,6 @@ difference at all. So each look leaves a trace, and the next one says how many t
 """
 
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Any
 from exp.compare.against import Comparison, Question
 from exp.config import yaml_text
 from exp.errors import UserError
-from exp.system.files import open_regular
+from exp.system.files import append_line
 from exp.system.safe_files import MissingError, UnreadableError, read_lines
 from exp.system.streams import printable
 
@@ -56,11 +55,7 @@ def note_look(folder: Path, question: Question, made: Sequence[Comparison]) -> i
     if not seen >= now:
         p_values = {_name(one): one.p_holm for one in made}
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **asked, "n": seeds, "p_holm": p_values}
-        descriptor = open_regular(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        try:
-            os.write(descriptor, json.dumps(line).encode() + b"\n")
-        finally:
-            os.close(descriptor)
+        append_line(folder / NAME, json.dumps(line).encode())
     times = Counter(name for name, _ in seen | now)
     return max(times[name] for name in seeds)
 

@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from exp.compare.diff import differences
 from exp.compare.question import add_question, at_budget_asked, check_metric, first_metric, question_asked, trainings
@@ -15,9 +14,6 @@ from exp.compare.table import check_key, choose, differing, sort
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import one_line
-
-if TYPE_CHECKING:
-    pass
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
 

@@ -94,7 +94,7 @@ def _losses(row: Row) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 
     Seeds that did not complete are left out, unless none did.
     """
-    runs = [sample.run for sample in row.samples if sample.run] or list(row.runs)
+    runs = row.counted or list(row.runs)
     logged = [dict(run.losses()) for run in runs]
     steps = sorted(set.intersection(*(set(of_run) for of_run in logged)))
     return np.array(steps), np.array([[of_run[step] for step in steps] for of_run in logged])

@@ -73,10 +73,10 @@ class Row:
         more = f" +{len(self.runs) - 1}" if len(self.runs) > 1 else ""
         return f"{self.runs[0].folder.name}{more}"
 
-    @cached_property
+    @property
     def n(self) -> int:
         """How many seeds completed."""
-        return sum(sample.run is not None for sample in self.samples)
+        return len(self.counted)
 
     @property
     def failed(self) -> int:

@@ -48,9 +48,13 @@ class Run:
     @property
     def began(self) -> str:
         """When the run was started, and not when it was resumed last; empty if the folder does not say it."""
+        return str((self.first_manifest or {}).get("started") or self.manifest.get("started") or "")
+
+    @property
+    def first_manifest(self) -> dict[str, Any] | None:
+        """The manifest that a resumed run began with, as it was written; None if the run was never resumed."""
         previous = self.manifest.get("previous")
-        first = previous[0] if isinstance(previous, list) and previous and isinstance(previous[0], dict) else {}
-        return str(first.get("started") or self.manifest.get("started") or "")
+        return previous[0] if isinstance(previous, list) and previous and isinstance(previous[0], dict) else None
 
     def losses(self) -> list[tuple[int, float]]:
         """The logged steps with their training losses, as far as these are looked at and can be computed with.

@@ -82,11 +82,11 @@ def _of_row(row: Row, metric: str) -> dict[str, Any]:
 
 def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int | None) -> None:
     """A table, and the sentences that belong to it."""
-    metric, asked = question.metric, ", ".join(f"{key}={value}" for key, value in question.baseline.items())
+    metric = question.metric
     better = "more" if question.goal == "max" else "less"
     margin = "" if question.margin is None else f"; differences up to {question.margin:g} do not matter"
     at = f" at {question.at}" if question.at else ""
-    print(f"{one_line(metric)}{at} against {one_line(asked)}; {better} is better{margin}\n")
+    print(f"{one_line(metric)}{at} against {one_line(question.against)}; {better} is better{margin}\n")
     headings = ["", "n", "mean", "baseline", _difference_heading(metric), "95 % interval", "p", "verdict"]
     table = plain_table(headings, [_cells(one, metric) for one in made])
     order = ["", "n", "verdict", headings[4], "95 % interval", "p", "mean", "baseline"]

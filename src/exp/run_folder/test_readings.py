@@ -5,12 +5,11 @@ leaves a trace in the folder of the run that was looked at.
 """
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from exp.run_folder import names
-from exp.system.files import open_regular
+from exp.system.files import append_line
 from exp.system.safe_files import read_lines
 
 
@@ -34,11 +33,7 @@ class TestReadings:
             OSError: the folder cannot be written.
         """
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "by": by, "step": step}
-        descriptor = open_regular(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        try:
-            os.write(descriptor, json.dumps(line).encode() + b"\n")  # one write: several tests may run at once
-        finally:
-            os.close(descriptor)
+        append_line(self._path, json.dumps(line).encode())
 
     def count(self) -> int:
         """How many readings there were."""

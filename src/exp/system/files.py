@@ -44,6 +44,19 @@ def _check_kind(path: Path, mode: int) -> None:
         raise OSError(errno.EINVAL, NOT_A_FILE, str(path))
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Add a line to a file in one write, because several processes may do so at once; no link is followed.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        os.write(descriptor, line + b"\n")
+    finally:
+        os.close(descriptor)
+
+
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:
     """Replace a file as a whole: whoever reads it finds the old text or the new one. A link is replaced itself.
 

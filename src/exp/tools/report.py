@@ -9,16 +9,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from exp.compare.against import Question, compare
+from exp.compare.against import Comparison, Question, compare
 from exp.compare.findings import findings
 from exp.compare.forest import forest
 from exp.compare.looks import note_look_at
 from exp.compare.plot import as_svg, curves
 from exp.compare.question import add_question, at_budget_asked, question_asked, trainings
 from exp.compare.report_page import findings_in, page, without_pictures
-from exp.compare.rows import rows_of
+from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.table import choose, differing
 from exp.errors import UserError
@@ -57,11 +57,10 @@ def _report(arguments: argparse.Namespace) -> bool:
         raise UserError("DIR and --against: for example python scripts/report.py outputs/SWEEP --against model=mlp")
     path: Path = arguments.output
     _check_target(path)
-    runs = _runs(arguments)
-    question = question_asked(rows_of(list(runs.values())), list(runs.values()), arguments)
-    note_look_at(arguments.places, question, compare(rows_of(list(runs.values())), question))
+    answer = _answer(arguments)
+    note_look_at(arguments.places, answer.question, answer.made)
     places = [os.path.relpath(place, path.parent) for place in arguments.places]
-    text = _page(runs, question, {"places": places, "where": arguments.where})
+    text = _page(answer, {"places": places, "where": arguments.where})
     try:
         write_atomically(path, text)
     except OSError as error:
@@ -106,11 +105,33 @@ def _name(run: Run, places: Sequence[Path]) -> str:
     return inside if len(places) == 1 else f"{place.resolve().name}/{inside}"
 
 
-def _page(runs: Mapping[str, Run], question: Question, asked: Mapping[str, Any]) -> str:
-    rows = rows_of([runs[name] for name in sorted(runs)])
+class _Answer(NamedTuple):
+    """What the runs say to a question."""
+
+    question: Question
+    runs: Mapping[str, Run]
+    """By their names, in the order of these."""
+    rows: Sequence[Row]
+    made: Sequence[Comparison]
+
+
+def _answer(arguments: argparse.Namespace) -> _Answer:
+    named = _runs(arguments)
+    runs = {name: named[name] for name in sorted(named)}
+    rows = rows_of(list(runs.values()))
+    question = question_asked(rows, list(runs.values()), arguments)
+    return _Answer(question, runs, rows, compare(rows, question))
+
+
+def _page(answer: _Answer, asked: Mapping[str, Any]) -> str:
+    question, runs, rows, made = answer
     text = page(
-        {"asked": dict(asked), "drawn_by": f"matplotlib {version('matplotlib')}", **findings(runs, question)},
-        forest=as_svg(forest(compare(rows, question), question)),
+        {
+            "asked": dict(asked),
+            "drawn_by": f"matplotlib {version('matplotlib')}",
+            **findings(runs, rows, made, question),
+        },
+        forest=as_svg(forest(made, question)),
         curves=as_svg(curves(rows, differing(rows), question.metric)),
     )
     return text.encode(errors="backslashreplace").decode()  # names of files need not be text
@@ -129,9 +150,8 @@ def _verify(path: Path, places: Sequence[Path], *, again: int) -> bool:
         raise UserError(f"{path}: cannot be checked: {error}") from error
     asked = said["asked"]
     arguments = _arguments_of(said, places or [path.parent / place for place in asked["places"]])
-    runs = _runs(arguments)
-    question = question_asked(rows_of(list(runs.values())), list(runs.values()), arguments)
-    now = _page(runs, question, asked)
+    answer = _answer(arguments)
+    now = _page(answer, asked)
     new = findings_in(now)
     is_same_drawer = said.get("drawn_by") == new.pop("drawn_by")
     problems = list(_differences({**said, "drawn_by": None}, {**new, "drawn_by": None}))
@@ -144,8 +164,8 @@ def _verify(path: Path, places: Sequence[Path], *, again: int) -> bool:
     if problems:
         return False
     pictures = "" if is_same_drawer else "; its pictures are of another version of Matplotlib, and were not compared"
-    say(f"{path}: every figure is as {len(runs)} run folders say{pictures}")
-    return _run_again(list(runs.values()), again)
+    say(f"{path}: every figure is as {len(answer.runs)} run folders say{pictures}")
+    return _run_again(list(answer.runs.values()), again)
 
 
 def _drawers(said: Mapping[str, Any], now: str) -> tuple[str, str]:
