@@ -1,22 +1,17 @@
 """What else differs between runs that are compared, besides the factor that they are compared for."""
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from exp.compare.facts import FACT_NAMES, SPEED, UNKNOWN, Fact, facts_of_runs
 from exp.compare.rows import Row
-from exp.compare.runs import Run
 from exp.config import yaml_text
 from exp.terminal.tables import one_line, shortened
 from exp.terminal.words import counted
 
 THREADS = "device.threads"
 """A configuration key that every run has from its manifest, and that is named as a fact."""
-SPEED = "examples_per_second"
-_COMPUTING = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
-"""The packages that figures other than speeds depend on."""
 _FOLLOWS = {
     "model": ("xla",),
     "exec": ("xla",),
@@ -31,7 +26,8 @@ _FEEDING = ("batch_size", "buffer_size", "prefetch", "transforms", "cache", "on_
 """Keys of `data` that do not choose the examples."""
 _SETTINGS = ("data", "optimizer")
 """Groups whose choices share settings, such as `batch_size`, that are no part of the choice if they differ."""
-UNKNOWN = "unknown changes"
+NAMES = ("failed", "baseline", "budget", "selected on test", *FACT_NAMES)
+"""What `--accept` takes, besides configuration keys."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +39,6 @@ class Confounder:
     sentence: str
     matters: bool
     """Whether the metric can change by it, and nobody said that it may; then no verdict can be given."""
-
-
-@dataclass(frozen=True)
-class _Fact:
-    """Something that a run's folder says about how the run came about."""
-
-    name: str
-    of: Callable[[Run], str | None]
-    """None if the folder does not say it."""
-    matters: Callable[[str], bool] = lambda metric: True
-    """Whether a metric, by its tag, can change by it."""
-    elsewhere: bool = True
-    """Whether it is worth a word where it does not matter."""
-
-
-def is_speed(metric: str) -> bool:
-    """Whether a figure is about time, not about what was learned."""
-    return metric == SPEED or metric.startswith("seconds.")
 
 
 def confounders(
@@ -90,7 +68,7 @@ def confounders(
     # Where a clock ended the training, or the comparison, every figure depends on how fast it was.
     is_timed = at is not None and at.startswith("seconds")
     timed = is_timed or any(run.results.get("stopped") == "max_seconds" for run in runs)
-    for fact in _facts(runs):
+    for fact in facts_of_runs(runs):
         matters = fact.matters(metric) or (timed and fact.matters(SPEED))
         if matters or fact.elsewhere:
             found += _different(fact, rows, matters=matters, follows=fact.name in follows)
@@ -154,7 +132,7 @@ def _shown(row: Row, key: str) -> str:
     return yaml_text(row.runs[0].config.get(key))
 
 
-def _different(fact: _Fact, rows: Sequence[Row], *, matters: bool, follows: bool) -> list[Confounder]:
+def _different(fact: Fact, rows: Sequence[Row], *, matters: bool, follows: bool) -> list[Confounder]:
     """A confounder if the runs do not all have the same fact; those whose folders do not say it play no part."""
     counts = [Counter(value for run in row.counted if (value := fact.of(run)) is not None) for row in rows]
     values = {value for of_row in counts for value in of_row}
@@ -222,119 +200,5 @@ def _not_repeatable(rows: Sequence[Row]) -> list[Confounder]:
     ]
 
 
-def _facts(runs: Sequence[Run]) -> list[_Fact]:
-    """All facts that folders tell; one for each package."""
-    packages = sorted({key for run in runs for key in run.manifest if key.startswith("packages.")})
-    of_packages = [
-        _Fact("packages", _text(key, before=f"{key.partition('.')[2]} "), _always if _computes(key) else is_speed)
-        for key in packages
-    ]
-    return [*_FACTS, *of_packages, *_AT_LAST]
-
-
-def _computes(key: str) -> bool:
-    return key.partition(".")[2] in _COMPUTING
-
-
-def _always(metric: str) -> bool:
-    return True
-
-
-def _text(key: str, *, before: str = "") -> Callable[[Run], str | None]:
-    """What a manifest has under a key."""
-
-    def read(run: Run) -> str | None:
-        value = run.manifest.get(key)
-        return None if value is None else f"{before}{yaml_text(value)}"
-
-    return read
-
-
-def _repositories(run: Run) -> list[tuple[str, str]]:
-    """The repositories with code of the run: the beginning of their keys in the manifest, and whose they are."""
-    own = sorted({key.rpartition(".")[0] for key in run.manifest if key.startswith("code.") and key.count(".") > 1})
-    return [("git", ""), *((prefix, f"{prefix.partition('.')[2]} ") for prefix in own)]
-
-
-def _commit(run: Run) -> str | None:
-    found = [(whose, run.manifest.get(f"{prefix}.commit")) for prefix, whose in _repositories(run)]
-    return ", ".join(f"{whose}{str(commit)[:10]}" for whose, commit in found if commit is not None) or None
-
-
-def _patch(run: Run) -> str | None:
-    """The changes that were not committed: their digest, or that nobody kept them."""
-    found = []
-    for prefix, whose in _repositories(run):
-        dirty, patch = run.manifest.get(f"{prefix}.dirty"), run.manifest.get(f"{prefix}.patch")
-        if dirty is not None:
-            found.append(f"{whose}{str(patch)[:10] if patch else UNKNOWN if dirty else 'no changes'}")
-    return ", ".join(found) or None
-
-
-def _data(run: Run) -> str | None:
-    keys = ("data.name", "data.fingerprint", *sorted(key for key in run.manifest if key.startswith("data.examples.")))
-    values = [str(run.manifest[key])[:10] for key in keys if run.manifest.get(key) is not None]
-    return " ".join(values) or None
-
-
-def _split(run: Run) -> str | None:
-    apart = run.manifest.get("data.set_apart")
-    return None if apart is None else f"validation examples {str(apart)[:10]}"
-
-
-def _skipped(run: Run) -> str | None:
-    count = run.manifest.get("data.skipped.count")
-    if count is None:
-        return None
-    files = json.dumps(run.manifest.get("data.skipped.files"), sort_keys=True)
-    return f"{count} ({hashlib.sha256(files.encode()).hexdigest()[:6]})" if count else "none"
-
-
-def _devices(run: Run) -> str | None:
-    used, replicas = run.manifest.get("devices.used"), run.manifest.get("devices.replicas")
-    return None if used is None and replicas is None else f"{yaml_text(used)} ({yaml_text(replicas)} replicas)"
-
-
-def _warm_start(run: Run) -> str | None:
-    """The weights that a run began with; a test begins with those that it tests, and no resumed run starts again."""
-    if run.manifest.get("mode") == "test":
-        return None
-    first = run.first_manifest
-    if first is not None:
-        restored = first.get("restored")
-        weights = restored.get("weights_sha256") if isinstance(restored, dict) else None
-    else:
-        weights = run.manifest.get("restored.weights_sha256")
-    return f"from weights {str(weights)[:10]}" if weights else "none"
-
-
 def _short(text: str) -> str:
     return shortened(one_line(text), 60)
-
-
-_FACTS = (
-    _Fact("commit", _commit),
-    _Fact("patch", _patch),
-    _Fact("exp", _text("exp")),
-    _Fact("data", _data),
-    _Fact("split", _split),
-    _Fact("skipped files", _skipped),
-    _Fact("threads", _text("devices.threads")),
-    _Fact("devices", _devices),
-    _Fact("xla", _text("jit_compile")),
-    _Fact("warm start", _warm_start),
-)
-_AT_LAST = (
-    _Fact("python", _text("python"), is_speed),
-    _Fact("platform", _text("platform"), is_speed),
-    _Fact("jobs side by side", _text("sweep.n_jobs"), is_speed, elsewhere=False),
-)
-NAMES = (
-    "failed",
-    "baseline",
-    "selected on test",
-    *(fact.name for fact in _FACTS),
-    "packages",
-    *(fact.name for fact in _AT_LAST),
-)
-"""What `--accept` takes, besides configuration keys."""
