@@ -23,25 +23,29 @@ def test_the_oldest_form_gets_all_keys_and_is_recognised():
     assert len(earlier_hashes(today)) == len(ADDITIONS)
 
 
-def test_what_an_earlier_version_could_not_do_has_no_earlier_hash():
+def test_what_an_earlier_version_could_not_do_has_none_of_its_hashes():
     today = with_later_keys(OLDEST)
-    assert earlier_hashes({**today, "schedule": {"name": "cosine", "warmup": 0, "end": 0.0}}) == frozenset()
-    assert earlier_hashes({**today, "train": {**today["train"], "ema": 0.9}}) == frozenset()
-    assert len(earlier_hashes({**today, "hooks": [{"_target_": "h", "every": 5}]})) == 1
-    before = without_the_newest(today)
-    newest = {**today, "task": {**today["task"], "step": {"_target_": "s"}}}
-    older = {**before, "task": newest["task"]}
-    without_hooks = {key: value for key, value in older.items() if key != "hooks"}
-    assert earlier_hashes(newest) == {config_hash(older), config_hash(without_hooks)}
+    assert earlier_hashes({**today, "seeds": {**today["seeds"], "init": 1}}) == frozenset()
+    cosine = {**today, "schedule": {"name": "cosine", "warmup": 0, "end": 0.0}}
+    assert earlier_hashes(cosine) == {config_hash(without(cosine, versions=1))}
+    averaged = {**today, "train": {**today["train"], "ema": 0.9}}
+    assert earlier_hashes(averaged) == {config_hash(without(averaged, versions=1))}
+    hooked = {**today, "hooks": [{"_target_": "h", "every": 5}]}
+    assert earlier_hashes(hooked) == {config_hash(without(hooked, versions=count)) for count in (1, 2)}
+    stepped = {**today, "task": {**today["task"], "step": {"_target_": "s"}}}
+    assert earlier_hashes(stepped) == {config_hash(without(stepped, versions=count)) for count in (1, 2, 3)}
 
 
-def without_the_newest(today):
-    """The configuration without what the newest version added."""
-    form = {key: dict(node) if isinstance(node, dict) else node for key, node in today.items()}
-    for group, keys in ADDITIONS[-1].items():
-        for key in keys:
-            del form[group][key]
-    del form["schedule"]
+def without(tree, *, versions: int):
+    """A configuration without what the newest versions added, written out here a second time."""
+    form = {key: dict(node) if isinstance(node, dict) else node for key, node in tree.items()}
+    for addition in ADDITIONS[::-1][:versions]:
+        for group, keys in addition.items():
+            if group in ("seeds", "schedule", "hooks"):
+                del form[group]
+            else:
+                for key in keys:
+                    del form[group][key]
     return form
 
 
@@ -55,4 +59,4 @@ def test_values_that_are_there_stay():
 
 def test_a_group_that_is_missing_is_not_made_up():
     assert "exec" not in with_later_keys({"task": {}})
-    assert with_later_keys({}).keys() == {"task", "hooks", "schedule"}
+    assert with_later_keys({}).keys() == {"task", "hooks", "schedule", "seeds"}

@@ -1,5 +1,7 @@
 """From an order to batches: calls, their filling, and testing every example once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,8 @@ def mirrored(first: int, last: int, steps_per_call: int, *, seed: int = 0) -> di
     """For each (epoch, example) of these steps whether its picture was mirrored."""
     order = Order(seed=seed, size=20, buffer_size=20, batch_size=5)
     calls = plan_calls(first=first, last=last, steps_per_call=steps_per_call, every=1000)
-    dataset = training_dataset(slanted_split(20), order, calls, feed(5, steps_per_call, RandomFlip(name="random_flip")))
+    flipping = replace(feed(5, steps_per_call, RandomFlip(name="random_flip")), seed=seed)
+    dataset = training_dataset(slanted_split(20), order, calls, flipping)
     found = {}
     for call, (pictures, labels) in zip(calls, dataset, strict=True):
         for number in range(call.steps):

@@ -43,8 +43,11 @@ ADDITIONS: tuple[Keys, ...] = (
         "exec": {"deterministic": "auto"},
         "schedule": {"name": "constant", "warmup": 0},
     },
+    {"seeds": {"init": None, "order": None, "augment": None}},
 )
 """What each version has added, group by group, the oldest first; a group with a `_target_` or a `name` as a whole."""
+_NEW_GROUPS = ("seeds",)
+"""Groups that were added as a whole, too, and have neither."""
 
 
 def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def with_later_keys(stored: Mapping[str, Any]) -> dict[str, Any]:
         for group, keys in addition.items():
             if not isinstance(keys, Mapping):
                 tree.setdefault(group, keys)
-            elif _is_whole(keys):
+            elif _is_whole(group, keys):
                 tree.setdefault(group, dict(keys))
             elif isinstance(tree.get(group), Mapping):
                 tree[group] = {**tree[group], **{k: v for k, v in keys.items() if k not in tree[group]}}
@@ -74,12 +77,12 @@ def earlier_hashes(tree: Mapping[str, Any]) -> frozenset[str]:
             if any(node.get(key) != value for key, value in keys.items()):
                 return frozenset(found)  # it asks for what earlier versions could not do
             form[group] = {key: value for key, value in node.items() if key not in keys}
-            if _is_whole(keys):
+            if _is_whole(group, keys):
                 form.pop(group, None)
         found.add(config_hash(form))
     return frozenset(found)
 
 
-def _is_whole(keys: Mapping[str, Any]) -> bool:
+def _is_whole(group: str, keys: Mapping[str, Any]) -> bool:
     """Whether these are all keys of a group, and not some that it gained."""
-    return "_target_" in keys or "name" in keys
+    return group in _NEW_GROUPS or "_target_" in keys or "name" in keys

@@ -16,6 +16,7 @@ REQUEST_KEYS = ("run", "resume", "objective")
 """Top-level keys that say which run is meant and for what purpose; they are no part of a run's configuration."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 MemoryLimit = Annotated[int, Field(ge=64)]
 """MB of GPU memory. Below 64 MB TensorFlow cannot even create its context on a GPU."""
 
@@ -48,7 +49,7 @@ class Data(Section):
     buffer_size: PositiveInt
     limit: PositiveInt | None
     validation: PositiveInt | Fraction | Literal["own"] | None
-    split_seed: Annotated[int, Field(ge=0, lt=2**32)]
+    split_seed: Seed
     prefetch: Annotated[int, Field(ge=0, le=64)]
     on_leak: Literal["warn", "stop", "ignore"]
     transforms: list[AnyTransform]
@@ -128,6 +129,14 @@ Device = Annotated[
 ]
 
 
+class Seeds(Section):
+    """The seeds of what is random, one by one; None: as `seed`."""
+
+    init: Seed | None
+    order: Seed | None
+    augment: Seed | None
+
+
 class Train(Section):
     """The length of the training, what a step does, what may end it earlier, and when the model is validated."""
 
@@ -185,9 +194,15 @@ class Config(Section):
     checkpoint: Checkpoint
     summary: Summary
     mode: Literal["train", "test"]
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
+    seeds: Seeds
     hooks: list[Hook]
     trusted_targets: list[str]
+
+    def seed_of(self, what: Literal["init", "order", "augment"]) -> int:
+        """The seed of the initial weights, of the order of examples, or of what is random in a step."""
+        own: int | None = getattr(self.seeds, what)
+        return self.seed if own is None else own
 
     def label(self) -> str:
         """A short readable name: model, data set, execution and device."""
@@ -209,5 +224,6 @@ SECTIONS: dict[str, type[Section]] = {
     "train": Train,
     "checkpoint": Checkpoint,
     "summary": Summary,
+    "seeds": Seeds,
 }
 """The sections that have the same keys whatever is chosen."""

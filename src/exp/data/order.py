@@ -47,7 +47,6 @@ class Order:
     """
 
     def __init__(self, *, seed: int, size: int, buffer_size: int, batch_size: int) -> None:
-        self.seed = seed
         self.size = size
         self.batch_size = batch_size
         self.steps_per_epoch = size // batch_size

@@ -37,6 +37,8 @@ class Feed:
     """The number of threads that read, decode and transform examples."""
     prefetch: int
     """The number of calls whose batches are made ready ahead."""
+    seed: int = 0
+    """Of the random numbers for transforms."""
     rows: slice | None = None
     """The rows of each batch that are made, if other processes train with the others; None: all."""
 
@@ -104,7 +106,7 @@ def training_dataset(split: Split, order: Order, calls: list[Call], feed: Feed) 
         epochs = np.arange(call.first, call.first + feed.steps_per_call) // order.steps_per_epoch
         rows = indices(number)
         return uniform(
-            seed=order.seed,
+            seed=feed.seed,
             epoch=np.broadcast_to(epochs[:, np.newaxis], rows.shape),
             index=rows,
             draws=feed.transforms.draws,

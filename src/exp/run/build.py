@@ -49,6 +49,7 @@ def build(config: Config, *, group: Group) -> Components:
     from exp.exec.xla import decide_jit
     from exp.run.own_functions import own_functions
     from exp.run.own_trial import check_own
+    from exp.run.random_layers import seed_layers
     from exp.run.selection import selection_of
 
     devices = _set_up_devices(config, group)
@@ -72,6 +73,7 @@ def build(config: Config, *, group: Group) -> Components:
         feed = _feed(config, transforms, steps_per_call=steps_per_call, threads=devices.threads, rows=rows)
         program = replace(program, steps_per_call=steps_per_call, rows=rows, jit_train=jit_train)
         executor.prepare(program)
+        seed_layers(program.model, executor, seed=config.seed_of("augment"))
     tried = check_own(program, dataset, executor)
     summaries, unsaved = (probed.summaries, (*probed.notes, *tried)) if probed else ((), tried)
     lacks = limits(config, executor, program.model, summaries, devices.names)
@@ -96,7 +98,7 @@ def _begin_anew(config: Config) -> None:
     import keras
 
     keras.utils.clear_session()
-    keras.utils.set_random_seed(config.seed)
+    keras.utils.set_random_seed(config.seed_of("init"))
     keras.config.set_dtype_policy(config.train.precision)
 
 
@@ -169,7 +171,15 @@ def _feed(
     config: Config, transforms: ImageTransforms, *, steps_per_call: int, threads: int, rows: slice | None
 ) -> Feed:
     data = config.data
-    return Feed(data.batch_size, steps_per_call, transforms, threads=threads, prefetch=data.prefetch, rows=rows)
+    return Feed(
+        data.batch_size,
+        steps_per_call,
+        transforms,
+        threads=threads,
+        prefetch=data.prefetch,
+        seed=config.seed_of("augment"),
+        rows=rows,
+    )
 
 
 def _rows(config: Config, devices: "Devices") -> slice:

@@ -85,4 +85,4 @@ def _order(config: Config, dataset: Dataset) -> Order:
     if config.mode == "train":
         check_batch_size(data.batch_size, size)
     batch_size = min(data.batch_size, size)  # a test has no order, and takes any batches
-    return Order(seed=config.seed, size=size, buffer_size=data.buffer_size, batch_size=batch_size)
+    return Order(seed=config.seed_of("order"), size=size, buffer_size=data.buffer_size, batch_size=batch_size)

@@ -31,13 +31,13 @@ def own_functions(config: Config, task: Task, dataset: Dataset) -> OwnFunctions:
         UserError: one of them is not trusted, is not there, or takes what nothing gives.
     """
     weighted = isinstance(dataset.targets, Weighted)
-    asked, step, measure = config.task.step, None, None
+    asked, step, measure, seed = config.task.step, None, None, config.seed_of("augment")
     if asked is not None and config.mode == "train":
-        step = OwnStep(_function("task.step", asked, config, given=STEP_GIVEN, weighted=weighted), seed=config.seed)
+        step = OwnStep(_function("task.step", asked, config, given=STEP_GIVEN, weighted=weighted), seed=seed)
     measured = getattr(task, "measure", None)
     if measured is not None:
         own = OwnFunction("task.measure", measured, given=MEASURE_GIVEN, weighted=weighted)
-        measure = OwnMeasure(own, names=list(task.metrics), seed=config.seed)
+        measure = OwnMeasure(own, names=list(task.metrics), seed=seed)
         if config.mode == "train" and step is None:
             raise UserError(
                 "task.step=null: what task.measure measures is trained by a step of your own; give "

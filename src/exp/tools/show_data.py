@@ -47,7 +47,7 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
         found = class_mixings(
             labels[: order.size],
             classes=dataset.classes,
-            seed=config.seed,
+            seed=config.seed_of("order"),
             batch_size=order.batch_size,
             buffer_sizes=arguments.shuffle,
         )
@@ -65,6 +65,7 @@ def _show(arguments: argparse.Namespace, conf: Path) -> None:
             transforms=transforms,
             threads=config.device.threads or os.cpu_count() or 1,
             prefetch=1,
+            seed=config.seed_of("augment"),
         )
         _save(folder / "batches.png", image_batches_grid(dataset, order=order, feed=feed))
 
