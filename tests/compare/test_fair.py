@@ -128,9 +128,9 @@ def test_a_resumed_run_was_started_when_it_began(tmp_path):
 
 def test_one_pair_that_is_left_of_five_is_not_identical(tmp_path):
     for seed in range(5):
-        write_run(tmp_path / f"a{seed}", accuracy=0.9, seed=seed, weights="same")
+        write_run(tmp_path / f"a{seed}", accuracy=0.9, seed=seed, weights=f"seed {seed}")
         status = "completed" if seed == 0 else "diverged"
-        write_run(tmp_path / f"b{seed}", accuracy=0.9, seed=seed, weights="same", buffer_size=9, status=status)
+        write_run(tmp_path / f"b{seed}", accuracy=0.9, seed=seed, weights=f"seed {seed}", buffer_size=9, status=status)
     (one,) = verdicts(tmp_path, "--against", "data.buffer_size=1")["comparisons"]
     assert (one["verdict"], one["method"], names(one)) == ("undecided", "paired t", ["failed"])
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from exp.compare.facts import FACT_NAMES, SPEED, UNKNOWN, Fact, facts_of_runs
 from exp.compare.rows import Row
+from exp.compare.seeds import SOURCES, shared_by_some, varying
 from exp.config import yaml_text
 from exp.terminal.tables import one_line, shortened
 from exp.terminal.words import counted
@@ -26,7 +27,7 @@ _FEEDING = ("batch_size", "buffer_size", "prefetch", "transforms", "cache", "on_
 """Keys of `data` that do not choose the examples."""
 _SETTINGS = ("data", "optimizer")
 """Groups whose choices share settings, such as `batch_size`, that are no part of the choice if they differ."""
-NAMES = ("failed", "baseline", "budget", "selected on test", *FACT_NAMES)
+NAMES = ("failed", "baseline", "budget", "selected on test", "seeds", *FACT_NAMES)
 """What `--accept` takes, besides configuration keys."""
 
 
@@ -72,7 +73,7 @@ def confounders(
         matters = fact.matters(metric) or (timed and fact.matters(SPEED))
         if matters or fact.elsewhere:
             found += _different(fact, rows, matters=matters, follows=fact.name in follows)
-    found += [*_other_keys(rows, factor), *_not_repeatable(rows)]
+    found += [*_other_keys(rows, factor), *_seeds(rows), *_not_repeatable(rows)]
     return [Confounder(one.name, one.sentence, one.matters and one.name not in accepted) for one in found]
 
 
@@ -135,9 +136,12 @@ def _shown(row: Row, key: str) -> str:
 def _different(fact: Fact, rows: Sequence[Row], *, matters: bool, follows: bool) -> list[Confounder]:
     """A confounder if the runs do not all have the same fact; those whose folders do not say it play no part."""
     counts = [Counter(value for run in row.counted if (value := fact.of(run)) is not None) for row in rows]
-    values = {value for of_row in counts for value in of_row}
+    values: dict[str | None, set[str]] = {}
+    for run in (run for row in rows for run in row.counted):
+        values.setdefault(fact.asked(run), set()).update([value] if (value := fact.of(run)) is not None else [])
     several = sum(of_row.total() for of_row in counts) > 1
-    if len(values) <= 1 and not (several and any(UNKNOWN in value for value in values)):
+    unknown = several and any(UNKNOWN in value for alike in values.values() for value in alike)
+    if all(len(alike) <= 1 for alike in values.values()) and not unknown:
         return []  # what nobody knows is not known to be equal
     if all(len(of_row) <= 1 for of_row in counts):
         if follows:
@@ -187,6 +191,30 @@ def _budgets(rows: Sequence[Row], at: str | None) -> list[Confounder]:
         return []
     told = " and ".join(f"{', '.join(of_row)} in {row.name}" for row, of_row in zip(rows, amounts, strict=True))
     return [Confounder("budget", f"budget: the last figures within {at} are of {kind} {told}", True)]
+
+
+def _seeds(rows: Sequence[Row]) -> list[Confounder]:
+    """Samples that are not independent, or that do not vary in all that is random."""
+    found = []
+    for row in rows:
+        samples = [sample for sample in row.samples if sample.run]
+        seeds = [sample.seeds for sample in samples]
+        shared, vary = shared_by_some(seeds), varying(seeds)
+        if shared:
+            told = f"some samples of {row.name} have the same {' and '.join(shared)}, so that they are not independent"
+            found.append(
+                Confounder("seeds", f"seeds: {told}; --where takes some of them, such as seeds.init=null", True)
+            )
+        elif len(samples) > 1 and not {*SOURCES[:3]} <= {*vary}:
+            only = " and ".join(vary)
+            told = f"only {only} varies in {row.name}; how much the result varies with the other seeds, nobody knows"
+            found.append(Confounder("seeds", f"seeds: {told}", False))
+        weights = Counter(str(one.run.results.get("weights_sha256")) for one in samples if one.run)
+        weights.pop("None", None)
+        if weights and max(weights.values()) > 1:
+            told = f"{max(weights.values())} of {len(samples)} seeds of {row.name} ended with the same weights"
+            found.append(Confounder("seeds", f"seeds: {told}, so that they are one sample", True))
+    return found
 
 
 def _not_repeatable(rows: Sequence[Row]) -> list[Confounder]:

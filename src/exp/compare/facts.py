@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from exp.compare.runs import Run
+from exp.compare.seeds import seeds_of
 from exp.config import yaml_text
 
 SPEED = "examples_per_second"
@@ -26,6 +27,8 @@ class Fact:
     """Whether a metric, by its tag, can change by it."""
     elsewhere: bool = True
     """Whether it is worth a word where it does not matter."""
+    asked: Callable[[Run], str | None] = lambda run: None
+    """What it depends on as a run was asked for; only runs that were asked for the same have to have the same fact."""
 
 
 def is_speed(metric: str) -> bool:
@@ -124,7 +127,7 @@ _FACTS = (
     Fact("patch", _patch),
     Fact("exp", _text("exp")),
     Fact("data", _data),
-    Fact("split", _split),
+    Fact("split", _split, asked=lambda run: seeds_of(run.config).split),
     Fact("skipped files", _skipped),
     Fact("threads", _text("devices.threads")),
     Fact("devices", _devices),

@@ -9,8 +9,10 @@ from exp.compare.diff import differences
 from exp.compare.question import add_question, at_budget_asked, check_metric, first_metric, question_asked, trainings
 from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
+from exp.compare.seeds import SOURCES
 from exp.compare.show_table import columns_of, print_csv, print_json, print_table
 from exp.compare.table import check_key, choose, differing, sort
+from exp.config import yaml_text
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
 from exp.terminal.tables import one_line
@@ -56,6 +58,11 @@ def _compare(arguments: argparse.Namespace) -> None:
         _refuse(arguments, "does not go with --calibrate", *options)
         _print_calibration(runs, arguments)
         return
+    if arguments.variance:
+        others = ("against", "sort", "keys", "each", "csv", "markdown", "plot", "margin", "accept", "goal")
+        _refuse(arguments, "does not go with --variance", *others)
+        _print_variance(runs, arguments)
+        return
     if arguments.against:
         _refuse(arguments, "does not go with --against", "sort", "keys", "each", "csv", "markdown")
         _print_verdicts(runs, arguments)
@@ -65,9 +72,9 @@ def _compare(arguments: argparse.Namespace) -> None:
     keys = differing(rows)
     rows = sort(rows, arguments.sort) if arguments.sort else rows
     wanted = _wanted(arguments)
-    columns = columns_of(
-        rows, [*(["seed"] if arguments.each else []), *keys], wanted=wanted, also=arguments.sort or arguments.metric
-    )
+    own = [key for key in SOURCES if len({yaml_text(run.config.get(key)) for run in runs}) > 1]
+    seeds = ["seed", *own] if arguments.each else []
+    columns = columns_of(rows, [*seeds, *keys], wanted=wanted, also=arguments.sort or arguments.metric)
     if arguments.csv:
         print_csv(rows, columns)
     elif arguments.json:
@@ -141,6 +148,20 @@ def _print_calibration(runs: Sequence[Run], arguments: argparse.Namespace) -> No
     print_calibration(calibrate(rows, metric), metric)
 
 
+def _print_variance(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
+    from exp.compare.show_variance import print_variance, variance_json
+    from exp.compare.variance import breakdowns
+
+    rows = rows_of([run for run in runs if run.config.get("mode") != "test"])
+    metric = arguments.metric or first_metric(rows)
+    check_metric(metric, runs)
+    found = breakdowns(rows, metric)
+    if arguments.json:
+        print(variance_json(found, metric))
+    else:
+        print_variance(found, metric)
+
+
 def _print_diff(one: Run, other: Run) -> None:
     """Config, code, packages, data, devices: all that is not the same, and how the results differ."""
     for title, different in differences(one, other).items():
@@ -175,4 +196,5 @@ def _parser() -> argparse.ArgumentParser:
     verdicts.add_argument(
         "--calibrate", action="store_true", help="how often two halves of the same runs are called different"
     )
+    verdicts.add_argument("--variance", action="store_true", help="how much of the variance comes from which seed")
     return parser

@@ -10,6 +10,7 @@ import yaml
 
 from exp.compare.against import Comparison
 from exp.compare.rows import Row
+from exp.compare.seeds import SEEDS, SOURCES
 from exp.config import yaml_text
 from exp.errors import UserError
 from exp.run_folder.read import read_overrides
@@ -55,6 +56,27 @@ def next_command(one: Comparison) -> str | None:
         return None  # a folder does not say how its run was asked for
 
 
+def sweep_command(row: Row, seeds: Mapping[str, str]) -> str | None:
+    """The command that trains a configuration with other seeds, in a folder of its own.
+
+    Args:
+        row: the configuration.
+        seeds: their values by key, as Hydra takes them, such as {"seeds.init": "range(10)"}.
+
+    Returns:
+        None if what the folder says of how its run was asked for does not explain its configuration.
+    """
+    trusted = _trusted([row])
+    try:
+        overrides = _by_key(read_overrides(row.runs[0].folder))
+    except UserError:
+        return None  # the folder does not say it
+    if trusted is None or overrides is None or not _explains(overrides, row):
+        return None
+    words = {**{key: value for key, value in overrides.items() if key.lstrip("+") not in SEEDS}, **seeds}
+    return run_command("-m", *(shlex.quote(f"{key}={value}") for key, value in words.items()), trusted=trusted)
+
+
 def _missing(one: Comparison, wanted: int) -> tuple[list[int], list[int]] | None:
     """The seeds that the row and its baseline lack so that both have as many, and the same; None if any is no number.
 
@@ -63,6 +85,8 @@ def _missing(one: Comparison, wanted: int) -> tuple[list[int], list[int]] | None
     rows = (one.baseline, one.row)
     if not all(sample.seed.isdecimal() for row in rows for sample in row.samples):
         return None
+    if any(run.config.get(key) is not None for row in rows for run in row.runs for key in SOURCES[:3]):
+        return None  # another `seed` would not change what has a seed of its own
     have = [{int(seed) for seed in row.by_seed(one.metric)} for row in rows]
     lost = {int(sample.seed) for row in rows for sample in row.samples} - (have[0] | have[1])
     lost |= {int(s.seed) for row, own in zip(rows, have, strict=True) for s in row.samples if int(s.seed) not in own}

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from exp.compare.against import Question
 from exp.compare.budget import at_budget, budget_from, curve_metrics
 from exp.compare.confounders import NAMES
-from exp.compare.rows import SEEDS, Row
+from exp.compare.rows import Row
 from exp.compare.runs import Run
+from exp.compare.seeds import SEEDS
 from exp.compare.table import check_key, goal_of, metrics_of
 from exp.errors import UserError
 from exp.terminal.words import counted

@@ -8,23 +8,26 @@ from functools import cached_property
 from typing import Any
 
 from exp.compare.runs import Run, number
+from exp.compare.seeds import SEEDS, Seeds, seeds_of
 from exp.config import yaml_text
 from exp.terminal.words import counted, metric_text
-
-SEEDS = ("seed",)
-"""The configuration keys that do not tell one row from another."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """All runs of one configuration with one seed. However many they are, they are one sample."""
+    """All runs of one configuration with the same seeds. However many they are, they are one sample."""
 
-    seed: str
+    seeds: Seeds
     runs: Sequence[Run]
     """In the order in which they were started."""
 
+    @property
+    def seed(self) -> str:
+        """The seeds in words; `3` if all are 3."""
+        return self.seeds.text
+
     @cached_property
-    def _ended(self) -> list[Run]:
+    def ended(self) -> list[Run]:
         """The runs that came to an end of their own: what stopped others says nothing about the configuration."""
         return [run for run in self.runs if run.results.get("status") in ("completed", "diverged")]
 
@@ -34,23 +37,23 @@ class Sample:
 
         One that diverged is not made good by another one that did not.
         """
-        first = next(iter(self._ended), None)
+        first = next(iter(self.ended), None)
         return first if first is not None and first.is_completed else None
 
     @cached_property
     def reruns(self) -> int:
         """How many runs came to an end after the first one."""
-        return max(0, len(self._ended) - 1)
+        return max(0, len(self.ended) - 1)
 
     @property
     def status(self) -> str:
         """How the run that counts ended; if there is none, the last one."""
-        return str((self._ended[0] if self._ended else self.runs[-1]).results.get("status"))
+        return str((self.ended[0] if self.ended else self.runs[-1]).results.get("status"))
 
     @property
     def is_repeatable(self) -> bool:
         """Whether all runs that came to an end came to the same one, as far as is known."""
-        return len({(run.results.get("status"), run.results.get("weights_sha256")) for run in self._ended}) <= 1
+        return len({(run.results.get("status"), run.results.get("weights_sha256")) for run in self.ended}) <= 1
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,10 @@ class Row:
     @cached_property
     def samples(self) -> list[Sample]:
         """One for each seed, in the order of the runs."""
-        by_seed: dict[str, list[Run]] = {}
+        by_seeds: dict[Seeds, list[Run]] = {}
         for run in self.runs:
-            by_seed.setdefault(seed_of(run), []).append(run)
-        return [Sample(seed, sorted(runs, key=lambda run: run.began)) for seed, runs in by_seed.items()]
+            by_seeds.setdefault(seeds_of(run.config), []).append(run)
+        return [Sample(seeds, sorted(runs, key=lambda run: run.began)) for seeds, runs in by_seeds.items()]
 
     @property
     def name(self) -> str:
@@ -151,11 +154,6 @@ class Row:
     def shared(self) -> Mapping[str, str]:
         """The configuration as text, without what tells its seeds from each other, and without what is null."""
         return _shared(self.runs[0])
-
-
-def seed_of(run: Run) -> str:
-    """What tells a run from others of its row."""
-    return ", ".join(yaml_text(run.config.get(key)) for key in SEEDS)
 
 
 def rows_of(runs: Sequence[Run]) -> list[Row]:

@@ -216,6 +216,22 @@ class _Test:
 
 
 @cache
+def ratio_of_variances(
+    one: float, freedom: int, other: float, other_freedom: int, level: float = 1 - ALPHA
+) -> tuple[float, float]:
+    """The confidence interval of the ratio of two variances, by Fisher's F.
+
+    Args:
+        one: estimated from normal values, not 0, as the other one.
+        freedom: its degrees of freedom.
+        other: the variance below, from values of its own.
+        other_freedom: its degrees of freedom.
+        level: of confidence.
+    """
+    low, high = (float(_special().fdtri(freedom, other_freedom, p)) for p in ((1 - level) / 2, (1 + level) / 2))
+    return one / other / high, one / other / low
+
+
 def _special() -> Any:
     """The distributions; imported when a verdict is asked for, which a table is shown without."""
     from scipy import special

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from exp.compare.rows import SEEDS, Row, incomplete
+from exp.compare.rows import Row, incomplete
 from exp.compare.runs import Run
+from exp.compare.seeds import SEEDS
 from exp.config import yaml_text
 from exp.errors import UserError
 from exp.run_folder.results import tagged_metrics
