@@ -206,7 +206,7 @@ def test_text_is_text(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sweep"], "DIR and --against"),
+        (["sweep"], "DIR and a question"),
         (["sweep", "--against", "model=nn"], "--against model=nn: no run is like this"),
         (["sweep", "--against", "model=mlp", "-o", "thesis.html"], "--output thesis.html: there is another file"),
         (["--verify", "thesis.html"], "thesis.html: cannot be checked: it is no report"),

@@ -8,6 +8,8 @@ from exp.cli.request_checks import check_unchanged
 from exp.config import Config, parse, yaml_text
 from exp.config.length import LENGTH_KEYS, length_of, with_length
 from exp.config.metric_rules import NEEDS_VALIDATION, check_metric
+from exp.config.question import parse_question
+from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
 from exp.run_folder.stored import stored_config
 from exp.terminal import commands
@@ -25,6 +27,10 @@ TEST_KEYS = (
 )
 
 
+FIGURES = ("train/loss", "examples_per_second")
+"""What a search or a question may be about, besides metrics."""
+
+
 def effective_config(
     composed: Mapping[str, Any], *, overrides: Sequence[str], in_sweep: bool, in_search: bool
 ) -> tuple[Config, dict[str, Any]]:
@@ -40,7 +46,11 @@ def effective_config(
         UserError: the configuration is wrong, or its keys do not go together.
     """
     tree = dict(composed)
-    run, resume, objective = (tree.pop(key, None) for key in ("run", "resume", "objective"))
+    run, resume, objective, question = (tree.pop(key, None) for key in REQUEST_KEYS)
+    if question is not None and not in_sweep:
+        raise UserError(
+            "question: is what a sweep is to tell (-m); for a single run leave it out, or add question=null"
+        )
     if resume is not None:
         if in_sweep:
             raise UserError(f"resume={resume}: goes with a single run; a sweep goes on when its command is given again")
@@ -58,9 +68,20 @@ def effective_config(
             f"objective=null: a search chooses by the validation split, and there is none; {NEEDS_VALIDATION} "
             "(objective=test/loss would choose by the test set, and the results would say so)"
         )
+    if question is not None:
+        _check_question(question, config, in_search=in_search)
     if objective is not None:
-        check_metric("objective", yaml_text(objective), config, others=["train/loss", "examples_per_second"])
+        check_metric("objective", yaml_text(objective), config, others=FIGURES)
     return config, tree
+
+
+def _check_question(node: Any, config: Config, *, in_search: bool) -> None:
+    """Refuse a question that the jobs of this sweep cannot answer, as far as a job on its own can tell."""
+    question = parse_question(node)
+    if in_search:
+        raise UserError("question: is answered by all jobs alike, and a search chooses its jobs by their results")
+    if question is not None and question.metric is not None:
+        check_metric("question.metric", question.metric, config, others=FIGURES)
 
 
 def _resumed(

@@ -22,6 +22,7 @@ from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, chec
 from exp.config import Config, Device
 from exp.config.config_hash import config_hash
 from exp.config.length import length_of
+from exp.config.question import parse_question
 from exp.distributed.cluster import Cluster, find_cluster, in_cluster
 from exp.errors import UserError
 from exp.run.request import Request
@@ -30,6 +31,8 @@ from exp.run_folder.read import is_completed
 from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_config
 from exp.system.files import from_here
 
+OWN_LAUNCHERS = "hydra_plugins.exp_sweep."
+"""Begins the names of the launchers that keep a ledger of the sweep."""
 _made: dict[tuple[str, ...], Request] = {}
 """The preflight's request, until its job takes it. The key is all that Hydra tells the job, so no other job fits."""
 
@@ -172,9 +175,25 @@ def _request(
         tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
         resumed=resumed,
         extended=extended,
-        sweep={"folder": str(hydra.sweep.dir), "n_jobs": hydra.launcher.get("n_jobs")} if in_sweep else None,
+        sweep=_sweep(composed, hydra) if in_sweep else None,
         objective=composed.objective,
     )
+
+
+def _sweep(composed: DictConfig, hydra: DictConfig) -> dict[str, Any]:
+    """What the manifest of a job says about its sweep.
+
+    Raises:
+        UserError: the sweep has a question, and a launcher that keeps no ledger.
+    """
+    question = parse_question(plain(composed).get("question"))
+    if question is not None and not str(hydra.launcher._target_).startswith(OWN_LAUNCHERS):
+        raise UserError(
+            "question: is registered in sweep.json, which this launcher does not write; take hydra/launcher=processes "
+            "or hydra/launcher=slurm"
+        )
+    facts = {"folder": str(hydra.sweep.dir), "n_jobs": hydra.launcher.get("n_jobs")}
+    return facts if question is None else {**facts, "question_sha256": question.sha256}
 
 
 def _is_extended(folder: Path, tree: Mapping[str, Any]) -> bool:

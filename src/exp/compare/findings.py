@@ -8,8 +8,10 @@ from typing import Any
 from exp.compare.against import Comparison, Question
 from exp.compare.confounders import confounders
 from exp.compare.json_values import plain
+from exp.compare.registered import Standing
 from exp.compare.rows import Row
 from exp.compare.runs import Run
+from exp.compare.seeds import seeds_of
 from exp.compare.show_verdicts import facts_of
 from exp.compare.table import differing
 from exp.run_folder import names
@@ -21,7 +23,12 @@ LARGEST_FILE = 2**30
 
 
 def findings(
-    runs: Mapping[str, Run], rows: Sequence[Row], made: Sequence[Comparison], question: Question
+    runs: Mapping[str, Run],
+    rows: Sequence[Row],
+    made: Sequence[Comparison],
+    question: Question,
+    *,
+    standing: Standing,
 ) -> dict[str, Any]:
     """Everything that a report says, for JSON.
 
@@ -30,6 +37,7 @@ def findings(
         rows: of these runs.
         made: the comparisons of these rows.
         question: what they answer.
+        standing: how it stands to the question that the runs were made for.
 
     Raises:
         UserError: a file cannot be read.
@@ -44,6 +52,7 @@ def findings(
             "accepted": sorted(question.accepted),
             "at": question.at,
         },
+        "registered": standing.plain(),
         "comparisons": [_comparison(one, question.metric) for one in made],
         "rows": [_row(row, keys, made, question.metric) for row in rows],
         "runs": [_run(name, runs[name], question.metric) for name in runs],
@@ -72,7 +81,7 @@ def _run(name: str, run: Run, metric: str) -> dict[str, Any]:
     facts = ("git.commit", "git.dirty", "git.patch", "config_hash", "started")
     return {
         "run": name,
-        "seed": run.config.get("seed"),
+        "seed": seeds_of(run.config).text,
         "status": run.results.get("status"),
         "value": run.value(metric),
         "weights_sha256": run.results.get("weights_sha256"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from exp.compare.diff import differences
 from exp.compare.question import add_question, at_budget_asked, check_metric, first_metric, question_asked, trainings
+from exp.compare.registered import standing_of, take_registered
 from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.seeds import SOURCES
@@ -63,6 +64,9 @@ def _compare(arguments: argparse.Namespace) -> None:
         _refuse(arguments, "does not go with --variance", *others)
         _print_variance(runs, arguments)
         return
+    if arguments.registered:
+        _refuse(arguments, "does not go with --registered", "against")
+        take_registered(trainings(runs), arguments)
     if arguments.against:
         _refuse(arguments, "does not go with --against", "sort", "keys", "each", "csv", "markdown")
         _print_verdicts(runs, arguments)
@@ -126,10 +130,11 @@ def _print_verdicts(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
     question = question_asked(rows, trained, arguments)
     made = compare(rows, question)
     looks = note_look_at(arguments.places, question, made)
+    standing = standing_of(trained, rows, question, metric=first_metric(rows), where=arguments.where)
     if arguments.json:
-        print(as_json(made, question, looks=looks))
+        print(as_json(made, question, looks=looks, standing=standing))
     else:
-        print_verdicts(made, question, looks=looks)
+        print_verdicts(made, question, looks=looks, standing=standing)
     if arguments.plot:
         from exp.compare.forest import forest
         from exp.compare.plot import save

@@ -23,6 +23,9 @@ def add_question(parser: argparse.ArgumentParser, verdicts: "argparse._ArgumentG
     verdicts.add_argument(
         "--against", action="append", default=[], metavar="KEY=VALUE", help="compare all others with the runs like this"
     )
+    verdicts.add_argument(
+        "--registered", action="store_true", help="ask what was written down before the first run, in sweep.json"
+    )
     verdicts.add_argument("--goal", choices=("max", "min"), help="which value of the metric is the better one")
     verdicts.add_argument(
         "--margin", type=float, metavar="D", help="a difference too small to matter: ask for equivalence, too"

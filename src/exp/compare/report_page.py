@@ -125,6 +125,10 @@ class _Asked(_Stored):
     where: list[str]
 
 
+class _Registered(_Stored):
+    sentence: str
+
+
 class _OfRun(_Stored):
     run: str
     files: dict[str, str | None]
@@ -135,6 +139,7 @@ class _Findings(_Stored):
 
     asked: _Asked
     question: _Question
+    registered: _Registered
     runs: list[_OfRun]
 
 
@@ -160,7 +165,8 @@ def _terms(found: Mapping[str, Any]) -> str:
         words.append(f"p-values are adjusted for the comparisons that were made ({count}), by Holm's method.")
     if found["asked"]["where"]:
         words.append(f"Only runs with {' and '.join(found['asked']['where'])} are looked at.")
-    return " ".join([*words, "The question is post hoc: nothing shows that it was asked before the runs were made."])
+    standing = str(found["registered"]["sentence"])
+    return " ".join([*words, f"{standing[:1].upper()}{standing[1:]}."])
 
 
 def _answer(one: Mapping[str, Any], metric: str) -> str:

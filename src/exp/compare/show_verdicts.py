@@ -9,13 +9,14 @@ from exp.compare.against import Comparison, Question
 from exp.compare.calibrate import Calibration
 from exp.compare.json_values import plain
 from exp.compare.next_seeds import next_command
+from exp.compare.registered import Standing
 from exp.compare.rows import Row
 from exp.compare.statistics import ALPHA
 from exp.terminal.tables import line_width, most_of, one_line, plain_table, whole
 from exp.terminal.words import counted, metric_text
 
 
-def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None) -> str:
+def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None, standing: Standing) -> str:
     """The comparisons as the JSON of `compare.py --against --json`."""
     document = {
         "metric": question.metric,
@@ -24,6 +25,7 @@ def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None
         "margin": question.margin,
         "at": question.at,
         "looks": looks,
+        "registered": standing.plain(),
         "comparisons": [facts_of(one, question.metric) for one in made],
     }
     return json.dumps(plain(document), indent=2, allow_nan=False)
@@ -80,7 +82,7 @@ def _of_row(row: Row, metric: str) -> dict[str, Any]:
     }
 
 
-def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int | None) -> None:
+def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int | None, standing: Standing) -> None:
     """A table, and the sentences that belong to it."""
     metric = question.metric
     better = "more" if question.goal == "max" else "less"
@@ -100,7 +102,9 @@ def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int
     family = max(one.family for one in made)
     if family > 1:
         print(f"\np is adjusted for {counted(family, 'comparison')} (Holm)")
-    if looks is not None and looks > 1:
+    if standing.registration is not None or standing.status != "post hoc":
+        print(f"\n{one_line(standing.sentence)}")
+    if looks is not None and looks > 1 and standing.status != "registered":
         print(
             f"\nthis question was asked with {looks} different numbers of seeds; to look until p is below 0.05 finds "
             "differences where there are none, so decide how many seeds to run before you look"

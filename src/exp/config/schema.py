@@ -12,7 +12,7 @@ from exp.config.section import Fraction, Section, name_of
 from exp.config.targets import Target
 from exp.config.transform_schema import AnyTransform
 
-REQUEST_KEYS = ("run", "resume", "objective")
+REQUEST_KEYS = ("run", "resume", "objective", "question")
 """Top-level keys that say which run is meant and for what purpose; they are no part of a run's configuration."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]

@@ -18,6 +18,7 @@ from exp.sweep.backend import Backend, RunningJob
 from exp.sweep.display import SweepDisplay
 from exp.sweep.ledger import Entry, Ledger, metrics_of, now, read_ledger
 from exp.sweep.plan import Job, Plan
+from exp.sweep.question import announcement, check_asked, question_of
 from exp.sweep.snapshot import Snapshot
 from exp.system.lock import Lock
 from exp.system.signals import StopRequest
@@ -76,8 +77,10 @@ class Sweep:
         threads = known.threads if known else threads
         plan = Plan(self._master, self._loader, threads=threads, n_jobs=n_jobs)
         jobs = plan.jobs(overrides, first=first)
-        ledger = known or Ledger(self._folder, ["python", *sys.argv], plan.fixed, threads, n_jobs)
+        question = question_of(jobs)
+        ledger = known or Ledger(self._folder, ["python", *sys.argv], plan.fixed, threads, n_jobs, question=question)
         _check_same_sweep(ledger, plan)
+        check_asked(ledger, question)
         if not all(is_completed(job.folder) for job in jobs):
             self._backend.check()
         ledger.n_jobs = n_jobs
@@ -97,6 +100,8 @@ class Sweep:
             if repeated:
                 given = counted(len(repeated), "combination is", "combinations are")
                 watch.say(f"{given} given once more, such as {repeated[0]}: one job each")
+            if ledger.question is not None:
+                watch.say(announcement(ledger.question, ledger))
             watch.say(
                 f"{counted(len(jobs), 'job')}{done}; "
                 f"{self._backend.announce(n_jobs=min(ledger.n_jobs, len(jobs)), threads=ledger.threads)}"
@@ -135,7 +140,9 @@ class Sweep:
         if not self._searching or stop.signal is not None:
             watch.table([ledger.entries[job.name] for job in jobs], done_before=len(jobs) - len(to_do))
             trusted = self._master.get("trusted_targets") or []
-            for line in [*left, *_next_commands(self._folder, [ledger.entries[job.name] for job in jobs], trusted)]:
+            entries = [ledger.entries[job.name] for job in jobs]
+            asked = ledger.question is not None
+            for line in [*left, *_next_commands(self._folder, entries, trusted, asked=asked)]:
                 watch.say(line)
         return stop
 
@@ -189,11 +196,13 @@ def _job_return(job: Job, entry: Entry) -> JobReturn:
     return back
 
 
-def _next_commands(folder: Path, entries: Sequence[Entry], trusted: Sequence[str]) -> list[str]:
+def _next_commands(folder: Path, entries: Sequence[Entry], trusted: Sequence[str], *, asked: bool) -> list[str]:
     first = next(iter(metrics_of(entries)), "test/loss")
     lines = [f"sweep:       {folder}"]
     if any(entry.status != "completed" for entry in entries):
         lines.append(f"go on:       {same_command('hydra.sweep.dir', folder, trusted=trusted)}")
+    if asked:
+        lines.append(f"answer:      {script_command('compare', '--registered', folder=folder)}")
     return [
         *lines,
         f"compare:     {script_command('compare', f'--sort {first}', folder=folder)}",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 
+from exp.config.question import RegisteredQuestion, parse_question
 from exp.errors import UserError
 from exp.run_folder import names
 from exp.run_folder.read import is_completed, manifest_if_any, results_if_any
@@ -111,6 +112,7 @@ class _Stored:
     n_jobs: PositiveInt
     started: str
     jobs: list[Entry]
+    question: dict[str, Any] | None = None
 
 
 @dataclass
@@ -124,6 +126,8 @@ class Ledger:
     n_jobs: int
     started: str = field(default_factory=now)
     entries: dict[str, Entry] = field(default_factory=dict)
+    question: RegisteredQuestion | None = None
+    """What the sweep is to tell, since before its first run."""
 
     def add(self, jobs: Sequence[Job]) -> None:
         """Add jobs to the ledger; a job that is there already keeps its entry.
@@ -169,9 +173,14 @@ class Ledger:
             "fixed": self.fixed,
             "threads": self.threads,
             "n_jobs": self.n_jobs,
+            **_registration(self.question),
             "jobs": [asdict(entry) for entry in self.entries.values()],
         }
         write_atomically(self.folder / NAME, json.dumps(content, indent=2) + "\n")
+
+
+def _registration(question: RegisteredQuestion | None) -> dict[str, Any]:
+    return {} if question is None else {"question": question.plain(), "question_sha256": question.sha256}
 
 
 def read_ledger(folder: Path) -> Ledger | None:
@@ -189,4 +198,13 @@ def read_ledger(folder: Path) -> Ledger | None:
         raise UserError(f"{path}: is damaged; move it away, and the jobs are found by their folders") from error
     # A sweep that was moved has its jobs where it is now.
     entries = {entry.name: replace(entry, folder=str(folder / entry.name)) for entry in stored.jobs}
-    return Ledger(folder, stored.command, stored.fixed, stored.threads, stored.n_jobs, stored.started, entries)
+    return Ledger(
+        folder,
+        stored.command,
+        stored.fixed,
+        stored.threads,
+        stored.n_jobs,
+        stored.started,
+        entries,
+        parse_question(stored.question),
+    )

@@ -16,7 +16,8 @@ from exp.compare.findings import findings
 from exp.compare.forest import forest
 from exp.compare.looks import note_look_at
 from exp.compare.plot import as_svg, curves
-from exp.compare.question import add_question, at_budget_asked, question_asked, trainings
+from exp.compare.question import add_question, at_budget_asked, first_metric, question_asked, trainings
+from exp.compare.registered import Standing, standing_of, take_registered
 from exp.compare.report_page import findings_in, page, without_pictures
 from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
@@ -47,14 +48,19 @@ def main() -> int:
 
 def _report(arguments: argparse.Namespace) -> bool:
     if arguments.verify:
-        for option in ("against", "where", "metric", "goal", "margin", "accept", "at"):
+        for option in ("against", "registered", "where", "metric", "goal", "margin", "accept", "at"):
             if getattr(arguments, option):
                 raise UserError(f"--{option}: the question of a report is in it; --verify takes no other one")
         return _verify(arguments.verify, arguments.places, again=arguments.again)
     if arguments.again:
         raise UserError("--again: goes with --verify FILE.html")
-    if not arguments.places or not arguments.against:
-        raise UserError("DIR and --against: for example python scripts/report.py outputs/SWEEP --against model=mlp")
+    if not arguments.places or not (arguments.against or arguments.registered):
+        raise UserError(
+            "DIR and a question: for example python scripts/report.py outputs/SWEEP --against model=mlp; or "
+            "--registered, the one that the sweep was begun with"
+        )
+    if arguments.against and arguments.registered:
+        raise UserError("--registered: asks what was registered, and --against something else; give one of them")
     path: Path = arguments.output
     _check_target(path)
     answer = _answer(arguments)
@@ -113,23 +119,28 @@ class _Answer(NamedTuple):
     """By their names, in the order of these."""
     rows: Sequence[Row]
     made: Sequence[Comparison]
+    standing: Standing
 
 
 def _answer(arguments: argparse.Namespace) -> _Answer:
     named = _runs(arguments)
     runs = {name: named[name] for name in sorted(named)}
+    if not arguments.against:
+        take_registered(list(runs.values()), arguments)
     rows = rows_of(list(runs.values()))
     question = question_asked(rows, list(runs.values()), arguments)
-    return _Answer(question, runs, rows, compare(rows, question))
+    metric = first_metric(rows)
+    standing = standing_of(list(runs.values()), rows, question, metric=metric, where=arguments.where)
+    return _Answer(question, runs, rows, compare(rows, question), standing)
 
 
 def _page(answer: _Answer, asked: Mapping[str, Any]) -> str:
-    question, runs, rows, made = answer
+    question, runs, rows, made, standing = answer
     text = page(
         {
             "asked": dict(asked),
             "drawn_by": f"matplotlib {version('matplotlib')}",
-            **findings(runs, rows, made, question),
+            **findings(runs, rows, made, question, standing=standing),
         },
         forest=as_svg(forest(made, question)),
         curves=as_svg(curves(rows, differing(rows), question.metric)),

@@ -1,0 +1,123 @@
+"""Questions that were written down before the first run: what counts as one, and what does not."""
+
+import json
+
+import pytest
+
+from exp.config.question import parse_question
+from exp.errors import UserError
+from tests.support.comparing import compare, verdicts, write_run
+
+QUESTION = {"factor": "data.batch_size", "baseline": 50, "seeds": 3}
+BEGAN = "2026-01-02T03:04:05+00:00"
+
+
+def write_sweep(folder, *, seeds=3, question=QUESTION, of_runs=QUESTION, began=BEGAN):
+    asked, digest = parse_question(question), parse_question(of_runs).sha256
+    for size in (50, 100):
+        for seed in range(seeds):
+            facts = {"sweep": {"question_sha256": digest}, "started": began}
+            write_run(
+                folder / f"b{size}-{seed}",
+                accuracy=0.9 + seed / 100 + size / 2000,
+                batch_size=size,
+                seed=seed,
+                manifest=facts,
+            )
+    ledger = {"started": "2026-01-02T03:04:05.678+00:00", "question": asked.plain(), "question_sha256": asked.sha256}
+    (folder / "sweep.json").write_text(json.dumps(ledger))
+    return folder
+
+
+def standing(*arguments):
+    return verdicts(*arguments)["registered"]
+
+
+def test_what_was_registered_is_asked_and_said(tmp_path):
+    found = standing(write_sweep(tmp_path), "--registered")
+    assert found["status"] == "registered"
+    assert found["question"]["sha256"] == parse_question(QUESTION).sha256
+    assert found["sentence"] == (
+        "registered: the question was written down 2026-01-02T03:04:05, before the first run "
+        f"(sha256 {found['question']['sha256'][:10]})"
+    )
+    assert standing(tmp_path, "--against", "data.batch_size=50")["status"] == "registered"
+    assert found["sentence"] in compare(tmp_path, "--registered").stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (["--metric", "test/loss"], "metric is test/loss, and was test/accuracy"),
+        (["--margin", "0.01"], "margin is 0.01, and was None"),
+        (["--where", "seed=1"], "only runs with seed=1 are looked at"),
+        (["--accept", "threads"], "threads was accepted afterwards"),
+        (["--at", "step=50", "--metric", "train/loss"], "it is asked at step=50"),
+    ],
+)
+def test_another_question_is_post_hoc(tmp_path, asked, why):
+    found = standing(write_sweep(tmp_path), "--against", "data.batch_size=50", *asked)
+    assert found["status"] == "post hoc"
+    assert why in found["sentence"]
+    other = standing(tmp_path, "--against", "data.batch_size=100")
+    assert "against is data.batch_size=100, and was data.batch_size=50" in other["sentence"]
+
+
+def test_fewer_seeds_are_early_and_more_are_post_hoc(tmp_path):
+    early = standing(write_sweep(tmp_path / "few", seeds=2), "--registered")
+    assert (early["status"], early["sentence"][-31:]) == ("early", "answered by 2 of 3 seeds so far")
+    late = standing(write_sweep(tmp_path / "many", seeds=4), "--registered")
+    assert (late["status"], late["sentence"]) == ("post hoc", "post hoc: 3 seeds were registered, and there are 4")
+
+
+def test_failures_are_seeds_that_were_run(tmp_path):
+    write_sweep(tmp_path, seeds=2)
+    digest = parse_question(QUESTION).sha256
+    facts = {"sweep": {"question_sha256": digest}, "started": BEGAN}
+    for size in (50, 100):
+        write_run(tmp_path / f"b{size}-2", accuracy=0.0, batch_size=size, seed=2, status="diverged", manifest=facts)
+    assert standing(tmp_path, "--registered")["status"] == "registered"
+
+
+def test_a_question_that_was_changed_afterwards_is_found_out(tmp_path):
+    changed = write_sweep(tmp_path, question={**QUESTION, "metric": "test/loss"})
+    refused = compare(changed, "--registered")
+    assert refused.returncode == 2
+    assert refused.stderr.strip().endswith("sweep.json: its question is not the one that the runs were made for")
+    assert standing(changed, "--against", "data.batch_size=50")["status"] == "post hoc"
+
+
+@pytest.mark.parametrize("case", ["began before", "no time", "a run of elsewhere", "no ledger"])
+def test_what_was_not_made_for_a_question_has_none(tmp_path, case):
+    began = {"began before": "2026-01-02T03:04:04+00:00", "no time": "soon"}.get(case, BEGAN)
+    write_sweep(tmp_path, began=began)
+    if case == "a run of elsewhere":
+        write_run(tmp_path / "other", accuracy=0.9, seed=9)
+    if case == "no ledger":
+        (tmp_path / "sweep.json").unlink()
+    refused = compare(tmp_path, "--registered")
+    assert (refused.returncode, refused.stderr.partition(":")[0]) == (2, "--registered")
+    assert standing(tmp_path, "--against", "data.batch_size=50")["status"] == "post hoc"
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (3, "question=3: must be null or have"),
+        ({**QUESTION, "seeds": 1}, "question.seeds=1: must be the number of seeds of each configuration, at least 2"),
+        ({**QUESTION, "factor": "a b"}, "question.factor=a b: must be a configuration key"),
+        ({**QUESTION, "margin": 0}, "question.margin=0: must be a difference above 0"),
+        ({**QUESTION, "goal": "up"}, "question.goal=up: must be min, max, or null"),
+        ({**QUESTION, "metrik": "a"}, "question.metrik: is no such key"),
+        ({"factor": "model", "seeds": 3}, "question.baseline: is missing"),
+    ],
+)
+def test_a_wrong_question_is_refused_by_its_key(node, message):
+    with pytest.raises(UserError) as refused:
+        parse_question(node)
+    assert str(refused.value).startswith(message)
+
+
+def test_a_question_is_the_same_however_its_values_are_written():
+    assert parse_question({**QUESTION, "baseline": "50"}).sha256 == parse_question(QUESTION).sha256
+    assert parse_question(parse_question(QUESTION).plain()) == parse_question(QUESTION)
