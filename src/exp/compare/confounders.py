@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from exp.compare.facts import FACT_NAMES, SPEED, UNKNOWN, Fact, facts_of_runs
 from exp.compare.rows import Row
+from exp.compare.runs import Run
 from exp.config import yaml_text
 from exp.terminal.tables import one_line, shortened
 from exp.terminal.words import counted
@@ -65,15 +66,45 @@ def confounders(
     follows = {name for key in factor for name in _following(key)}
     found = [*_failures(rows, metric), *_selected(rows, metric), *_budgets(rows, at)]
     runs = [run for row in rows for run in row.counted]
-    # Where a clock ended the training, or the comparison, every figure depends on how fast it was.
-    is_timed = at is not None and at.startswith("seconds")
-    timed = is_timed or any(run.results.get("stopped") == "max_seconds" for run in runs)
+    timed = _is_timed(runs, at)
     for fact in facts_of_runs(runs):
         matters = fact.matters(metric) or (timed and fact.matters(SPEED))
         if matters or fact.elsewhere:
             found += _different(fact, rows, matters=matters, follows=fact.name in follows)
     found += [*_other_keys(rows, factor), *_not_repeatable(rows)]
     return [Confounder(one.name, one.sentence, one.matters and one.name not in accepted) for one in found]
+
+
+def differing_facts(runs: Sequence[Run], metric: str, *, keys: Collection[str], at: str | None = None) -> list[str]:
+    """The names of the facts that runs do not have in common, although a metric can change by them.
+
+    Args:
+        runs: any number of them, of any configurations.
+        metric: what they are looked at for.
+        keys: the configuration keys in which they differ on purpose; what follows from these is left out.
+        at: the budget at which they are looked at, such as `step=100`.
+    """
+    follows = {name for key in keys for name in _following(key)}
+    timed = _is_timed(runs, at)
+    found: dict[str, None] = {}
+    for fact in facts_of_runs(runs):
+        if fact.name in follows or not (fact.matters(metric) or (timed and fact.matters(SPEED))):
+            continue
+        values = [value for run in runs if (value := fact.of(run)) is not None]
+        if not _are_equal(values):
+            found[fact.name] = None
+    return list(found)
+
+
+def _is_timed(runs: Sequence[Run], at: str | None) -> bool:
+    """Whether a clock ended a training, or ends the comparison, so that every figure depends on how fast it was."""
+    is_cut = at is not None and at.startswith("seconds")
+    return is_cut or any(run.results.get("stopped") == "max_seconds" for run in runs)
+
+
+def _are_equal(values: Sequence[str]) -> bool:
+    """Whether facts are known to be equal; what nobody knows is not known to be equal to anything else."""
+    return len(set(values)) <= 1 and not (len(values) > 1 and any(UNKNOWN in value for value in values))
 
 
 def is_below(key: str, factor: Collection[str]) -> bool:
@@ -135,10 +166,8 @@ def _shown(row: Row, key: str) -> str:
 def _different(fact: Fact, rows: Sequence[Row], *, matters: bool, follows: bool) -> list[Confounder]:
     """A confounder if the runs do not all have the same fact; those whose folders do not say it play no part."""
     counts = [Counter(value for run in row.counted if (value := fact.of(run)) is not None) for row in rows]
-    values = {value for of_row in counts for value in of_row}
-    several = sum(of_row.total() for of_row in counts) > 1
-    if len(values) <= 1 and not (several and any(UNKNOWN in value for value in values)):
-        return []  # what nobody knows is not known to be equal
+    if _are_equal([value for of_row in counts for value in of_row.elements()]):
+        return []
     if all(len(of_row) <= 1 for of_row in counts):
         if follows:
             return []

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exp.compare.against import Comparison, Question
@@ -15,8 +15,10 @@ from exp.terminal.tables import line_width, most_of, one_line, plain_table, whol
 from exp.terminal.words import counted, metric_text
 
 
-def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None) -> str:
-    """The comparisons as the JSON of `compare.py --against --json`."""
+def as_json(
+    made: Sequence[Comparison], question: Question, *, looks: int | None, more: Mapping[str, Any] | None = None
+) -> str:
+    """The comparisons as the JSON of `compare.py --against --json`, with what else was asked for."""
     document = {
         "metric": question.metric,
         "goal": question.goal,
@@ -25,6 +27,7 @@ def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None
         "at": question.at,
         "looks": looks,
         "comparisons": [facts_of(one, question.metric) for one in made],
+        **(more or {}),
     }
     return json.dumps(plain(document), indent=2, allow_nan=False)
 
