@@ -155,7 +155,7 @@ def test_without_validation_the_test_set_selects_and_that_is_said(tmp_path):
 def test_weights_that_the_test_set_chose_are_named(search):
     write_trial(search, 0.99, validation=0.5, rate=9, results={"selected_on": "test"})
     (note,) = trials_of(search)["notes"]
-    assert note == "selected on the test set, so that their test figures are too good: the tested weights of mlp9-0"
+    assert note == "selected on the test set, so that their test figures are too good: mlp9-0"
     assert trials_of(search, "--metric", "validation/loss")["notes"] == [
         "validation/loss is what trials are chosen by, so that it is too good a figure of the one that is chosen"
     ]
@@ -254,6 +254,16 @@ def test_searches_are_compared_at_equal_budgets(tmp_path):
     assert "equal budgets end at k = 4" in "\n".join(lines)
 
 
+def test_a_picture(tmp_path):
+    from PIL import Image
+
+    write_two_searches(tmp_path)
+    done = compare(tmp_path, "--trials", "--against", "model=mlp", "--plot", tmp_path / "trials.png")
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", str(tmp_path / "trials.png"))
+    with Image.open(tmp_path / "trials.png") as picture:
+        assert picture.width > picture.height > 300
+
+
 def test_rows_stay_in_the_json(search):
     document = verdicts(search, "--trials")
     assert document["rows"] == verdicts(search)["rows"]
@@ -323,6 +333,7 @@ def test_a_test_of_a_run_is_no_trial(search):
         (["--metric", "weights_sha256", "--goal", "max"], "--trials: no run that completed has weights_sha256"),
         (["--margin", "0.1"], "--margin: does not go with --trials"),
         (["--sort", "step"], "--sort: does not go with --trials"),
+        (["--json", "--plot", "x.png"], "--plot: does not go with --trials --json"),
         (["--csv"], "--csv: does not go with --trials"),
         (["--calibrate"], "--trials: does not go with --calibrate"),
     ],

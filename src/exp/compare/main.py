@@ -58,8 +58,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         _refuse(arguments, "does not go with --calibrate", *options, "trials")
         _print_calibration(runs, arguments)
     elif arguments.trials:
-        own = ("sort", "keys", "each", "csv", "markdown", "plot", "margin", "accept")
-        _refuse(arguments, "does not go with --trials", *own)
+        _refuse(arguments, "does not go with --trials", "sort", "keys", "each", "csv", "markdown", "margin", "accept")
         _print_trials(runs, arguments)
     elif arguments.against:
         _refuse(arguments, "does not go with --against", "sort", "keys", "each", "csv", "markdown")
@@ -123,10 +122,18 @@ def _print_trials(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
     from exp.compare.show_trials import as_data, print_trials
     from exp.compare.trials import searches
 
+    if arguments.json:
+        _refuse(arguments, "does not go with --trials --json", "plot")
     trained = trainings(runs, option="--trials")
     found = searches(trained, question_asked(rows_of(trained), trained, arguments))
     if not arguments.json:
         print_trials(found)
+        if arguments.plot:
+            from exp.compare.plot import save
+            from exp.compare.plot_trials import trial_curves
+
+            save(trial_curves(found), arguments.plot)
+            print(arguments.plot)
     elif arguments.against:
         _print_verdicts(trained, arguments, more={"trials": as_data(found)})
     else:
@@ -191,17 +198,12 @@ def _parser() -> argparse.ArgumentParser:
         "--plot",
         type=Path,
         metavar="FILE.png",
-        help="loss curves, and a heat map if two keys differ; of verdicts a forest plot",
+        help="loss curves, and a heat map if two keys differ; of verdicts a forest plot; of trials what they find",
     )
     parser.add_argument("--metric", help="of a verdict or of the heat map (the first of the task's)")
     parser.add_argument("--diff", nargs=2, type=Path, metavar=("A", "B"), help="all that differs between two runs")
     verdicts = parser.add_argument_group("verdicts")
     add_question(parser, verdicts)
-    verdicts.add_argument(
-        "--trials",
-        action="store_true",
-        help="what a search of k of these configurations is expected to find; with --against, for each value",
-    )
     verdicts.add_argument(
         "--calibrate", action="store_true", help="how often two halves of the same runs are called different"
     )

@@ -22,6 +22,11 @@ def add_question(parser: argparse.ArgumentParser, verdicts: "argparse._ArgumentG
     verdicts.add_argument(
         "--against", action="append", default=[], metavar="KEY=VALUE", help="compare all others with the runs like this"
     )
+    verdicts.add_argument(
+        "--trials",
+        action="store_true",
+        help="what a search of k of these configurations is expected to find; with --against, for each value",
+    )
     verdicts.add_argument("--goal", choices=("max", "min"), help="which value of the metric is the better one")
     verdicts.add_argument(
         "--margin", type=float, metavar="D", help="a difference too small to matter: ask for equivalence, too"

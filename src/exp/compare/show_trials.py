@@ -7,7 +7,7 @@ from typing import Any
 from exp.compare.expected_best import ExpectedBest
 from exp.compare.show_table import BEHIND
 from exp.compare.trials import Search, Searches, Trial
-from exp.terminal.tables import line_width, one_line, plain_table, whole
+from exp.terminal.tables import Table, line_width, one_line, plain_table, whole
 from exp.terminal.words import counted, metric_text
 
 FIRST_COUNTS = (1, 2, 3, 5)
@@ -15,33 +15,40 @@ MOST_NAMES = 6
 """Trials that a sentence names."""
 
 
-def as_data(found: Searches) -> dict[str, Any]:
-    """The searches for JSON, with every number of trials."""
+def as_data(found: Searches, *, in_full: bool = True) -> dict[str, Any]:
+    """The searches for JSON.
+
+    Args:
+        found: what is asked for.
+        in_full: with every number of trials, and each trial; else with what the table shows.
+    """
+    shown = _counts(found)
     return {
         "metric": found.question.metric,
         "selected_on": found.selected_on,
         "goal": found.question.goal,
-        "groups": [_group(search) for search in found.each],
+        "groups": [_group(search, None if in_full else shown) for search in found.each],
         "notes": list(_notes(found)),
     }
 
 
-def _group(search: Search) -> dict[str, Any]:
-    expected = search.expected(range(1, len(search.trials) + 1))
-    return {
+def _group(search: Search, shown: Sequence[int] | None) -> dict[str, Any]:
+    expected = search.expected(range(1, len(search.trials) + 1) if shown is None else shown)
+    found = {
         "group": dict(search.group),
         "n": len(search.trials),
         "failed": len(search.failed),
         "keys": search.keys,
         "expected": [{"k": one.k, "mean": one.mean, "std": one.std, "none": one.none} for one in expected],
-        "trials": [
-            {
-                "runs": [str(run.folder) for run in trial.row.runs],
-                **{"n": trial.row.n, "failed": trial.row.failed},
-                **{"selected": trial.selected, "reported": trial.reported, "is_incomplete": trial.is_incomplete},
-            }
-            for trial in search.trials
-        ],
+    }
+    return {**found, "trials": [_trial(trial) for trial in search.trials]} if shown is None else found
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "runs": [str(run.folder) for run in trial.row.runs],
+        **{"n": trial.row.n, "failed": trial.row.failed},
+        **{"selected": trial.selected, "reported": trial.reported, "is_incomplete": trial.is_incomplete},
     }
 
 
@@ -67,9 +74,8 @@ def _say(text: str) -> None:
     print(textwrap.fill(one_line(text), line_width(), break_long_words=False, break_on_hyphens=False))
 
 
-def _table(found: Searches) -> Any:
-    sizes = [len(search.trials) for search in found.each]
-    counts = _counts(sizes)
+def _table(found: Searches) -> Table:
+    counts = _counts(found)
     headings, columns = ["k"], [list(map(str, counts))]
     for search in found.each:
         expected = {one.k: one for one in search.expected(counts)}
@@ -81,8 +87,9 @@ def _table(found: Searches) -> Any:
     return plain_table(headings, list(zip(*columns, strict=True)))
 
 
-def _counts(sizes: Sequence[int]) -> list[int]:
+def _counts(found: Searches) -> list[int]:
     """The numbers of trials that are shown: round ones, all that the smallest search has, and all of the largest."""
+    sizes = [len(search.trials) for search in found.each]
     most = max(sizes)
     tens = [digit * 10**power for power in range(1, len(str(most))) for digit in (1, 2, 5)]
     return sorted({k for k in (*FIRST_COUNTS, *tens, min(sizes), most) if k <= most})
@@ -118,10 +125,9 @@ def _notes(found: Searches) -> Iterator[str]:
         )
     elif found.selected_on == metric:
         yield f"{metric} is what trials are chosen by, so that it is too good a figure of the one that is chosen"
-    chosen = found.tested_on_test
+    chosen = found.chosen_by_test
     if chosen:
-        names = _first(chosen)
-        yield f"selected on the test set, so that their test figures are too good: the tested weights of {names}"
+        yield f"selected on the test set, so that their test figures are too good: {_first(chosen)}"
     partial = [trial for search in found.each for trial in search.trials if trial.is_incomplete and trial.has_figure]
     if partial:
         what = "has seeds that failed, or fewer seeds than others, and counts as the mean of those it has"

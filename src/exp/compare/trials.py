@@ -86,8 +86,8 @@ class Searches:
         return [trial.row for search in self.each for trial in search.trials]
 
     @property
-    def tested_on_test(self) -> list[str]:
-        """The names of the trials whose tested weights were chosen by the test set."""
+    def chosen_by_test(self) -> list[str]:
+        """The names of the trials whose tested weights were chosen by the test set, if a test figure is reported."""
         return selected_on_test(self._rows) if self.question.metric.startswith("test/") else []
 
     @property
