@@ -121,7 +121,7 @@ def test_samples_that_share_a_seed_are_not_independent(tmp_path):
     write_pair(tmp_path, base=list(zip(VALUES[0], mixed, strict=True)), other=list(zip(VALUES[1], mixed, strict=True)))
     one = one_verdict(tmp_path)
     assert one["verdict"] == "confounded"
-    assert "have the same seeds.init and seeds.order and seeds.augment, so that they are not" in one["confounders"][0]
+    assert "have the same seeds.init, seeds.order, seeds.augment, so that they are not" in one["confounders"][0]
     assert one_verdict(tmp_path, "--where", "seeds.init=null")["verdict"] != "confounded"
 
 

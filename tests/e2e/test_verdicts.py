@@ -5,14 +5,20 @@ import shlex
 import subprocess
 import sys
 
+import pytest
+
+from tests.support.jobs import results
 from tests.support.root import ROOT
 
 
+def asked(folder, *arguments, cwd):
+    command = [sys.executable, str(ROOT / "scripts" / "compare.py"), folder, *arguments, "--json"]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 def verdict(folder, cwd):
-    command = [sys.executable, str(ROOT / "scripts" / "compare.py"), folder]
-    asked = ["--against", "optimizer.learning_rate=0.001", "--json"]
-    done = subprocess.run([*command, *asked], cwd=cwd, capture_output=True, text=True, check=True)
-    document = json.loads(done.stdout)
+    document = asked(folder, "--against", "optimizer.learning_rate=0.001", cwd=cwd)
     return document, document["comparisons"][0]
 
 
@@ -74,3 +80,42 @@ def test_questions_that_a_sweep_cannot_answer_are_refused(jobs, small_mnist, tmp
     single = jobs.run(*given, "question={factor: model, baseline: mlp, seeds: 2}", cwd=tmp_path)
     assert (single.status, single.errors.startswith("question: is what a sweep is to tell")) == (2, True)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_row_that_alone_lacks_seeds_joins_the_sweep(jobs, small_mnist, tmp_path):
+    given = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=10", "summary.images=false"]
+    place = "hydra.sweep.dir=outputs/rates"
+    for swept in (
+        ["optimizer.learning_rate=0.001,0.01"],
+        ["optimizer.learning_rate=choice(0.001)", "seed=1,2"],
+    ):
+        jobs.run("-m", *given, *swept, place, cwd=tmp_path).check()
+    _, one = verdict("outputs/rates", tmp_path)
+    assert (one["baseline_runs"]["n"], one["runs"]["n"]) == (3, 1)
+    words = shlex.split(one["next_command"])
+    assert words[-3:] == ["optimizer.learning_rate=choice(0.01)", "seed=1,2", place]
+    done = jobs.run(*words[words.index("-m") :], cwd=tmp_path).check()
+    assert "2 jobs;" in done.output
+    ledger = json.loads((tmp_path / "outputs" / "rates" / "sweep.json").read_text())
+    assert [job["status"] for job in ledger["jobs"]] == ["completed"] * 6
+    _, one = verdict("outputs/rates", tmp_path)
+    assert (one["n"], one["method"], one["confounders"], one["left_out"]) == (3, "paired t", [], [])
+
+
+def test_what_a_search_is_expected_to_find(jobs, small_mnist, tmp_path):
+    """The weights of the best validation are tested; the last validation of a run is of other weights."""
+    given = ["data.source=idx", f"data.dir={small_mnist}", "data.validation=100", "summary.images=false"]
+    given += ["train.steps=40", "train.validate_every=10", "checkpoint.best=validation/accuracy"]
+    rates = "optimizer.learning_rate=0.0001,0.03,0.001"
+    jobs.run("-m", *given, rates, "hydra.sweep.dir=outputs/rates", cwd=tmp_path).check()
+    found = asked("outputs/rates", "--trials", cwd=tmp_path)["trials"]
+    runs = [results(folder.parent) for folder in (tmp_path / "outputs" / "rates").glob("*/results.json")]
+    validation, test = ([run[split][key] for run in runs] for split, key in (("best", "value"), ("test", "accuracy")))
+    (group,) = found["groups"]
+    assert (found["selected_on"], group["n"], found["notes"]) == ("validation/accuracy", 3, [])
+    assert {(trial["selected"], trial["reported"]) for trial in group["trials"]} == {
+        *zip(validation, test, strict=True)
+    }
+    assert group["expected"][0]["mean"] == pytest.approx(sum(test) / 3)
+    best = [at_test for at_test, chosen_by in zip(test, validation, strict=True) if chosen_by == max(validation)]
+    assert group["expected"][2]["mean"] == pytest.approx(sum(best) / len(best))

@@ -226,3 +226,31 @@ def test_mistakes_are_named(sweep, arguments, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert (sweep / "thesis.html").read_text() == "mine"
+
+
+def test_a_report_of_searches(tmp_path):
+    for model, values in (("mlp", MLP), ("cnn", CNN[:3])):
+        for place, accuracy in enumerate(values):
+            validation = {"loss": 0.1, "accuracy": 0.9 - place / 100, "examples": 10, "step": 100}
+            folder = tmp_path / "search" / f"{model}{place}"
+            given = {"model": model, "learning_rate": 10.0**-place, "results": {"validation": validation}}
+            write_run(folder, accuracy=accuracy, **given)
+    asked = ("search", "--against", "model=mlp")
+    assert report(*asked, "--trials", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "report.html").read_text()
+    assert "test/accuracy of the trial with the best validation/accuracy among k trials" in text
+    row = '<td>model=cnn</td><td class=number>3</td><td class=number data-value="0.9821">0.9821</td>'
+    assert row in text
+    assert text.count("<td>model=mlp</td><td class=number>") == 4  # 1, 2, 3 and 5 trials
+    assert text.count("<img") == 3
+    assert str(tmp_path) not in text
+    done = report("--verify", "report.html", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "report.html: every figure is as 8 run folders say\n")
+    (tmp_path / "report.html").write_text(text.replace('"k": 3', '"k": 4', 1))
+    done = report("--verify", "report.html", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("trials.groups[0].expected[2].k: the report says 4, and the run folders 3")
+    assert report(*asked, "-o", "without.html", cwd=tmp_path).returncode == 0
+    assert "What a search would find" not in (tmp_path / "without.html").read_text()
+    refused = report("--verify", "report.html", "--trials", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")

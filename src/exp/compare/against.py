@@ -65,12 +65,7 @@ class Comparison:
     @property
     def name(self) -> str:
         """What tells it from others, by the last words of the keys, as a person calls them."""
-        values = {**self.group, **self.where}
-        names = [key.rpartition(".")[2] for key in values]
-        return " ".join(
-            f"{name if names.count(name) == 1 else key}={yaml_text(value)}"
-            for name, (key, value) in zip(names, values.items(), strict=True)
-        )
+        return named({**self.group, **self.where})
 
     @property
     def n(self) -> int:
@@ -114,6 +109,20 @@ def compare(rows: Sequence[Row], question: Question) -> list[Comparison]:
     Raises:
         UserError: no row has the baseline's value, or all have.
     """
+    baselines, others = divided(rows, question)
+    by_rest: dict[frozenset[tuple[str, str]], list[Row]] = {}
+    for one in baselines:
+        by_rest.setdefault(_rest(one, question.baseline), []).append(one)
+    made = [_comparison(row, by_rest.get(_rest(row, question.baseline), baselines), question) for row in others]
+    return _decided(_told_apart(made, question), question)
+
+
+def divided(rows: Sequence[Row], question: Question) -> tuple[list[Row], list[Row]]:
+    """The rows with the baseline's value, and the others.
+
+    Raises:
+        UserError: one of the two is empty.
+    """
     baselines = [row for row in rows if _is_baseline(row, question.baseline)]
     others = [row for row in rows if not _is_baseline(row, question.baseline)]
     if not baselines:
@@ -123,11 +132,16 @@ def compare(rows: Sequence[Row], question: Question) -> list[Comparison]:
         raise UserError(
             f"--against {question.against}: every run is like this, so that there is nothing to compare with it"
         )
-    by_rest: dict[frozenset[tuple[str, str]], list[Row]] = {}
-    for one in baselines:
-        by_rest.setdefault(_rest(one, question.baseline), []).append(one)
-    made = [_comparison(row, by_rest.get(_rest(row, question.baseline), baselines), question) for row in others]
-    return _decided(_told_apart(made, question), question)
+    return baselines, others
+
+
+def named(values: Mapping[str, Any]) -> str:
+    """Values by the last words of their keys, as a person calls them: `model=cnn batch_size=50`."""
+    names = [key.rpartition(".")[2] for key in values]
+    return " ".join(
+        f"{name if names.count(name) == 1 else key}={yaml_text(value)}"
+        for name, (key, value) in zip(names, values.items(), strict=True)
+    )
 
 
 def _is_baseline(row: Row, baseline: Mapping[str, str]) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from exp.compare.facts import FACT_NAMES, SPEED, UNKNOWN, Fact, facts_of_runs
 from exp.compare.rows import Row
+from exp.compare.runs import Run
 from exp.compare.seeds import SOURCES, shared_by_some, varying
 from exp.config import yaml_text
 from exp.terminal.tables import one_line, shortened
@@ -66,15 +67,52 @@ def confounders(
     follows = {name for key in factor for name in _following(key)}
     found = [*_failures(rows, metric), *_selected(rows, metric), *_budgets(rows, at)]
     runs = [run for row in rows for run in row.counted]
-    # Where a clock ended the training, or the comparison, every figure depends on how fast it was.
-    is_timed = at is not None and at.startswith("seconds")
-    timed = is_timed or any(run.results.get("stopped") == "max_seconds" for run in runs)
+    timed = _is_timed(runs, at)
     for fact in facts_of_runs(runs):
         matters = fact.matters(metric) or (timed and fact.matters(SPEED))
         if matters or fact.elsewhere:
             found += _different(fact, rows, matters=matters, follows=fact.name in follows)
     found += [*_other_keys(rows, factor), *_seeds(rows), *_not_repeatable(rows)]
     return [Confounder(one.name, one.sentence, one.matters and one.name not in accepted) for one in found]
+
+
+def differing_facts(runs: Sequence[Run], metric: str, *, keys: Collection[str], at: str | None = None) -> list[str]:
+    """The names of the facts that runs do not have in common, although a metric can change by them.
+
+    Args:
+        runs: any number of them, of any configurations.
+        metric: what they are looked at for.
+        keys: the configuration keys in which they differ on purpose; what follows from these is left out.
+        at: the budget at which they are looked at, such as `step=100`.
+    """
+    follows = {name for key in keys for name in _following(key)}
+    timed = _is_timed(runs, at)
+    found: dict[str, None] = {}
+    for fact in facts_of_runs(runs):
+        if fact.name in follows or not (fact.matters(metric) or (timed and fact.matters(SPEED))):
+            continue
+        if not _are_equal(fact, runs):
+            found[fact.name] = None
+    return list(found)
+
+
+def _is_timed(runs: Sequence[Run], at: str | None) -> bool:
+    """Whether a clock ended a training, or ends the comparison, so that every figure depends on how fast it was."""
+    is_cut = at is not None and at.startswith("seconds")
+    return is_cut or any(run.results.get("stopped") == "max_seconds" for run in runs)
+
+
+def _are_equal(fact: Fact, runs: Sequence[Run]) -> bool:
+    """Whether a fact is known to be equal in all runs that were asked for the same in what it depends on.
+
+    What nobody knows is not known to be equal to anything else.
+    """
+    alike: dict[str | None, list[str]] = {}
+    for run in runs:
+        value = fact.of(run)
+        if value is not None:
+            alike.setdefault(fact.asked(run), []).append(value)
+    return all(len(set(values)) == 1 and (len(values) == 1 or UNKNOWN not in values[0]) for values in alike.values())
 
 
 def is_below(key: str, factor: Collection[str]) -> bool:
@@ -136,13 +174,8 @@ def _shown(row: Row, key: str) -> str:
 def _different(fact: Fact, rows: Sequence[Row], *, matters: bool, follows: bool) -> list[Confounder]:
     """A confounder if the runs do not all have the same fact; those whose folders do not say it play no part."""
     counts = [Counter(value for run in row.counted if (value := fact.of(run)) is not None) for row in rows]
-    values: dict[str | None, set[str]] = {}
-    for run in (run for row in rows for run in row.counted):
-        values.setdefault(fact.asked(run), set()).update([value] if (value := fact.of(run)) is not None else [])
-    several = sum(of_row.total() for of_row in counts) > 1
-    unknown = several and any(UNKNOWN in value for alike in values.values() for value in alike)
-    if all(len(alike) <= 1 for alike in values.values()) and not unknown:
-        return []  # what nobody knows is not known to be equal
+    if _are_equal(fact, [run for row in rows for run in row.counted]):
+        return []
     if all(len(of_row) <= 1 for of_row in counts):
         if follows:
             return []
@@ -201,7 +234,7 @@ def _seeds(rows: Sequence[Row]) -> list[Confounder]:
         seeds = [sample.seeds for sample in samples]
         shared, vary = shared_by_some(seeds), varying(seeds)
         if shared:
-            told = f"some samples of {row.name} have the same {' and '.join(shared)}, so that they are not independent"
+            told = f"some samples of {row.name} have the same {', '.join(shared)}, so that they are not independent"
             found.append(
                 Confounder("seeds", f"seeds: {told}; --where takes some of them, such as seeds.init=null", True)
             )

@@ -2,8 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from exp.compare.diff import differences
 from exp.compare.question import add_question, at_budget_asked, check_metric, first_metric, question_asked, trainings
@@ -23,6 +24,7 @@ DESCRIPTION = """Compare runs: what differs between their configurations, and wh
   python scripts/compare.py outputs
   python scripts/compare.py outputs --where model=cnn --sort test/accuracy
   python scripts/compare.py outputs/SWEEP --against model=mlp
+  python scripts/compare.py outputs/SWEEP --trials
   python scripts/compare.py outputs/SWEEP --keys data.batch_size,test/accuracy
   python scripts/compare.py outputs/SWEEP --plot sweep.png --markdown
   python scripts/compare.py --diff RUN_A RUN_B
@@ -54,24 +56,29 @@ def _compare(arguments: argparse.Namespace) -> None:
     runs = choose(found, arguments.where)
     if arguments.at:
         runs = at_budget_asked(runs, arguments)
+    if arguments.registered:
+        _refuse(arguments, "does not go with --registered", "against", "calibrate", "variance")
+        take_registered(trainings(runs), arguments)
     if arguments.calibrate:
         options = ("against", "sort", "keys", "each", "csv", "markdown", "json", "plot", "margin", "accept", "goal")
-        _refuse(arguments, "does not go with --calibrate", *options)
+        _refuse(arguments, "does not go with --calibrate", *options, "trials")
         _print_calibration(runs, arguments)
-        return
-    if arguments.variance:
-        others = ("against", "sort", "keys", "each", "csv", "markdown", "plot", "margin", "accept", "goal")
+    elif arguments.variance:
+        others = ("against", "sort", "keys", "each", "csv", "markdown", "plot", "margin", "accept", "goal", "trials")
         _refuse(arguments, "does not go with --variance", *others)
         _print_variance(runs, arguments)
-        return
-    if arguments.registered:
-        _refuse(arguments, "does not go with --registered", "against")
-        take_registered(trainings(runs), arguments)
-    if arguments.against:
+    elif arguments.trials:
+        _refuse(arguments, "does not go with --trials", "sort", "keys", "each", "csv", "markdown", "margin", "accept")
+        _print_trials(runs, arguments)
+    elif arguments.against:
         _refuse(arguments, "does not go with --against", "sort", "keys", "each", "csv", "markdown")
-        _print_verdicts(runs, arguments)
-        return
-    _refuse(arguments, "goes with --against KEY=VALUE", "margin", "accept", "goal")
+        _print_verdicts(trainings(runs), arguments)
+    else:
+        _refuse(arguments, "goes with --against KEY=VALUE", "margin", "accept", "goal")
+        _print_rows(runs, arguments)
+
+
+def _print_rows(runs: Sequence[Run], arguments: argparse.Namespace, *, more: Mapping[str, Any] | None = None) -> None:
     rows = [Row([run]) for run in runs] if arguments.each else rows_of(runs)
     keys = differing(rows)
     rows = sort(rows, arguments.sort) if arguments.sort else rows
@@ -82,7 +89,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.csv:
         print_csv(rows, columns)
     elif arguments.json:
-        print_json(rows, columns)
+        print_json(rows, columns, more=more)
     else:
         print_table(rows, columns, markdown=arguments.markdown, first=arguments.sort)
     if arguments.plot:
@@ -120,19 +127,43 @@ def _wanted(arguments: argparse.Namespace) -> list[str]:
     return [key for keys in arguments.keys for key in keys.split(",") if key != "run"]
 
 
-def _print_verdicts(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
+def _print_trials(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
+    """What a search of k trials is expected to find; as JSON it joins what is printed without `--trials`."""
+    from exp.compare.show_trials import as_data, print_trials
+    from exp.compare.trials import searches
+
+    if arguments.json:
+        _refuse(arguments, "does not go with --trials --json", "plot")
+    trained = trainings(runs, option="--trials")
+    found = searches(trained, question_asked(rows_of(trained), trained, arguments))
+    if not arguments.json:
+        print_trials(found)
+        if arguments.plot:
+            from exp.compare.plot import save
+            from exp.compare.plot_trials import trial_curves
+
+            save(trial_curves(found), arguments.plot)
+            print(arguments.plot)
+    elif arguments.against:
+        _print_verdicts(trained, arguments, more={"trials": as_data(found)})
+    else:
+        _print_rows(runs, arguments, more={"trials": as_data(found)})
+
+
+def _print_verdicts(
+    trained: Sequence[Run], arguments: argparse.Namespace, *, more: Mapping[str, Any] | None = None
+) -> None:
     from exp.compare.against import compare
     from exp.compare.looks import note_look_at
     from exp.compare.show_verdicts import as_json, print_verdicts
 
-    trained = trainings(runs)
     rows = rows_of(trained)
     question = question_asked(rows, trained, arguments)
     made = compare(rows, question)
     looks = note_look_at(arguments.places, question, made)
     standing = standing_of(trained, rows, question, metric=first_metric(rows), where=arguments.where)
     if arguments.json:
-        print(as_json(made, question, looks=looks, standing=standing))
+        print(as_json(made, question, looks=looks, standing=standing, more=more))
     else:
         print_verdicts(made, question, looks=looks, standing=standing)
     if arguments.plot:
@@ -192,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         "--plot",
         type=Path,
         metavar="FILE.png",
-        help="loss curves, and a heat map if two keys differ; of verdicts a forest plot",
+        help="loss curves, and a heat map if two keys differ; of verdicts a forest plot; of trials what they find",
     )
     parser.add_argument("--metric", help="of a verdict or of the heat map (the first of the task's)")
     parser.add_argument("--diff", nargs=2, type=Path, metavar=("A", "B"), help="all that differs between two runs")

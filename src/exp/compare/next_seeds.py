@@ -110,25 +110,34 @@ def _trusted(rows: Sequence[Row]) -> list[str] | None:
 
 
 def _joining_sweep(one: Comparison, missing: tuple[list[int], list[int]], trusted: Sequence[str]) -> str | None:
-    """The command that adds jobs to the sweep that all the runs belong to; None if there is no such one."""
+    """The commands that add jobs to the sweep that all the runs belong to; None if there is no such one.
+
+    One command is enough if both rows lack the same seeds and differ in the value of one key.
+    """
     folders = {run.folder.parent for row in (one.row, one.baseline) for run in row.runs}
     folder = folders.pop()
-    if folders or missing[0] != missing[1] or not (folder / SWEEP).is_file():
+    if folders or not (folder / SWEEP).is_file():
         return None
     given = _of_sweep(read_object(folder / SWEEP), one)
     if given is None:
         return None
     fixed, theirs, ours = given
-    differing = [key for key in ours if ours[key] != theirs.get(key)]
-    if "seed" in fixed or ours.keys() != theirs.keys() or len(differing) != 1:
-        return None  # all combinations of two keys would be more than the two that are asked for
+    if "seed" in fixed or ours == theirs:
+        return None
     if not (_explains({**fixed, **theirs}, one.baseline) and _explains({**fixed, **ours}, one.row)):
         return None
+
+    def command(values: Overrides, seeds: Sequence[int]) -> str:
+        words = [f"{key}={value}" for key, value in {**fixed, **values, "seed": _values(seeds)}.items()]
+        return run_command("-m", *map(shlex.quote, words), override("hydra.sweep.dir", folder), trusted=trusted)
+
     # A key that was swept stays one with a single value, so that the sweep is known as the same one.
-    both = [f"{k}={theirs[k]},{ours[k]}" if k in differing else f"{k}=choice({ours[k]})" for k in ours]
-    words = [*(f"{key}={value}" for key, value in fixed.items()), *both, f"seed={_values(missing[0])}"]
-    place = override("hydra.sweep.dir", folder)
-    return run_command("-m", *map(shlex.quote, words), place, trusted=trusted)
+    single = [{key: f"choice({value})" for key, value in row.items()} for row in (theirs, ours)]
+    differing = [key for key in ours if ours[key] != theirs.get(key)]
+    if missing[0] == missing[1] and ours.keys() == theirs.keys() and len(differing) == 1:
+        key = differing[0]
+        return command({**single[1], key: f"{theirs[key]},{ours[key]}"}, missing[0])
+    return " && ".join(command(row, seeds) for row, seeds in zip(single, missing, strict=True) if seeds)
 
 
 def _of_sweep(ledger: Mapping[str, Any], one: Comparison) -> tuple[Overrides, Overrides, Overrides] | None:

@@ -26,6 +26,11 @@ def add_question(parser: argparse.ArgumentParser, verdicts: "argparse._ArgumentG
     verdicts.add_argument(
         "--registered", action="store_true", help="ask what was written down before the first run, in sweep.json"
     )
+    verdicts.add_argument(
+        "--trials",
+        action="store_true",
+        help="what a search of k of these configurations is expected to find; with --against, for each value",
+    )
     verdicts.add_argument("--goal", choices=("max", "min"), help="which value of the metric is the better one")
     verdicts.add_argument(
         "--margin", type=float, metavar="D", help="a difference too small to matter: ask for equivalence, too"
@@ -35,8 +40,12 @@ def add_question(parser: argparse.ArgumentParser, verdicts: "argparse._ArgumentG
     )
 
 
-def trainings(runs: Sequence[Run]) -> list[Run]:
+def trainings(runs: Sequence[Run], *, option: str = "--against") -> list[Run]:
     """The runs that trained; what is left out is said.
+
+    Args:
+        runs: of any mode.
+        option: asks for them.
 
     Raises:
         UserError: there are none.
@@ -46,7 +55,7 @@ def trainings(runs: Sequence[Run]) -> list[Run]:
         tests = counted(len(runs) - len(trained), "folder")
         print(f"left out: {tests} of mode=test, because a test of a run is no run of its own", file=sys.stderr)
     if not trained:
-        raise UserError("--against: there are only tests here, and no training")
+        raise UserError(f"{option}: there are only tests here, and no training")
     return trained
 
 
@@ -87,7 +96,7 @@ def first_metric(rows: Sequence[Row]) -> str:
 
 
 def question_asked(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Namespace) -> Question:
-    """What `--against` and its options ask.
+    """What `--against` and its options ask; without a baseline, the metric and its goal alone.
 
     Raises:
         UserError: an option is wrong, or nothing says which value of the metric is the better one.

@@ -51,13 +51,14 @@ _POLICY = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script
 """Nothing is loaded, and no script runs but the one of this page."""
 
 
-def page(found: Mapping[str, Any], *, forest: bytes, curves: bytes) -> str:
+def page(found: Mapping[str, Any], *, forest: bytes, curves: bytes, searched: bytes | None = None) -> str:
     """The page.
 
     Args:
         found: what `findings` gives.
         forest: the differences, as SVG.
         curves: the losses, as SVG.
+        searched: what so many trials find, as SVG, if the findings have it.
     """
     asked = found["question"]
     question = _question(asked)
@@ -72,6 +73,7 @@ def page(found: Mapping[str, Any], *, forest: bytes, curves: bytes) -> str:
         "<h2>Configurations</h2>",
         _rows(found["rows"], asked["metric"]),
         _picture(curves, "The training losses: means over seeds, and bands from the lowest to the highest"),
+        *([] if searched is None else _trials(found["trials"], searched)),
         "<h2>Runs</h2>",
         _runs(found["runs"], asked["metric"]),
         "<h2>To check this, and to have it again</h2>",
@@ -123,6 +125,7 @@ class _Question(_Stored):
 class _Asked(_Stored):
     places: list[str]
     where: list[str]
+    trials: bool = False
 
 
 class _Registered(_Stored):
@@ -205,6 +208,25 @@ def _runs(runs: Sequence[Mapping[str, Any]], metric: str) -> str:
     short = ("weights_sha256", "config_hash", "git.commit", "git.patch")
     cells = [[str(run[key] or "")[:10] if key in short else run[key] for key in keys] for run in runs]
     return _table(heads, cells)
+
+
+def _trials(found: Mapping[str, Any], curves: bytes) -> list[str]:
+    """What searches are expected to find: a curve, a table, and what makes its figures less than they seem."""
+    names = [" ".join(f"{key}={yaml_text(value)}" for key, value in one["group"].items()) for one in found["groups"]]
+    keys = ("k", "mean", "std", "none")
+    rows = [
+        [name, *(one[key] for key in keys)]
+        for name, group in zip(names, found["groups"], strict=True)
+        for one in group["expected"]
+    ]
+    chosen = f"{found['metric']} of the trial with the best {found['selected_on']} among k trials, over all sets of k."
+    return [
+        "<h2>What a search would find</h2>",
+        f"<p>{_text(chosen)}</p>",
+        _picture(curves, "The means over all sets of k trials, and bands of one standard deviation"),
+        _table(["search", "k", f"mean {found['metric']}", "std", "P(no figure)"], rows),
+        *(f"<p class=note>{_text(note)}</p>" for note in found["notes"]),
+    ]
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

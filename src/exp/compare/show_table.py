@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,8 @@ def _numeric(rows: Sequence[Row], columns: Columns) -> set[str]:
     return {key for key in columns.results if key != "step" and any(row.by_seed(key) for row in rows)}
 
 
-def print_json(rows: Sequence[Row], columns: Columns) -> None:
-    """The rows as an object for programs."""
+def print_json(rows: Sequence[Row], columns: Columns, *, more: Mapping[str, Any] | None = None) -> None:
+    """The rows as an object for programs, with what else was asked for."""
     numeric, metric = _numeric(rows, columns), next(iter(metrics_of(rows)), "test/loss")
     made = [
         {
@@ -80,7 +80,7 @@ def print_json(rows: Sequence[Row], columns: Columns) -> None:
         }
         for row in rows
     ]
-    print(json.dumps(plain({"rows": made}), indent=2, allow_nan=False))
+    print(json.dumps(plain({"rows": made, **(more or {})}), indent=2, allow_nan=False))
 
 
 def _figures(row: Row, key: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exp.compare.against import Comparison, Question
@@ -16,8 +16,15 @@ from exp.terminal.tables import line_width, most_of, one_line, plain_table, whol
 from exp.terminal.words import counted, metric_text
 
 
-def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None, standing: Standing) -> str:
-    """The comparisons as the JSON of `compare.py --against --json`."""
+def as_json(
+    made: Sequence[Comparison],
+    question: Question,
+    *,
+    looks: int | None,
+    standing: Standing,
+    more: Mapping[str, Any] | None = None,
+) -> str:
+    """The comparisons as the JSON of `compare.py --against --json`, with what else was asked for."""
     document = {
         "metric": question.metric,
         "goal": question.goal,
@@ -27,6 +34,7 @@ def as_json(made: Sequence[Comparison], question: Question, *, looks: int | None
         "looks": looks,
         "registered": standing.plain(),
         "comparisons": [facts_of(one, question.metric) for one in made],
+        **(more or {}),
     }
     return json.dumps(plain(document), indent=2, allow_nan=False)
 

@@ -14,14 +14,18 @@ from typing import Any, NamedTuple
 from exp.compare.against import Comparison, Question, compare
 from exp.compare.findings import findings
 from exp.compare.forest import forest
+from exp.compare.json_values import plain
 from exp.compare.looks import note_look_at
 from exp.compare.plot import as_svg, curves
+from exp.compare.plot_trials import trial_curves
 from exp.compare.question import add_question, at_budget_asked, first_metric, question_asked, trainings
 from exp.compare.registered import Standing, standing_of, take_registered
 from exp.compare.report_page import findings_in, page, without_pictures
 from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
+from exp.compare.show_trials import as_data
 from exp.compare.table import choose, differing
+from exp.compare.trials import Searches, searches
 from exp.errors import UserError
 from exp.system.files import write_atomically
 from exp.system.safe_files import read_bytes
@@ -48,7 +52,7 @@ def main() -> int:
 
 def _report(arguments: argparse.Namespace) -> bool:
     if arguments.verify:
-        for option in ("against", "registered", "where", "metric", "goal", "margin", "accept", "at"):
+        for option in ("against", "registered", "where", "metric", "goal", "margin", "accept", "at", "trials"):
             if getattr(arguments, option):
                 raise UserError(f"--{option}: the question of a report is in it; --verify takes no other one")
         return _verify(arguments.verify, arguments.places, again=arguments.again)
@@ -66,7 +70,8 @@ def _report(arguments: argparse.Namespace) -> bool:
     answer = _answer(arguments)
     note_look_at(arguments.places, answer.question, answer.made)
     places = [os.path.relpath(place, path.parent) for place in arguments.places]
-    text = _page(answer, {"places": places, "where": arguments.where})
+    trials = {"trials": True} if arguments.trials else {}
+    text = _page(answer, {"places": places, "where": arguments.where, **trials})
     try:
         write_atomically(path, text)
     except OSError as error:
@@ -120,6 +125,8 @@ class _Answer(NamedTuple):
     rows: Sequence[Row]
     made: Sequence[Comparison]
     standing: Standing
+    searches: Searches | None
+    """If `--trials` asks for them."""
 
 
 def _answer(arguments: argparse.Namespace) -> _Answer:
@@ -131,19 +138,22 @@ def _answer(arguments: argparse.Namespace) -> _Answer:
     question = question_asked(rows, list(runs.values()), arguments)
     metric = first_metric(rows)
     standing = standing_of(list(runs.values()), rows, question, metric=metric, where=arguments.where)
-    return _Answer(question, runs, rows, compare(rows, question), standing)
+    found = searches(list(runs.values()), question) if arguments.trials else None
+    return _Answer(question, runs, rows, compare(rows, question), standing, found)
 
 
 def _page(answer: _Answer, asked: Mapping[str, Any]) -> str:
-    question, runs, rows, made, standing = answer
+    question, runs, rows, made, standing, searched = answer
     text = page(
         {
             "asked": dict(asked),
             "drawn_by": f"matplotlib {version('matplotlib')}",
             **findings(runs, rows, made, question, standing=standing),
+            **({} if searched is None else {"trials": plain(as_data(searched, in_full=False))}),
         },
         forest=as_svg(forest(made, question)),
         curves=as_svg(curves(rows, differing(rows), question.metric)),
+        searched=None if searched is None else as_svg(trial_curves(searched)),
     )
     return text.encode(errors="backslashreplace").decode()  # names of files need not be text
 
@@ -194,6 +204,7 @@ def _arguments_of(said: Mapping[str, Any], places: Sequence[Path]) -> argparse.N
         against=[f"{key}={value}" for key, value in asked["baseline"].items()],
         **{key: asked[key] for key in ("metric", "goal", "margin", "at")},
         accept=asked["accepted"],
+        trials=said["asked"].get("trials", False),
     )
 
 
