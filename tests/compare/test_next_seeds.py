@@ -65,3 +65,17 @@ def test_rows_that_differ_in_two_keys_have_a_command_each(tmp_path):
 
 def sweep(folder):
     return f"hydra.sweep.dir={folder}"
+
+
+def test_runs_apart_from_a_sweep_are_not_asked_its_question(tmp_path):
+    question = "question={factor: model, baseline: mlp, seeds: 3}"
+    for folder in ("a", "b"):
+        write_sweep(tmp_path / folder, {"mlp": [0, 1], "cnn": [0, 1]} if folder == "a" else {"mlp": [2], "cnn": [2]})
+        for run in (tmp_path / folder).glob("*_seed-*"):
+            manifest = json.loads((run / "manifest.json").read_text())
+            (run / "manifest.json").write_text(json.dumps({**manifest, "sweep": {"question_sha256": "1"}}))
+            with (run / ".hydra" / "overrides.yaml").open("a") as file:
+                file.write(f"- '{question}'\n")
+    (words,) = commands(tmp_path)
+    assert "question=null" in words
+    assert not any("factor" in word for word in words)

@@ -73,7 +73,8 @@ def sweep_command(row: Row, seeds: Mapping[str, str]) -> str | None:
         return None  # the folder does not say it
     if trusted is None or overrides is None or not _explains(overrides, row):
         return None
-    words = {**{key: value for key, value in overrides.items() if key.lstrip("+") not in SEEDS}, **seeds}
+    kept = {key: value for key, value in _unasked(overrides, [row]).items() if key.lstrip("+") not in SEEDS}
+    words = {**kept, **seeds}
     return run_command("-m", *(shlex.quote(f"{key}={value}") for key, value in words.items()), trusted=trusted)
 
 
@@ -159,6 +160,7 @@ def _apart(one: Comparison, missing: tuple[list[int], list[int]], trusted: Seque
     theirs, ours = (_by_key(read_overrides(row.runs[0].folder)) for row in (one.baseline, one.row))
     if theirs is None or ours is None or not (_explains(theirs, one.baseline) and _explains(ours, one.row)):
         return None
+    theirs, ours = (_unasked(overrides, [one.baseline, one.row]) for overrides in (theirs, ours))
     differing = [key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key)]
     if not differing:
         return None
@@ -167,6 +169,13 @@ def _apart(one: Comparison, missing: tuple[list[int], list[int]], trusted: Seque
         return _sweep({**theirs, key: f"{theirs[key]},{ours[key]}"}, missing[0], trusted)
     commands = [_sweep(words, seeds, trusted) for words, seeds in zip((theirs, ours), missing, strict=True) if seeds]
     return " && ".join(commands)
+
+
+def _unasked(overrides: Overrides, rows: Sequence[Row]) -> Overrides:
+    """The overrides without a question: runs in a folder of their own do not belong to the sweep that was asked it."""
+    kept = {key: value for key, value in overrides.items() if key.lstrip("+").partition(".")[0] != "question"}
+    was_asked = any(run.manifest.get("sweep.question_sha256") for row in rows for run in row.runs)
+    return {**kept, "question": "null"} if was_asked else kept
 
 
 def _explains(overrides: Overrides, row: Row) -> bool:

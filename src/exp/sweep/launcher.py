@@ -18,7 +18,7 @@ from exp.sweep.backend import Backend, RunningJob
 from exp.sweep.display import SweepDisplay
 from exp.sweep.ledger import Entry, Ledger, metrics_of, now, read_ledger
 from exp.sweep.plan import Job, Plan
-from exp.sweep.question import announcement, check_asked, question_of
+from exp.sweep.question import announcement, check_answerable, check_asked, question_of
 from exp.sweep.snapshot import Snapshot
 from exp.system.lock import Lock
 from exp.system.signals import StopRequest
@@ -78,6 +78,8 @@ class Sweep:
         plan = Plan(self._master, self._loader, threads=threads, n_jobs=n_jobs)
         jobs = plan.jobs(overrides, first=first)
         question = question_of(jobs)
+        if question is not None and known is None:
+            check_answerable(question, jobs)
         ledger = known or Ledger(self._folder, ["python", *sys.argv], plan.fixed, threads, n_jobs, question=question)
         _check_same_sweep(ledger, plan)
         check_asked(ledger, question)

@@ -21,14 +21,20 @@ def question_of(jobs: Sequence[Job]) -> RegisteredQuestion | None:
     """The question that a sweep's jobs are to answer; None if it asks none.
 
     Raises:
-        UserError: the jobs cannot answer it.
+        UserError: they have several.
     """
     asked = {parse_question(_plain(job.composed.get("question"))) for job in jobs}
     if len(asked) > 1:
         raise UserError("question: a sweep has one question, the same for all of its jobs")
-    (question,) = asked
-    if question is None:
-        return None
+    return asked.pop()
+
+
+def check_answerable(question: RegisteredQuestion, jobs: Sequence[Job]) -> None:
+    """Refuse a question that the jobs which a sweep begins with cannot answer.
+
+    Raises:
+        UserError: there is no such factor, or the baseline's value of it, and another one, are not among them.
+    """
     if question.factor in SEEDS:
         raise UserError(
             f"question.factor={question.factor}: seeds are the samples of a comparison; must be another key"
@@ -42,7 +48,6 @@ def question_of(jobs: Sequence[Job]) -> RegisteredQuestion | None:
         raise UserError(
             f"{what}: must be one of several values that the jobs have for {question.factor}, which are {there}"
         )
-    return question
 
 
 def check_asked(ledger: Ledger, question: RegisteredQuestion | None) -> None:
