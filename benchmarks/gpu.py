@@ -33,6 +33,7 @@ DESCRIPTION = """Measure milliseconds of a training step on a GPU, by turns, and
 
 All train on the same uint8 pictures in the host's memory, which go to the device batch by batch, with Adam.
 TensorFloat-32 is on for all. Rivals fetch the loss every 100 steps; ours gives the loss of each step, once a call.
+On a GPU Keras compiles its step with XLA unless it is told not to, and here it is not.
 PyTorch takes part if it is installed, here or in the Python of --torch-python.
 """
 NAMES = (
@@ -49,7 +50,7 @@ NOT_QUICK = [("cnn-512", "float32"), ("photographs", "bfloat16")]
 LARGE = "resnet50"
 NOT_LARGE = ("exp, XLA",)
 """Contestants that the large network goes without, so that the others have room on the card side by side."""
-SLOW_TO_BUILD = ("exp, XLA, deterministic=false", "torch.compile")
+SLOW_TO_BUILD = ("exp, XLA, deterministic=false", "Keras fit", "torch.compile")
 """What `--quick` has no time to compile for the large network in float32, too."""
 Start = Callable[[str, str], Contestant]
 
