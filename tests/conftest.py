@@ -51,7 +51,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Decide for pytest-xdist which tests go to the same process."""
+    """Decide for pytest-xdist which tests go to the same process, unless --dist asks for something else."""
+    if config.getoption("dist") != "loadfile":
+        return None
     from tests.support.scheduling import ByFile
 
     return ByFile(config, log)
