@@ -310,6 +310,15 @@ def test_half_precision_ends_where_float32_does(jobs, data, runs, precision):
     assert results(test)["test"] == results(half)["test"]
 
 
+@pytest.mark.parametrize("execution", ["eager", "session", "fit"])
+def test_half_precision_is_the_same_in_every_mode(jobs, data, runs, execution):
+    options = [*data, "train.precision=mixed_bfloat16", "train.steps=20", "summary.every=1"]
+    expected = losses(runs.get("bfloat16 function", *options))
+    np.testing.assert_allclose(
+        losses(runs.get(f"bfloat16 {execution}", *options, f"exec={execution}")), expected, rtol=0.02
+    )
+
+
 def chance_of(correct: int, examples: int) -> float:
     """The probability of at least so many correct guesses between two classes."""
     return sum(math.comb(examples, number) for number in range(correct, examples + 1)) / 2**examples

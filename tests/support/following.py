@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from tests.support.pages import Block, blocks
 from tests.support.root import ROOT
 
@@ -97,6 +99,7 @@ def program(command: list[str], block: Block, folder: Path, python: Path) -> lis
 
 def configuration(command: str) -> list[str]:
     """What is wrong with the keys and values of a `python run.py ...`; of a sweep each one counts by itself."""
+    from exp.config.question import parse_question
     from exp.errors import UserError
     from exp.tools.program import composed
 
@@ -106,8 +109,11 @@ def configuration(command: str) -> list[str]:
         return []  # needs what the page makes before
     sweeps = "-m" in words
     words = [re.sub(r"^(exec\.profile)=(\d+,\d+)$", r"\1=[\2]", word) for word in words]  # as `exp.cli.main` reads it
-    own = [word for word in words if word != "-m" and not (sweeps and word.lstrip("+").startswith("hydra"))]
+    of_sweep = ("-m", "hydra", "question=") if sweeps else ("-m",)
+    own = [word for word in words if not word.lstrip("+").startswith(of_sweep)]
     try:
+        for question in (word.partition("=")[2] for word in words if word.startswith("question=")):
+            parse_question(yaml.safe_load(question))
         composed([_first(word) if sweeps else word for word in own], conf=ROOT / "conf")
     except UserError as error:
         return [f"{command}: {error}"]

@@ -68,7 +68,7 @@ class FitExecutor(EagerVariables):
         self._program, self.traces = program, TraceLog()
         with program.strategy.scope():
             inputs = _inputs(program.features)
-            outputs = program.model(tf.nest.map_structure(_scaled, inputs))
+            outputs = tf.nest.map_structure(_as_float32, program.model(tf.nest.map_structure(_scaled, inputs)))
             if program.rows is None:
                 self._outer = Observed(inputs, outputs, traces=self.traces)
             else:
@@ -137,6 +137,12 @@ def _inputs(features: Specs) -> Any:
 def _scaled(pixels: Any) -> Any:
     """What `step.scaled` does to one tensor, as a layer of Keras."""
     return keras.layers.Rescaling(step.SCALE, dtype="float32")(pixels) if pixels.dtype == "uint8" else pixels
+
+
+def _as_float32(output: Any) -> Any:
+    """What `step.as_float32` does to one tensor, as a layer of Keras."""
+    is_half = output.dtype in ("bfloat16", "float16")
+    return keras.layers.Activation("linear", dtype="float32")(output) if is_half else output
 
 
 def _batch_spec(spec: Spec) -> Any:
