@@ -1,32 +1,11 @@
 """Questions that were written down before the first run: what counts as one, and what does not."""
 
-import json
-
 import pytest
 
 from exp.config.question import parse_question
 from exp.errors import UserError
-from tests.support.comparing import compare, verdicts, write_run
-
-QUESTION = {"factor": "data.batch_size", "baseline": 50, "seeds": 3}
-BEGAN = "2026-01-02T03:04:05+00:00"
-
-
-def write_sweep(folder, *, seeds=3, question=QUESTION, of_runs=QUESTION, began=BEGAN):
-    asked, digest = parse_question(question), parse_question(of_runs).sha256
-    for size in (50, 100):
-        for seed in range(seeds):
-            facts = {"sweep": {"question_sha256": digest}, "started": began}
-            write_run(
-                folder / f"b{size}-{seed}",
-                accuracy=0.9 + seed / 100 + size / 2000,
-                batch_size=size,
-                seed=seed,
-                manifest=facts,
-            )
-    ledger = {"started": "2026-01-02T03:04:05.678+00:00", "question": asked.plain(), "question_sha256": asked.sha256}
-    (folder / "sweep.json").write_text(json.dumps(ledger))
-    return folder
+from tests.support.comparing import BEGAN, QUESTION, compare, verdicts, write_run
+from tests.support.comparing import write_registered as write_sweep
 
 
 def standing(*arguments):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from exp.compare import main
+from exp.config.question import parse_question
 from tests.support.programs import LIGHT
 from tests.support.root import ROOT
 
@@ -100,3 +101,29 @@ def verdicts(*arguments: object) -> dict[str, Any]:
     assert (status, errors.getvalue()) == (0, "")
     document: dict[str, Any] = json.loads(output.getvalue())
     return document
+
+
+QUESTION = {"factor": "data.batch_size", "baseline": 50, "seeds": 3}
+BEGAN = "2026-01-02T03:04:05+00:00"
+
+
+def write_registered(
+    folder: Path, *, seeds=3, question: Mapping[str, Any] = QUESTION, of_runs: Mapping[str, Any] = QUESTION, began=BEGAN
+) -> Path:
+    """A sweep over batch sizes that was begun with a question; `of_runs` is the one whose digest its runs have."""
+    asked, of_run = parse_question(question), parse_question(of_runs)
+    assert asked is not None
+    assert of_run is not None
+    for size in (50, 100):
+        for seed in range(seeds):
+            facts = {"sweep": {"question_sha256": of_run.sha256}, "started": began}
+            write_run(
+                folder / f"b{size}-{seed}",
+                accuracy=0.9 + seed / 100 + size / 2000,
+                batch_size=size,
+                seed=seed,
+                manifest=facts,
+            )
+    ledger = {"started": "2026-01-02T03:04:05.678+00:00", "question": asked.plain(), "question_sha256": asked.sha256}
+    (folder / "sweep.json").write_text(json.dumps(ledger))
+    return folder

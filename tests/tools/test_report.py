@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.comparing import NO_TENSORFLOW, write_run
+from tests.support.comparing import NO_TENSORFLOW, write_registered, write_run
 from tests.support.programs import LIGHT
 from tests.support.root import ROOT
 
@@ -254,3 +254,22 @@ def test_a_report_of_searches(tmp_path):
     assert "What a search would find" not in (tmp_path / "without.html").read_text()
     refused = report("--verify", "report.html", "--trials", cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
+
+
+def test_a_registered_question_is_answered_and_checked(tmp_path):
+    write_registered(tmp_path / "sweep")
+    assert report("sweep", "--registered", "-o", "r.html", cwd=tmp_path).returncode == 0
+    assert (
+        "Registered: the question was written down 2026-01-02T03:04:05, before the" in (tmp_path / "r.html").read_text()
+    )
+    assert report("--verify", "r.html", cwd=tmp_path).returncode == 0
+    ledger = tmp_path / "sweep" / "sweep.json"
+    ledger.write_text(ledger.read_text().replace('"seeds": 3', '"seeds": 2'))
+    checked = report("--verify", "r.html", cwd=tmp_path)
+    assert checked.returncode == 1
+    assert "registered.status: the report says" in checked.stdout
+
+
+def test_without_a_registered_question_there_is_no_registered_answer(sweep):
+    refused = report("sweep", "--registered", cwd=sweep)
+    assert (refused.returncode, refused.stderr.partition(":")[0]) == (2, "--registered")

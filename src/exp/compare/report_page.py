@@ -28,7 +28,8 @@ td.number { text-align: right; font-variant-numeric: tabular-nums } th { cursor:
 img { max-width: 100% } .wide { overflow-x: auto }
 @media print {
   body { margin: 0; max-width: none; font-size: 10pt } .wide { overflow: visible }
-  tr, img, .answer { break-inside: avoid } td { overflow-wrap: anywhere }
+  table { font-size: 7.5pt } th, td { padding: 0.2rem 0.4rem; overflow-wrap: break-word } th { white-space: normal }
+  tr, img, .answer, h2 { break-inside: avoid } h2 { break-after: avoid } td:first-child { min-width: 9rem }
 }
 """
 _SCRIPT = """
@@ -230,8 +231,10 @@ def _trials(found: Mapping[str, Any], curves: bytes) -> list[str]:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{_text(name)}</th>" for name in heads)
-    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    """A table without the columns that have nothing in any row."""
+    shown = [place for place in range(len(heads)) if not rows or any(row[place] not in (None, "") for row in rows)]
+    head = "".join(f"<th>{_text(heads[place])}</th>" for place in shown)
+    body = "\n".join(f"<tr>{''.join(_cell(row[place]) for place in shown)}</tr>" for row in rows)
     return f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>"
 
 
