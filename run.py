@@ -2,7 +2,6 @@
 
 import signal
 import sys
-from pathlib import Path
 
 # Until a run has begun, and can save, Ctrl-C just ends the program; in a shell's background it is ignored.
 if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -16,4 +15,4 @@ except ModuleNotFoundError as error:
     sys.exit("exp is not installed in this Python: run `make run` once, then use .venv/bin/python run.py")
 
 if __name__ == "__main__":
-    sys.exit(main(conf=Path(__file__).resolve().parent / "conf"))
+    sys.exit(main())

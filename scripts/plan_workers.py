@@ -1,7 +1,6 @@
 """Plan a training on many workers: `python scripts/plan_workers.py --help` tells how."""
 
 import sys
-from pathlib import Path
 
 try:
     from exp.tools.plan_workers import main
@@ -11,4 +10,4 @@ except ModuleNotFoundError as error:
     sys.exit("exp is not installed in this Python: run `make run` once, then use .venv/bin/python")
 
 if __name__ == "__main__":
-    sys.exit(main(conf=Path(__file__).resolve().parents[1] / "conf"))
+    sys.exit(main())

@@ -204,7 +204,7 @@ def test_a_bug_of_ours_shows_its_traceback(tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\nimport exp.cli.make_request\nfrom exp.cli.main import main\n"
         "def bug(*_):\n    return [].absent\n"
-        "exp.cli.make_request.check = bug\nsys.argv = ['run.py']\nsys.exit(main(conf=Path(sys.orig_argv[-1])))\n"
+        "exp.cli.make_request.check = bug\nsys.argv = ['run.py']\nsys.exit(main())\n"
     )
     command = [sys.executable, "-c", program, str(ROOT / "conf")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

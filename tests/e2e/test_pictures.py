@@ -140,7 +140,7 @@ def test_neither_a_folder_nor_a_network_names_both_ways_out(tmp_path):
         "def refuse(*args, **kwargs): raise socket.gaierror(-2, 'Name or service not known')\n"
         "socket.create_connection = refuse\n"
         "from exp.cli.main import main\n"
-        f"sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
+        "sys.exit(main())\n"
     )
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = PROGRAMS.run("-c", code, "data=cats_vs_dogs", "model=conv-catsdogs", cwd=tmp_path, environment=environment)

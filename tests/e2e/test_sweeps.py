@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.jobs import losses, results
-from tests.support.root import ROOT
 from tests.support.sweeping import ledger, start, start_real, statuses, sweep, sweep_really, wait_for
 
 QUICK = ["train.steps=40", "summary.every=1"]
@@ -285,7 +284,7 @@ def test_without_fork_every_job_imports_tensorflow_itself(tmp_path):
         "from exp.cli.main import main\n"
         "exp.sweep.local.pool.start_method = lambda: 'spawn'\n"
         "if __name__ == '__main__':\n"
-        f"    sys.exit(main(conf=Path({str(ROOT / 'conf')!r})))\n"
+        "    sys.exit(main())\n"
     )
     command = [sys.executable, str(program), "-m", "seed=1,2", *QUICK, "hydra.sweep.dir=s"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

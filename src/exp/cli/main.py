@@ -18,26 +18,29 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from exp.cli.conf import conf_folder
 from exp.cli.hydra_mode import mode_from_options
 from exp.cli.preflight import CallbackError
 from exp.errors import JobsFailed, UserError
 from exp.system.streams import outlast, printable
+from exp.terminal.commands import called
 
 STARTED = time.perf_counter()
+PROGRAM_VARIABLE = "EXP_PROGRAM"
+"""Tells the help page, in `conf/hydra_settings.yaml`, how this program is called."""
 VERSION_BASE = "1.3"
 """Pins Hydra's defaults; among others, a run keeps the working directory that it was started from."""
 
 
-def main(*, conf: Path) -> int:
+def main() -> int:
     """Run the command line of this process.
-
-    Args:
-        conf: the folder of the configuration groups.
 
     Returns:
         The exit status: see `conf/hydra_settings.yaml`.
     """
     outlast()
+    conf = conf_folder()
+    os.environ[PROGRAM_VARIABLE] = called()
     statuses: list[int] = []
     begun = False
 
@@ -132,7 +135,7 @@ def _check_options(arguments: Sequence[str]) -> None:
     parser = get_args_parser()
 
     def refuse_options(message: str) -> NoReturn:
-        raise UserError(f"{message}; `python run.py --help` lists the options")
+        raise UserError(f"{message}; `{called()} --help` lists the options")
 
     parser.error = refuse_options  # type: ignore[method-assign]
     parser.parse_args(arguments)

@@ -17,6 +17,7 @@ from exp.compare.table import check_key, choose, differing, sort
 from exp.config import yaml_text
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
+from exp.terminal.commands import as_called
 from exp.terminal.tables import one_line
 
 DESCRIPTION = """Compare runs: what differs between their configurations, and what came out.
@@ -106,7 +107,7 @@ def _found(arguments: argparse.Namespace) -> list[Run]:
         UserError: no folder was given, there is no run, or a key is unknown.
     """
     if not arguments.places:
-        raise UserError("DIR: which folders? For example: python scripts/compare.py outputs")
+        raise UserError(as_called("DIR: which folders? For example: python scripts/compare.py outputs"))
     found, problems = find_runs(arguments.places)
     for problem in problems:
         print(printable(f"left out: {problem}"), file=sys.stderr)
@@ -207,7 +208,9 @@ def _print_diff(one: Run, other: Run) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=as_called(DESCRIPTION), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("places", nargs="*", type=Path, metavar="DIR", help="run folders, or folders that hold some")
     parser.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs like this")
     parser.add_argument("--sort", metavar="KEY", help="a key or result, such as test/accuracy; the best first")

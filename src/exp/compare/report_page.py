@@ -78,10 +78,10 @@ def page(found: Mapping[str, Any], *, forest: bytes, curves: bytes, searched: by
         "<h2>Runs</h2>",
         _runs(found["runs"], asked["metric"]),
         "<h2>To check this, and to have it again</h2>",
-        "<p>Where the run folders are, <code>python scripts/report.py --verify FILE.html</code> reads them again and "
+        "<p>Where the run folders are, <code>exp report --verify FILE.html</code> reads them again and "
         "compares every figure; with <code>--again 2</code> it runs two of the runs again. If they were moved, name "
         "their folder, too.</p>",
-        "<p>A run is had again, and compared to the last bit, with <code>python scripts/reproduce.py RUN</code> at its "
+        "<p>A run is had again, and compared to the last bit, with <code>exp reproduce RUN</code> at its "
         "commit; what was not committed is in its <code>uncommitted.patch</code>.</p>",
         f"{_BEGIN}{data}{_END}",
         f"<script>{_SCRIPT}</script>",

@@ -8,6 +8,7 @@ from exp.config import synonyms
 from exp.config.optimizer_rules import NEVER
 from exp.config.schema import REQUEST_KEYS, SECTIONS, VARIANTS, Config
 from exp.errors import excerpt
+from exp.terminal.commands import called
 
 
 def known_keys(raw: Mapping[str, Any]) -> list[str]:
@@ -48,7 +49,7 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
         return f"{excerpt(path)}: there is no such key; did you mean {near}?"
     if inside:
         return f"{path}: there is no such key; {group} has {', '.join(key.rpartition('.')[2] for key in inside)}"
-    return f"{excerpt(path)}: there is no such key; `python run.py --help` lists them"
+    return f"{excerpt(path)}: there is no such key; `{called()} --help` lists them"
 
 
 def unknown_choice(group: str, choice: str, choices: Sequence[str]) -> str:

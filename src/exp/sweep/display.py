@@ -13,6 +13,7 @@ from exp.run_folder import names
 from exp.sweep.backend import RunningJob
 from exp.sweep.heartbeat import Report, read_report
 from exp.sweep.ledger import Entry, metrics_of
+from exp.terminal.commands import program
 from exp.terminal.plain_console import PlainConsole
 from exp.terminal.plain_console import console as stdout
 from exp.terminal.tables import Table, line_width, most_of, plain_table
@@ -99,7 +100,7 @@ class SweepDisplay:
         lines, left_out = most_of(table, width, [name for name in order if name in table.headings])
         self._console.print(Text("\n".join(["", *lines, ""])))
         if left_out:
-            self.say(f"no room for {', '.join(left_out)}; scripts/compare.py shows all")
+            self.say(f"no room for {', '.join(left_out)}; {program('compare')} shows all")
         completed = sum(entry.status == "completed" for entry in entries)
         before = f" ({done_before} of them before)" if done_before else ""
         self.say(f"{completed} of {counted(len(entries), 'job')} completed{before}")

@@ -10,6 +10,9 @@ from pathlib import Path
 
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 """A text that Hydra takes as a string without quotes; one that begins with a digit could be a number."""
+_SCRIPTS = {"data": "show_data", "import": "import_checkpoint", "workers": "plan_workers"}
+"""The programs in `scripts/` that have another name than their command."""
+_SCRIPT = re.compile(r"python scripts/(\w+)\.py")
 _WORDS = ("null", "true", "false", "nan", "inf")
 
 
@@ -18,8 +21,35 @@ def override(key: str, value: object) -> str:
     return f"{key}={shlex.quote(_quoted(str(value)))}"
 
 
+def program(command: str | None = None) -> str:
+    """How a person calls this program from where he stands, or one of its commands.
+
+    Args:
+        command: such as `compare`; None: the program that runs and sweeps.
+
+    Returns:
+        `exp compare` if `exp` was started, or installed without its repository; else `python scripts/compare.py`.
+    """
+    root = _root()
+    if root is None:
+        return " ".join([_program("exp") or "exp", *([command] if command else [])])
+    script = "run.py" if command is None else f"scripts/{_SCRIPTS.get(command, command)}.py"
+    return f"{python()} {_path(root / script)}"
+
+
+def called() -> str:
+    """The program that runs and sweeps, as a sentence calls it: `python run.py`, or `exp`."""
+    return "python run.py" if _root() else "exp"
+
+
+def as_called(text: str) -> str:
+    """A text with `python scripts/NAME.py` as a person calls these programs from where he stands."""
+    names = {script: command for command, script in _SCRIPTS.items()}
+    return text if _root() else _SCRIPT.sub(lambda found: f"exp {names.get(found[1], found[1])}", text)
+
+
 def run_command(*overrides: str, trusted: Sequence[str] = ()) -> str:
-    """`python run.py OVERRIDES`.
+    """`python run.py OVERRIDES`, or `exp OVERRIDES`.
 
     Args:
         overrides: ready for the shell, as from `override`.
@@ -27,7 +57,7 @@ def run_command(*overrides: str, trusted: Sequence[str] = ()) -> str:
     """
     prefixes = ",".join(map(_quoted, trusted))
     more = [f"trusted_targets={shlex.quote(f'[{prefixes}]')}"] if trusted else []
-    return " ".join([*_environment(trusted), python(), _path(_root() / "run.py"), *overrides, *more])
+    return " ".join([*_environment(trusted), program(), *overrides, *more])
 
 
 def same_command(key: str, value: object, *, trusted: Sequence[str] = ()) -> str:
@@ -39,12 +69,12 @@ def same_command(key: str, value: object, *, trusted: Sequence[str] = ()) -> str
         trusted: the prefixes of the user's own code that it needs, which the command line names already.
     """
     arguments = [shlex.quote(argument) for argument in sys.argv[1:] if not argument.startswith(f"{key}=")]
-    return " ".join([*_environment(trusted), python(), _path(_root() / "run.py"), *arguments, override(key, value)])
+    return " ".join([*_environment(trusted), program(), *arguments, override(key, value)])
 
 
-def script_command(name: str, *arguments: str, folder: Path) -> str:
-    """`python scripts/NAME.py FOLDER ARGUMENTS`; the arguments are ready for the shell."""
-    return " ".join([python(), _path(_root() / "scripts" / f"{name}.py"), _path(folder), *arguments])
+def script_command(command: str, *arguments: str, folder: Path) -> str:
+    """`exp COMMAND FOLDER ARGUMENTS`, or its program in `scripts/`; the arguments are ready for the shell."""
+    return " ".join([program(command), _path(folder), *arguments])
 
 
 def tensorboard(folder: Path) -> str:
@@ -75,13 +105,21 @@ def _program(name: str) -> str | None:
     return name if found and Path(found) == path else _path(path)
 
 
-def _root() -> Path:
-    """The folder of `run.py` and `scripts`: that of the program which was started, else of this source."""
+def _root() -> Path | None:
+    """The folder of `run.py` and `scripts`: that of the program which was started, else of this source.
+
+    Returns:
+        None if `exp` was started, or if there is no such folder.
+    """
     started = Path(sys.argv[0]).absolute()
-    for folder in (started.parent, started.parent.parent):
-        if (folder / "run.py").is_file():
-            return folder
-    return Path(__file__).resolve().parents[3]
+    if started.name.partition(" ")[0] == "exp":
+        return None
+    source = Path(__file__).resolve().parents[3]
+    return next((folder for folder in (started.parent, started.parent.parent, source) if _has_programs(folder)), None)
+
+
+def _has_programs(folder: Path) -> bool:
+    return (folder / "run.py").is_file() and (folder / "scripts").is_dir()
 
 
 def _environment(trusted: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from exp.loggers.console import Display
 from exp.run_folder.new import new_folder
 from exp.run_folder.stored import stored_config
 from exp.system.tensorflow import import_tensorflow
+from exp.terminal.commands import as_called
 from exp.tools.program import run_script, say
 
 if TYPE_CHECKING:
@@ -145,7 +146,9 @@ def _write_keras(served: "Served", path: Path, close: float) -> str | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=as_called(DESCRIPTION), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the folder of a run")
     parser.add_argument("--checkpoint", help="RUN_DIR/checkpoints/NAME-STEP, or best (the newest)")
     parser.add_argument("--model", metavar="NAME", help="which one, if the run has several")

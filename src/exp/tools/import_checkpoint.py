@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from exp.cli.conf import conf_folder
 from exp.config.config_hash import config_hash
 from exp.config.targets import needed_prefixes, target_names
 from exp.distributed import Alone
@@ -14,7 +15,7 @@ from exp.run_folder import names
 from exp.run_folder.folder import RunFolder
 from exp.run_folder.new import new_folder
 from exp.system.tensorflow import import_tensorflow
-from exp.terminal.commands import override, run_command
+from exp.terminal.commands import as_called, override, run_command
 from exp.terminal.words import counted
 from exp.tools.program import composed_tree, run_script, say
 
@@ -28,9 +29,9 @@ on (resume=FOLDER). The optimizer starts anew.
 """
 
 
-def main(*, conf: Path) -> int:
+def main() -> int:
     """Run this process's command line; returns the exit status."""
-    return run_script(_parser(), lambda arguments: _import(arguments, conf))
+    return run_script(_parser(), lambda arguments: _import(arguments, conf_folder()))
 
 
 def _import(arguments: argparse.Namespace, conf: Path) -> None:
@@ -98,7 +99,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=as_called(DESCRIPTION), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "checkpoint", type=Path, help="its prefix, such as save/model.ckpt-1, or its folder (the newest)"
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exp.errors import UserError
+from exp.terminal.commands import as_called
 from exp.tools.program import run_script, say
 
 DESCRIPTION = """Plan a training on many workers: bytes a step, the time they take, and what is left of the speed.
@@ -54,7 +55,7 @@ def efficiency(seconds: float, gradient_bytes: float, workers: int, network: Net
     return arithmetic / (arithmetic + ring_seconds(gradient_bytes, workers, network))
 
 
-def main(*, conf: Path) -> int:
+def main() -> int:
     """Run this process's command line; returns the exit status."""
     return run_script(_parser(), _plan)
 
@@ -122,7 +123,9 @@ def _draw(seconds: float, size: float, networks: Sequence[Network], path: Path) 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=as_called(DESCRIPTION), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--parameters", type=float, default=3_274_634, help="trained ones (3274634, those of model=cnn)"
     )

@@ -30,6 +30,7 @@ from exp.errors import UserError
 from exp.system.files import write_atomically
 from exp.system.safe_files import read_bytes
 from exp.system.streams import printable
+from exp.terminal.commands import as_called
 from exp.tools.program import run_script, say
 
 DESCRIPTION = """Write verdicts on runs as one HTML file that needs no network, or check such a file.
@@ -60,8 +61,8 @@ def _report(arguments: argparse.Namespace) -> bool:
         raise UserError("--again: goes with --verify FILE.html")
     if not arguments.places or not (arguments.against or arguments.registered):
         raise UserError(
-            "DIR and a question: for example python scripts/report.py outputs/SWEEP --against model=mlp; or "
-            "--registered, the one that the sweep was begun with"
+            as_called("DIR and a question: for example python scripts/report.py outputs/SWEEP --against model=mlp; or ")
+            + "--registered, the one that the sweep was begun with"
         )
     if arguments.against and arguments.registered:
         raise UserError("--registered: asks what was registered, and --against something else; give one of them")
@@ -255,7 +256,9 @@ def _count(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=as_called(DESCRIPTION), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("places", nargs="*", type=Path, metavar="DIR", help="run folders, or folders that hold some")
     parser.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs like this")
     parser.add_argument("--metric", help="what is compared (the first of the task's)")

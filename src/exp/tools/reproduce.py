@@ -23,7 +23,7 @@ from exp.run_folder import names
 from exp.run_folder.new import new_folder
 from exp.run_folder.stored import stored_config
 from exp.system.streams import PlainFormatter
-from exp.terminal.commands import override, run_command
+from exp.terminal.commands import as_called, override, run_command
 from exp.terminal.tables import one_line
 from exp.tools.program import run_script, say
 
@@ -128,7 +128,9 @@ def _losses(original: Run, again: Run) -> str | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=as_called(DESCRIPTION), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the folder of the run")
     parser.add_argument(
         "--trust", action="append", default=[], metavar="PREFIX", help="of your own code that its _target_ may name"

@@ -5,11 +5,13 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from exp.cli.conf import conf_folder
 from exp.data import Feed
 from exp.errors import UserError
 from exp.run.load_data import load_data
 from exp.run_folder.new import new_folder
 from exp.system.tensorflow import import_tensorflow
+from exp.terminal.commands import as_called
 from exp.terminal.tables import Table, line_width, plain_table, whole
 from exp.tools.program import composed, run_script, say
 from exp.visualize.class_mixing import ClassMixing, class_mixings
@@ -24,9 +26,9 @@ DESCRIPTION = """Show the data as training would see it: pictures before and aft
 MOST_CLASSES = 10
 
 
-def main(*, conf: Path) -> int:
+def main() -> int:
     """Run this process's command line; returns the exit status."""
-    return run_script(_parser(), lambda arguments: _show(arguments, conf))
+    return run_script(_parser(), lambda arguments: _show(arguments, conf_folder()))
 
 
 def _show(arguments: argparse.Namespace, conf: Path) -> None:
@@ -106,7 +108,9 @@ def _sizes(text: str) -> list[int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=as_called(DESCRIPTION), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("overrides", nargs="*", help="as for run.py: data=..., data.KEY=..., seed=...")
     parser.add_argument("--shuffle", type=_sizes, metavar="SIZES", help="compare these sizes of the shuffle buffer")
     return parser

@@ -8,9 +8,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from exp.cli.conf import conf_folder
 from exp.config import Device, WorkersDevices
 from exp.errors import UserError
 from exp.system.machine import available_cores
+from exp.terminal.commands import as_called
 from exp.terminal.tables import line_width, plain_table, whole
 from exp.tools.program import composed, run_script, say
 
@@ -23,9 +25,9 @@ Each choice is tried in a process of its own, which ends again: nothing is chang
 """
 
 
-def main(*, conf: Path) -> int:
+def main() -> int:
     """Run this process's command line; returns the exit status."""
-    return run_script(_parser(), lambda arguments: _show(arguments.overrides, conf))
+    return run_script(_parser(), lambda arguments: _show(arguments.overrides, conf_folder()))
 
 
 def _show(overrides: list[str], conf: Path) -> None:
@@ -99,6 +101,8 @@ def _memory() -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=as_called(DESCRIPTION), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("overrides", nargs="*", help="as for run.py: device.count=4, device.indices=[0,1] ...")
     return parser

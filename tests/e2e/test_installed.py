@@ -1,0 +1,113 @@
+"""The wheel in an environment of its own, with nothing of the repository on the path: the command `exp` is all."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from exp import __version__
+from exp.tools.command import COMMANDS
+from tests.support.jobs import results
+from tests.support.root import ROOT
+
+QUICK = ["train.steps=10", "data.limit=500", "summary.images=false", "exec.jit_compile=false"]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment with the wheel, and a folder to work in."""
+
+    environment: Path
+    folder: Path
+
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """What a shell makes of a line after `source .../bin/activate`."""
+        path = f"{self.environment / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin"
+        clean = {"PATH": path, "HOME": str(self.folder), "TF_CPP_MIN_LOG_LEVEL": "2"}
+        return subprocess.run(
+            ["sh", "-c", line], cwd=self.folder, env=clean, capture_output=True, text=True, check=False
+        )
+
+    def succeeds(self, line: str) -> str:
+        """The output of a line that ends well."""
+        done = self.shell(line)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Installed:
+    place = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip"]
+    subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", place / "wheel", ROOT], check=True)
+    environment = place / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (packages,) = (environment / "lib").glob("python*/site-packages")
+    # What it depends on is lent by this environment, whose own .pth files, which lead to the repository, do not count.
+    (packages / "lent.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")) + "\n")
+    wheel = next((place / "wheel").glob("*.whl"))
+    into = ["--python", environment / "bin" / "python", "install", "-q", "--no-deps", "--force-reinstall", wheel]
+    subprocess.run([*pip, *into], check=True)
+    (place / "work").mkdir()
+    return Installed(environment, place / "work")
+
+
+def printed(output: str, what: str) -> str:
+    """The command that stands after some words."""
+    (line,) = re.findall(rf"^{what}: +(.+)$", output, flags=re.MULTILINE)
+    return str(line)
+
+
+def test_the_program_says_what_it_is_without_tensorflow(installed):
+    where = installed.succeeds("python -c 'import exp; print(exp.__file__)'").strip()
+    assert Path(where).is_relative_to(installed.environment)
+    assert installed.succeeds("exp --version") == f"exp {__version__}\n"
+    usage = installed.succeeds("exp --help")
+    assert "\n  exp [GROUP=CHOICE | KEY=VALUE]..." in usage
+    assert "run.py" not in usage
+    for command in COMMANDS:
+        shown = installed.succeeds(f"exp {command} --help")
+        assert shown.startswith(f"usage: exp {command} ")
+        assert "scripts/" not in shown
+    wrong = installed.shell("exp model.hiden=3")
+    assert (wrong.returncode, wrong.stderr.startswith("model.hiden: there is no such key")) == (2, True)
+
+
+def test_a_run_and_every_command_that_it_prints(installed):
+    output = installed.succeeds(f"exp {' '.join(QUICK)} hydra.run.dir=outputs/run")
+    assert results(installed.folder / "outputs" / "run")["status"] == "completed"
+    again = printed(output, "test again")
+    assert again == "exp mode=test run=outputs/run"
+    assert "test: completed" in installed.succeeds(again)
+    assert "nothing is left to do" in installed.succeeds("exp resume=outputs/run")
+    assert "the same" in installed.succeeds("exp reproduce outputs/run")
+    installed.succeeds("exp export outputs/run")
+    assert (installed.folder / "outputs" / "run" / "export").is_dir()
+    taken = installed.shell("exp hydra.run.dir=outputs/run")
+    assert (taken.returncode, "resume=outputs/run" in taken.stderr) == (2, True)
+
+
+def test_a_sweep_and_its_comparison(installed):
+    rates = "optimizer.learning_rate=0.001,0.01 seed=0,1"
+    output = installed.succeeds(f"exp -m {' '.join(QUICK)} {rates} hydra.sweep.dir=outputs/sweep")
+    ledger = json.loads((installed.folder / "outputs" / "sweep" / "sweep.json").read_text())
+    assert [job["status"] for job in ledger["jobs"]] == ["completed"] * 4
+    compare = printed(output, "compare")
+    assert compare.startswith("exp compare outputs/sweep ")
+    assert "learning_rate" in installed.succeeds(compare)
+    verdict = json.loads(installed.succeeds("exp compare outputs/sweep --against optimizer.learning_rate=0.001 --json"))
+    command = verdict["comparisons"][0]["next_command"]
+    assert command is None or command.startswith("exp -m ")
+    installed.succeeds("exp report outputs/sweep --against optimizer.learning_rate=0.001 -o report.html")
+    assert "every figure is as 4 run folders say" in installed.succeeds("exp report --verify report.html")
+
+
+def test_the_other_commands(installed):
+    assert "CPU:0" in installed.succeeds("exp devices")
+    assert "batches.png" in installed.succeeds("exp data")
+    assert "workers" in installed.succeeds("exp workers")
