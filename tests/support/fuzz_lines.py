@@ -65,7 +65,7 @@ def outcome(arguments: list[str]) -> dict[str, Any]:
     said, errors = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
         try:
-            status = command(conf=ROOT / "conf")
+            status = command()
         except SystemExit as leave:
             status = leave.code if isinstance(leave.code, int) else 1
         except BaseException:

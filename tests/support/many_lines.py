@@ -9,8 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.root import ROOT
-
 
 def main() -> None:
     """Run them all."""
@@ -25,7 +23,7 @@ def outcome(arguments: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         sys.argv, sys.stdout, sys.stderr = ["run.py", *arguments], output, errors
         try:
-            status = command(conf=ROOT / "conf")
+            status = command()
         except SystemExit as leave:
             status = leave.code if isinstance(leave.code, int) else 1
         finally:

@@ -24,7 +24,7 @@ def main() -> int:
         die_in_call_of(die_at)
     from exp.cli.main import main as command
 
-    return command(conf=ROOT / "conf")
+    return command()
 
 
 def die_in_call_of(step: int) -> None:

@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from exp.terminal import commands
+from exp.tools.command import COMMANDS
 from tests.support.root import ROOT
 
 AWKWARD = [
@@ -86,6 +87,26 @@ def test_the_program_is_called_from_where_one_stands(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     assert commands.run_command("resume=x").endswith(" run.py resume=x")
     assert commands.script_command("compare", folder=Path("-x")).endswith(" scripts/compare.py ./-x")
+
+
+@pytest.mark.parametrize("started", ["exp", "exp compare"])
+def test_who_started_exp_is_told_of_exp(monkeypatch, tmp_path, started):
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / started), "-m", "seed=1,2"])
+    monkeypatch.setattr(commands, "_program", lambda name: None)
+    assert commands.run_command("resume=x") == "exp resume=x"
+    assert commands.script_command("compare", "--sort a", folder=Path("s")) == "exp compare s --sort a"
+    assert commands.same_command("hydra.sweep.dir", "s") == "exp -m seed=1,2 hydra.sweep.dir=s"
+    assert commands.as_called("so: python scripts/show_data.py --x") == "so: exp data --x"
+    assert commands.called() == "exp"
+
+
+def test_commands_have_their_programs_in_the_repository(monkeypatch):
+    monkeypatch.setattr(sys, "argv", [str(ROOT / "run.py")])
+    monkeypatch.chdir(ROOT)
+    for command in COMMANDS:
+        assert Path(commands.program(command).partition(" ")[2]).is_file()
+    text = "so: python scripts/show_data.py --x"
+    assert (commands.as_called(text), commands.called()) == (text, "python run.py")
 
 
 def test_own_code_is_found_again(monkeypatch):

@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _print_version() -> int:
-    from exp import __version__
+    from importlib.metadata import version
 
-    print(f"exp {__version__}")
+    print(f"exp {version('exp')}")
     return 0
