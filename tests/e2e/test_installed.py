@@ -111,3 +111,77 @@ def test_the_other_commands(installed):
     assert "CPU:0" in installed.succeeds("exp devices")
     assert "batches.png" in installed.succeeds("exp data")
     assert "workers" in installed.succeeds("exp workers")
+
+
+@pytest.fixture(scope="module")
+def demo(installed) -> Installed:
+    """A new project."""
+    assert installed.succeeds("exp new demo-1") == "made demo-1; next: cd demo-1 && exp\n"
+    return Installed(installed.environment, installed.folder / "demo-1")
+
+
+def test_a_new_project_runs_at_once(demo):
+    output = demo.succeeds("exp train.steps=20 hydra.run.dir=outputs/run")
+    assert "waves" in output
+    config = (demo.folder / "outputs" / "run" / ".hydra" / "config.yaml").read_text()
+    assert "_target_: demo_1.model.waves" in config
+    again = printed(output, "test again")
+    assert again == "exp mode=test run=outputs/run"
+    assert "test: completed" in demo.succeeds(again)
+    assert "test: completed" in demo.succeeds(f"cd tests && {again.replace('outputs', '../outputs')}")
+    demo.succeeds("exp resume=outputs/run train.steps=30")
+    demo.succeeds("exp reproduce outputs/run")
+    demo.succeeds("exp export outputs/run")
+    demo.succeeds("python -m pytest -q -p no:cacheprovider")
+
+
+def test_a_new_project_sweeps(demo):
+    output = demo.succeeds("exp -m model=waves,mlp seed=0,1 train.steps=10 hydra.sweep.dir=outputs/sweep")
+    assert "4 of 4 jobs completed" in output
+    assert "model=waves" in demo.succeeds("exp compare outputs/sweep --against model=mlp")
+
+
+def test_a_projects_configuration_is_laid_over_ours(demo):
+    conf = demo.folder / "conf"
+    shown = demo.succeeds("exp experiment=wide --cfg job")
+    assert "filters: 32" in shown
+    assert "learning_rate: 0.01" in shown
+    (conf / "model" / "mlp.yaml").write_text("_target_: exp.model.mlp.create\nhidden: 7\n")
+    assert "hidden: 7" in demo.succeeds("exp model=mlp --cfg job")
+    (conf / "model" / "mlp.yaml").unlink()
+    wrong = demo.shell("exp model.filtres=3")
+    assert (wrong.returncode, wrong.stderr.startswith("model.filtres: there is no such key; did you mean")) == (2, True)
+    (conf / "config.yaml").write_text((conf / "config.yaml").read_text() + "  nope: 3\n")
+    wrong = demo.shell("exp")
+    assert (wrong.returncode, "train.nope: there is no such key" in wrong.stderr) == (2, True)
+    (conf / "config.yaml").write_text("train: {steps: 3}\n")
+    assert "steps: 3" in demo.succeeds("exp --cfg job")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("trusted = 3", "[tool.exp] trusted: must be a list of packages"),
+        ('trusted = ["os."]', "[tool.exp] trusted: must be a list of packages"),
+        ('trusted = ["demo."]\ntrust = 3', "[tool.exp] trust: is no such key"),
+    ],
+)
+def test_wrong_settings_of_a_project_are_named(installed, settings, said):
+    folder = installed.folder / "wrong"
+    folder.mkdir(exist_ok=True)
+    (folder / "pyproject.toml").write_text(f"[tool.exp]\n{settings}\n")
+    for command in ("exp --cfg job", "exp devices"):
+        refused = installed.shell(f"cd wrong && {command}")
+        assert (refused.returncode, said in refused.stderr, "Traceback" in refused.stderr) == (2, True, False)
+
+
+@pytest.mark.parametrize("name", ["os", "1a", "exp", "a.b", "work/../x y"])
+def test_names_that_no_package_can_have_are_refused(installed, name):
+    refused = installed.shell(f"exp new '{name}'")
+    assert (refused.returncode, refused.stderr.partition(" ")[0]) == (2, "NAME")
+
+
+def test_a_new_project_overwrites_nothing(installed):
+    (installed.folder / "mine").mkdir()
+    refused = installed.shell("exp new mine")
+    assert (refused.returncode, refused.stderr) == (2, "NAME mine: is there already; take another name\n")

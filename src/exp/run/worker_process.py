@@ -13,6 +13,7 @@ from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.request import request_of
 from exp.run.run import run
+from exp.system.project import project
 from exp.system.streams import outlast, printable
 
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
@@ -33,6 +34,7 @@ def main() -> int:
         line += byte
     threading.Thread(target=_end_with_chief, daemon=True).start()
     order = json.loads(line)
+    project()  # puts the user's own code on Python's path
     try:
         return run(replace(request_of(order), cluster=from_dict(order["cluster"])), Display(), started=started)
     except UserError as error:

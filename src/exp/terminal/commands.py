@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from exp.system.project import trusted_by_project
+
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 """A text that Hydra takes as a string without quotes; one that begins with a digit could be a number."""
 _SCRIPTS = {"data": "show_data", "import": "import_checkpoint", "workers": "plan_workers"}
@@ -53,8 +55,9 @@ def run_command(*overrides: str, trusted: Sequence[str] = ()) -> str:
 
     Args:
         overrides: ready for the shell, as from `override`.
-        trusted: the prefixes of the user's own code that the run needs.
+        trusted: the prefixes of the user's own code that the run needs; what the project trusts anyway is left out.
     """
+    trusted = [prefix for prefix in trusted if prefix not in trusted_by_project()]
     prefixes = ",".join(map(_quoted, trusted))
     more = [f"trusted_targets={shlex.quote(f'[{prefixes}]')}"] if trusted else []
     return " ".join([*_environment(trusted), program(), *overrides, *more])

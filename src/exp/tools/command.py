@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 COMMANDS: Mapping[str, str] = {
+    "new": "exp.tools.new",
     "compare": "exp.compare.main",
     "report": "exp.tools.report",
     "reproduce": "exp.tools.reproduce",

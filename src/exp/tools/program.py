@@ -13,6 +13,7 @@ from exp.config import Config, parse
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
 from exp.system.files import storage_problem
+from exp.system.project import trusted_by_project
 from exp.system.streams import outlast, printable
 from exp.system.tensorflow import native_messages_to
 
@@ -52,6 +53,8 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
     outlast()
     arguments = parser.parse_intermixed_args(sys.argv[1:])  # an option may stand between overrides
     try:
+        if hasattr(arguments, "trust"):
+            arguments.trust = [*arguments.trust, *trusted_by_project()]
         with native_messages_to(Path(os.devnull)):
             main(arguments)
     except UserError as error:

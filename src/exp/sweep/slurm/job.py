@@ -34,10 +34,12 @@ def main(order: Path) -> int:
 
         from exp.run_folder import names
         from exp.sweep.job_process import Start, all_output_to, do_job_here
+        from exp.system.project import project
 
         loaded: Any = OmegaConf.load(order)
         folder = Path(loaded.folder)
         all_output_to(folder / names.LOG)
+        project()  # puts the user's own code on Python's path
         sys.argv[:] = list(loaded.command)
         sys.path.insert(0, loaded.import_from)
         _wait_for(folder, stop)
