@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from exp.compare.statistics import ratio_of_variances
+from exp.compare.variance import _pooled
 from tests.support.comparing import compare, verdicts, write_run
 
 SEEDS = "seeds: {{init: {init}, order: {order}, augment: {augment}}}\n"
@@ -56,10 +58,32 @@ def test_all_combinations_of_two_seeds_are_pooled(tmp_path):
         for order, accuracy in enumerate(row):
             write(tmp_path, accuracy, init=init, order=order, augment=0)
     found = sources(tmp_path)
-    assert (found["seeds.init"]["n"], found["seeds.init"]["freedom"]) == (9, 6)
+    assert (found["seeds.init"]["n"], found["seeds.init"]["freedom"]) == (9, 2)
     assert found["seeds.init"]["std"] ** 2 == pytest.approx(values.var(axis=0, ddof=1).mean())
     assert found["seeds.order"]["std"] ** 2 == pytest.approx(values.var(axis=1, ddof=1).mean())
     assert (found["seed"]["n"], found["seeds.init"]["share"]) == (0, None)
+
+
+@pytest.mark.parametrize(("inits", "orders"), [(3, 10), (10, 3), (5, 5)])
+def test_intervals_of_combinations_cover_as_they_say(inits, orders):
+    """Init and order have half of the variance each; ten joint seeds stand beside their combinations."""
+    draw = np.random.Generator(np.random.Philox(7))
+    covered, sweeps = 0, 1000
+    for _ in range(sweeps):
+        of_init, of_order = draw.normal(0, 1, inits), draw.normal(0, 1, orders)
+        groups = [{str(i): of_init[i] + of_order[o] for i in range(inits)} for o in range(orders)]
+        part = _pooled("seeds.init", groups)
+        whole = _pooled("seed", [dict(enumerate(draw.normal(0, 2**0.5, 10)))])
+        low, high = ratio_of_variances(part.variance, part.freedom, whole.variance, whole.freedom)
+        covered += low <= 0.5 <= high
+    assert part.freedom == inits - 1
+    assert covered / sweeps >= 0.93
+
+
+def test_groups_without_a_seed_in_common_count_by_themselves():
+    apart = _pooled("seeds.init", [{"0": 1.0, "1": 2.0}, {"2": 1.0, "3": 3.0}])
+    joined = _pooled("seeds.init", [{"0": 1.0, "1": 2.0}, {"2": 1.0, "3": 3.0}, {"1": 1.0, "2": 2.0}])
+    assert (apart.freedom, joined.freedom) == (2, 3)
 
 
 def test_reruns_and_the_split_are_sources_too(tmp_path):
@@ -89,6 +113,99 @@ def test_the_table_fits_and_says_what_would_complete_it(tmp_path):
     assert "1.00%" in shown.stdout
     assert max(map(len, table[1:6])) <= 80
     assert shown.stdout.count("seeds.order has not varied alone: ") == 1
+
+
+def test_what_else_differs_and_what_failed_is_said(tmp_path):
+    for seed in range(4):
+        write(tmp_path, 0.9 + seed / 100, seed=seed)
+    write(tmp_path, 0.9, seed=4)
+    path = tmp_path / "r4" / "results.json"
+    path.write_text(path.read_text().replace("completed", "diverged"))
+    manifest = tmp_path / "r3" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("abc", "def"))
+    (row,) = verdicts(tmp_path, "--variance")["rows"]
+    assert [note.partition(":")[0] for note in row["notes"]] == ["failed", "commit"]
+    assert "  failed: 1 of 5 seeds of r0 +4\n" in compare(tmp_path, "--variance").stdout
+    assert "train/loss at step=50: how much" in compare(tmp_path, "--variance", "--at", "step=50").stdout
+
+
+def commands(folder):
+    return {
+        key: shlex.split(source["next_command"]) for key, source in sources(folder).items() if source["next_command"]
+    }
+
+
+def test_a_proposed_sweep_holds_all_but_its_seed(tmp_path):
+    for seed in range(2):
+        write(tmp_path, 0.9 + seed / 100, seed=seed, split=7, validation=100)
+    words = commands(tmp_path)
+    assert words["seeds.init"][-3:] == ["seed=0", "data.split_seed=7", "seeds.init=range(10)"]
+    assert words["data.split_seed"][-2:] == ["seed=0", "data.split_seed=range(10)"]
+
+
+def test_a_seed_that_a_file_sets_is_let_go(tmp_path):
+    for init in range(2):
+        write(tmp_path, 0.9 + init / 100, init=init, augment=3)
+    assert commands(tmp_path)["seed"][-3:] == ["seeds.init=null", "seeds.augment=null", "seed=range(10)"]
+
+
+@pytest.mark.parametrize("seed", ["a b; rm", "1.5", "[1, 2]", "range(3)", '"\\e]0;pwned\\a\\e[31m"'])
+def test_no_sweep_is_proposed_with_what_is_no_seed(tmp_path, seed):
+    for init in range(2):
+        write(tmp_path, 0.9 + init / 100, seed=seed, init=init)
+    shown = compare(tmp_path, "--variance")
+    assert (shown.returncode, "\x1b" in shown.stdout) == (0, False)
+    assert commands(tmp_path) == {}
+
+
+def test_no_sweep_is_proposed_that_would_need_files_of_elsewhere(tmp_path):
+    for init in range(2):
+        write(tmp_path, 0.9 + init / 100, init=init)
+    sources = "[{provider: hydra}, {provider: main}, {provider: command-line}]"
+    (tmp_path / "r0" / ".hydra" / "hydra.yaml").write_text(f"hydra: {{runtime: {{config_sources: {sources}}}}}\n")
+    assert commands(tmp_path) == {}
+
+
+def test_rows_that_hold_another_seed_each_get_no_verdict(tmp_path):
+    for base, values in zip((0, 1), VALUES, strict=True):
+        size = 50 if base == 0 else 100
+        for init, value in enumerate(values):
+            config = SEEDS.format(init=init, order=base, augment=0)
+            write_run(tmp_path / f"{base}-{init}", accuracy=value, batch_size=size, config=config)
+    one = one_verdict(tmp_path)
+    assert one["verdict"] == "confounded"
+    assert "seeds: seeds.order is 1 in 1-0 +3 and 0 in 0-0 +3" in one["confounders"]
+
+
+def test_rows_with_other_validation_examples_get_no_verdict(tmp_path):
+    for base, values in zip((0, 1), VALUES, strict=True):
+        for seed, value in enumerate(values):
+            run = tmp_path / f"{base}-{seed}"
+            write_run(run, accuracy=value, batch_size=50 if base == 0 else 100, seed=seed)
+            path = run / ".hydra" / "config.yaml"
+            keys = f"buffer_size: 1, validation: 100, split_seed: {base}}}"
+            path.write_text(path.read_text().replace("buffer_size: 1}", keys))
+    one = one_verdict(tmp_path)
+    assert (one["verdict"], one["confounders"]) == (
+        "confounded",
+        ["seeds: data.split_seed is 1 in 1-0 +3 and 0 in 0-0 +3"],
+    )
+
+
+def test_a_seed_that_varies_in_one_row_only_is_told(tmp_path):
+    mixed = [{"seed": seed} for seed in range(4)], [{"own": {"init": seed}} for seed in range(4)]
+    rows = [list(zip(values, seeds, strict=True)) for values, seeds in zip(VALUES, mixed, strict=True)]
+    write_pair(tmp_path, base=rows[0], other=rows[1])
+    one = one_verdict(tmp_path)
+    assert one["verdict"] == "confounded"
+    assert "seeds: seeds.order is 0 in other0 +3 and varies in base0 +3" in one["confounders"]
+
+
+def test_the_condition_that_is_named_is_one_that_there_is(tmp_path):
+    for init in range(2):
+        for order in range(2):
+            write(tmp_path, 0.9 + init / 100 + order / 1000, init=init, order=order, augment=0)
+    assert "--where takes some of them, such as seeds.init=0" in compare(tmp_path).stdout
 
 
 def write_pair(folder, **rows):

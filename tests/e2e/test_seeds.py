@@ -67,3 +67,14 @@ def test_dropout_with_a_seed_of_its_own_is_the_same_in_every_mode(jobs, small_mn
         jobs.run(*line, cwd=tmp_path).check()
     for mode in modes[1:]:
         np.testing.assert_allclose(losses(tmp_path / mode), losses(tmp_path / "function"), rtol=1e-5)
+
+
+@pytest.mark.parametrize("scope", ["model", "all"])
+def test_dropout_of_a_warm_started_run_is_its_own(jobs, small_mnist, tmp_path, scope):
+    given = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=5", "summary.every=1", "summary.images=false"]
+    jobs.run(*given, *DROPPING, "hydra.run.dir=base", cwd=tmp_path).check()
+    warm = ["checkpoint.restore=base", f"checkpoint.scope={scope}"]
+    for seed in (0, 1):
+        line = [*given, *DROPPING, *warm, f"seeds.augment={seed}", f"hydra.run.dir=warm-{seed}"]
+        jobs.run(*line, cwd=tmp_path).check()
+    assert weights(tmp_path / "warm-0") != weights(tmp_path / "warm-1")

@@ -69,7 +69,12 @@ def test_questions_that_a_sweep_cannot_answer_are_refused(jobs, small_mnist, tmp
     given = ["data.source=idx", f"data.dir={small_mnist}", "train.steps=10"]
     rates = "optimizer.learning_rate=0.001,0.01"
     for factor, baseline, more, said in (
-        ("optimizer.learning_rat", 0.001, rates, "question.factor=optimizer.learning_rat: is no key of any job"),
+        (
+            "optimizer.learning_rat",
+            0.001,
+            rates,
+            "question.factor=optimizer.learning_rat: is no key that runs are compared by; did you mean optimizer.le",
+        ),
         ("optimizer.learning_rate", 0.1, rates, "question.baseline=0.1: must be one of several values that the jobs"),
         ("model", "mlp", rates, "question.baseline=mlp: must be one of several values"),
         ("seed", 0, "seed=0,1", "question.factor=seed: seeds are the samples of a comparison"),

@@ -124,6 +124,12 @@ def write_registered(
                 seed=seed,
                 manifest=facts,
             )
-    ledger = {"started": "2026-01-02T03:04:05.678+00:00", "question": asked.plain(), "question_sha256": asked.sha256}
+    jobs = [{"name": path.name, "status": "completed"} for path in sorted(folder.iterdir())]
+    ledger = {
+        "jobs": jobs,
+        "started": "2026-01-02T03:04:05.678+00:00",
+        "question": asked.plain(),
+        "question_sha256": asked.sha256,
+    }
     (folder / "sweep.json").write_text(json.dumps(ledger))
     return folder

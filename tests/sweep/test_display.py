@@ -83,6 +83,7 @@ def test_the_table_names_failures_and_their_logs(screen):
             entry("b", "failed", error="RuntimeError: out of order"),
             entry("c", "waiting"),
         ],
+        shared={},
         done_before=1,
     )
     text = screen.getvalue()
@@ -103,12 +104,28 @@ def test_jobs_that_differ_in_their_seed_alone_are_a_row(screen):
             made.overrides = [f"model={model}", f"seed={seed}"]
             entries.append(made)
     entries[5].status = "diverged"
-    watch.table(entries, done_before=0)
+    watch.table(entries, shared={}, done_before=0)
     lines = [" ".join(line.split()) for line in screen.getvalue().splitlines()]
     assert "jobs n train/loss test/loss test/accuracy seconds" in lines
     assert "model=mlp 3 0.5000 0.4000 91.00% ± 1.00% 3.00 ± 1.00" in lines
     assert "model=cnn 2 (1 diverged) 0.5000 0.4000 95.50% ± 0.71% 2.50 ± 0.71" in lines
     assert "5 of 6 jobs completed" in lines
+
+
+def test_seeds_that_come_to_the_same_are_one_sample(screen):
+    """`seeds.init=null` with seed=0 is `seeds.init=0`; without validation no `data.split_seed` changes anything."""
+    watch = SweepDisplay(total=4, n_jobs=2, console=terminal(screen))
+    watch.close()
+    entries = []
+    for number, overrides in enumerate(
+        [["seeds.init=null"], ["seeds.init=0"], ["seeds.init=1"], ["data.split_seed=3"]]
+    ):
+        result = {"step": 10, "test/accuracy": 0.9, "weights_sha256": str(number)}
+        entries.append(entry(f"j{number}", "completed", seconds=2.0, result=result))
+        entries[-1].overrides = overrides
+    watch.table(entries, shared={"seed": 0, "data.validation": None}, done_before=0)
+    lines = [" ".join(line.split()) for line in screen.getvalue().splitlines()]
+    assert any(line.startswith("all jobs 2 (2 reruns)") for line in lines)
 
 
 def test_reports_are_written_now_and_then(tmp_path):

@@ -55,11 +55,12 @@ def main() -> int:
 def _compare(arguments: argparse.Namespace) -> None:
     found = _found(arguments)
     runs = choose(found, arguments.where)
+    if arguments.registered:
+        _refuse(arguments, "does not go with --registered", "calibrate", "variance", "trials")
+        runs = trainings(runs, option="--registered")
+        take_registered(runs, arguments)
     if arguments.at:
         runs = at_budget_asked(runs, arguments)
-    if arguments.registered:
-        _refuse(arguments, "does not go with --registered", "against", "calibrate", "variance")
-        take_registered(trainings(runs), arguments)
     if arguments.calibrate:
         options = ("against", "sort", "keys", "each", "csv", "markdown", "json", "plot", "margin", "accept", "goal")
         _refuse(arguments, "does not go with --calibrate", *options, "trials")
@@ -194,9 +195,9 @@ def _print_variance(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
     check_metric(metric, runs)
     found = breakdowns(rows, metric)
     if arguments.json:
-        print(variance_json(found, metric))
+        print(variance_json(found, metric, at=arguments.at))
     else:
-        print_variance(found, metric)
+        print_variance(found, metric, at=arguments.at)
 
 
 def _print_diff(one: Run, other: Run) -> None:

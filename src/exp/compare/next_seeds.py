@@ -1,21 +1,15 @@
 """The command that trains the seeds that are missing for a verdict, and no others."""
 
-import re
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from exp.compare.against import Comparison
+from exp.compare.asked_for import Overrides, by_key, explains, overrides_of, trusted_prefixes, unasked
 from exp.compare.rows import Row
 from exp.compare.seeds import SEEDS, SOURCES
-from exp.config import yaml_text
 from exp.errors import UserError
-from exp.run_folder.read import read_overrides
-from exp.system.safe_files import DEEPEST, read_object
-from exp.system.safe_yaml import load_yaml
+from exp.system.safe_files import read_object
 from exp.terminal.commands import override, run_command
 
 FIRST_SEEDS = 3
@@ -24,11 +18,6 @@ MOST_SEEDS = 1000
 SWEEP = "sweep.json"
 _LISTED = 6
 """Seeds up to which they are listed one by one."""
-_OVERRIDE = re.compile(r"[+]{0,2}([A-Za-z_][A-Za-z0-9_./@]*)=([^\x00-\x1f\x7f]*)")
-_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-
-Overrides = Mapping[str, str]
-"""The values of overrides by their keys, as Hydra takes them; without the seed."""
 
 
 def next_command(one: Comparison) -> str | None:
@@ -47,10 +36,12 @@ def next_command(one: Comparison) -> str | None:
     if wanted is None or spoilt or not one.n < wanted <= MOST_SEEDS:
         return None
     missing = _missing(one, wanted)
-    trusted = _trusted([one.row, one.baseline])
+    trusted = trusted_prefixes([one.row, one.baseline])
     if missing is None or trusted is None:
         return None
     try:
+        if overrides_of(one.row) is None or overrides_of(one.baseline) is None:
+            return None
         return _joining_sweep(one, missing, trusted) or _apart(one, missing, trusted)
     except UserError:
         return None  # a folder does not say how its run was asked for
@@ -66,15 +57,17 @@ def sweep_command(row: Row, seeds: Mapping[str, str]) -> str | None:
     Returns:
         None if what the folder says of how its run was asked for does not explain its configuration.
     """
-    trusted = _trusted([row])
+    trusted = trusted_prefixes([row])
     try:
-        overrides = _by_key(read_overrides(row.runs[0].folder))
+        overrides = overrides_of(row)
     except UserError:
         return None  # the folder does not say it
-    if trusted is None or overrides is None or not _explains(overrides, row):
+    if trusted is None or overrides is None:
         return None
-    kept = {key: value for key, value in _unasked(overrides, [row]).items() if key.lstrip("+") not in SEEDS}
-    words = {**kept, **seeds}
+    kept = {key: value for key, value in unasked(overrides, [row]).items() if key.lstrip("+") not in SEEDS}
+    # One that a file of the configuration sets would not follow `seed`.
+    set_elsewhere = {key: "null" for key in SOURCES[:3] if any(run.config.get(key) is not None for run in row.runs)}
+    words = {**kept, **set_elsewhere, **seeds}
     return run_command("-m", *(shlex.quote(f"{key}={value}") for key, value in words.items()), trusted=trusted)
 
 
@@ -98,18 +91,6 @@ def _missing(one: Comparison, wanted: int) -> tuple[list[int], list[int]] | None
     return [seed for seed in seeds if seed not in have[0]], [seed for seed in seeds if seed not in have[1]]
 
 
-def _trusted(rows: Sequence[Row]) -> list[str] | None:
-    """The prefixes of the user's own code that the runs need; None if they are not such as to be trusted by a paste."""
-    found: dict[str, None] = {}
-    for row in rows:
-        prefixes = row.runs[0].config.get("trusted_targets") or []
-        for prefix in prefixes if isinstance(prefixes, list) else [prefixes]:
-            if not _MODULE.fullmatch(str(prefix)) or str(prefix).partition(".")[0] in sys.stdlib_module_names:
-                return None
-            found[str(prefix)] = None
-    return list(found)
-
-
 def _joining_sweep(one: Comparison, missing: tuple[list[int], list[int]], trusted: Sequence[str]) -> str | None:
     """The commands that add jobs to the sweep that all the runs belong to; None if there is no such one.
 
@@ -125,7 +106,7 @@ def _joining_sweep(one: Comparison, missing: tuple[list[int], list[int]], truste
     fixed, theirs, ours = given
     if "seed" in fixed or ours == theirs:
         return None
-    if not (_explains({**fixed, **theirs}, one.baseline) and _explains({**fixed, **ours}, one.row)):
+    if not (explains({**fixed, **theirs}, one.baseline) and explains({**fixed, **ours}, one.row)):
         return None
 
     def command(values: Overrides, seeds: Sequence[int]) -> str:
@@ -150,17 +131,17 @@ def _of_sweep(ledger: Mapping[str, Any], one: Comparison) -> tuple[Overrides, Ov
     found = [swept.get(row.runs[0].folder.name) for row in (one.baseline, one.row)]
     if not all(isinstance(overrides, list) for overrides in found):
         return None
-    shared = _by_key(fixed, keep_seed=True)
-    theirs, ours = (_by_key(overrides or []) for overrides in found)
+    shared = by_key(fixed, keep_seed=True)
+    theirs, ours = (by_key(overrides or []) for overrides in found)
     return None if shared is None or theirs is None or ours is None else (shared, theirs, ours)
 
 
 def _apart(one: Comparison, missing: tuple[list[int], list[int]], trusted: Sequence[str]) -> str | None:
     """The commands for a sweep of its own; one if the two rows differ in the value of one key."""
-    theirs, ours = (_by_key(read_overrides(row.runs[0].folder)) for row in (one.baseline, one.row))
-    if theirs is None or ours is None or not (_explains(theirs, one.baseline) and _explains(ours, one.row)):
+    theirs, ours = overrides_of(one.baseline), overrides_of(one.row)
+    if theirs is None or ours is None:
         return None
-    theirs, ours = (_unasked(overrides, [one.baseline, one.row]) for overrides in (theirs, ours))
+    theirs, ours = (unasked(overrides, [one.baseline, one.row]) for overrides in (theirs, ours))
     differing = [key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key)]
     if not differing:
         return None
@@ -169,28 +150,6 @@ def _apart(one: Comparison, missing: tuple[list[int], list[int]], trusted: Seque
         return _sweep({**theirs, key: f"{theirs[key]},{ours[key]}"}, missing[0], trusted)
     commands = [_sweep(words, seeds, trusted) for words, seeds in zip((theirs, ours), missing, strict=True) if seeds]
     return " && ".join(commands)
-
-
-def _unasked(overrides: Overrides, rows: Sequence[Row]) -> Overrides:
-    """The overrides without a question: runs in a folder of their own do not belong to the sweep that was asked it."""
-    kept = {key: value for key, value in overrides.items() if key.lstrip("+").partition(".")[0] != "question"}
-    was_asked = any(run.manifest.get("sweep.question_sha256") for row in rows for run in row.runs)
-    return {**kept, "question": "null"} if was_asked else kept
-
-
-def _explains(overrides: Overrides, row: Row) -> bool:
-    """Whether overrides ask for what the configuration of a row says, as far as it says it."""
-    config = row.runs[0].config
-    given = {key.lstrip("+"): value for key, value in overrides.items()}
-    return all(key not in config or yaml_text(config[key]) in _spellings(value) for key, value in given.items())
-
-
-def _spellings(value: str) -> list[str]:
-    """How a configuration may have the value of an override: True for true, 1.0e-05 for 1e-5."""
-    try:
-        return [value, yaml_text(load_yaml(value, deepest=DEEPEST))]
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return [value]
 
 
 def _sweep(overrides: Overrides, seeds: Sequence[int], trusted: Sequence[str]) -> str:
@@ -204,18 +163,3 @@ def _values(seeds: Sequence[int]) -> str:
     if len(seeds) > _LISTED and seeds == list(range(seeds[0], seeds[-1] + 1)):
         return f"range({seeds[0]},{seeds[-1] + 1})"
     return ",".join(map(str, seeds))
-
-
-def _by_key(overrides: Sequence[Any], *, keep_seed: bool = False) -> Overrides | None:
-    """Overrides by their keys, without the seed and what Hydra keeps to itself; None if one is of another kind."""
-    found = {}
-    for text in overrides:
-        match = _OVERRIDE.fullmatch(text) if isinstance(text, str) else None
-        if match is None:
-            return None
-        key = match.group(1)
-        if key.startswith("hydra/"):
-            return None
-        if not key.startswith("hydra.") and key != "trusted_targets" and (keep_seed or key != "seed"):
-            found[text.partition("=")[0]] = match.group(2)
-    return found

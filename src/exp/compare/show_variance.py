@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from exp.compare.confounders import confounders
 from exp.compare.json_values import plain
 from exp.compare.next_seeds import sweep_command
 from exp.compare.variance import RERUNS, WHOLE, Breakdown, Source
@@ -22,17 +23,18 @@ _NEW = "range(10)"
 """The seeds of a sweep that is proposed."""
 
 
-def variance_json(found: Sequence[Breakdown], metric: str) -> str:
+def variance_json(found: Sequence[Breakdown], metric: str, *, at: str | None) -> str:
     """The breakdowns as JSON."""
     rows = [
         {
             "run": str(one.row.runs[0].folder),
             "name": one.row.name,
             "sources": [_facts(source, one) for source in (one.whole, *one.parts)],
+            "notes": _notes(one, metric, at),
         }
         for one in found
     ]
-    return json.dumps(plain({"metric": metric, "rows": rows}), indent=2, allow_nan=False)
+    return json.dumps(plain({"metric": metric, "at": at, "rows": rows}), indent=2, allow_nan=False)
 
 
 def _facts(source: Source, one: Breakdown) -> dict[str, Any]:
@@ -48,9 +50,10 @@ def _facts(source: Source, one: Breakdown) -> dict[str, Any]:
     }
 
 
-def print_variance(found: Sequence[Breakdown], metric: str) -> None:
+def print_variance(found: Sequence[Breakdown], metric: str, *, at: str | None) -> None:
     """A table of each configuration, and the sweeps that would complete it."""
-    print(f"{one_line(metric)}: how much it varies with each seed alone, while the others are held\n")
+    when = f" at {at}" if at else ""
+    print(f"{one_line(metric)}{when}: how much it varies with each seed alone, while the others are held\n")
     for one in found:
         sources = (one.whole, *one.parts)
         print(f"{one_line(one.row.name)}")
@@ -59,12 +62,19 @@ def print_variance(found: Sequence[Breakdown], metric: str) -> None:
         for source in sources:
             command = _command(source, one)
             if command:
-                print(f"  {source.name} has not varied alone: {command}")
+                print(one_line(f"  {source.name} has not varied alone: {command}"))
+        for note in _notes(one, metric, at):
+            print(one_line(f"  {note}"))
         print()
     print(
         "a share is the variance by that of all seeds at once; shares need not add up to 100 %, because what one seed "
         "does can depend on another"
     )
+
+
+def _notes(one: Breakdown, metric: str, at: str | None) -> list[str]:
+    """What else differs among the samples. That they have seeds in common is what is asked for here."""
+    return [found.sentence for found in confounders([one.row], metric, at=at) if found.name != "seeds"]
 
 
 def _cells(source: Source, metric: str) -> list[str]:
@@ -78,8 +88,10 @@ def _command(source: Source, one: Breakdown) -> str | None:
     """The sweep that varies a source which has not varied alone yet."""
     if source.freedom or source.name == RERUNS:
         return None
-    if source.name == WHOLE:
-        return sweep_command(one.row, {WHOLE: _NEW})
     joint = [sample for sample in one.row.samples if sample.seeds.is_joint]
-    seed = joint[0].seeds.init if joint else str(one.row.runs[0].config.get("seed"))
-    return sweep_command(one.row, {WHOLE: seed, source.name: _NEW})
+    seed = joint[0].seeds.init if joint else str(one.row.runs[0].config.get(WHOLE))
+    split = (joint or one.row.samples)[0].seeds.split
+    if not seed.isdecimal() or not (split is None or split.isdecimal()):
+        return None
+    held = {WHOLE: seed} if split in (None, "0") else {WHOLE: seed, "data.split_seed": split}
+    return sweep_command(one.row, {**held, source.name: _NEW})

@@ -9,7 +9,7 @@ from exp.compare.against import Comparison, Question
 from exp.compare.calibrate import Calibration
 from exp.compare.json_values import plain
 from exp.compare.next_seeds import next_command
-from exp.compare.registered import Standing
+from exp.compare.registered import UNASKED, Standing
 from exp.compare.rows import Row
 from exp.compare.statistics import ALPHA
 from exp.terminal.tables import line_width, most_of, one_line, plain_table, whole
@@ -110,7 +110,7 @@ def print_verdicts(made: Sequence[Comparison], question: Question, *, looks: int
     family = max(one.family for one in made)
     if family > 1:
         print(f"\np is adjusted for {counted(family, 'comparison')} (Holm)")
-    if standing.registration is not None or standing.status != "post hoc":
+    if standing.sentence != UNASKED:
         print(f"\n{one_line(standing.sentence)}")
     if looks is not None and looks > 1 and standing.status != "registered":
         print(

@@ -4,11 +4,11 @@ As Bouthillier et al. (MLSys 2021) take a benchmark apart: one source of randomn
 """
 
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exp.compare.rows import Row
-from exp.compare.runs import number
+from exp.compare.runs import Run, number
 from exp.compare.seeds import SOURCES, Seeds
 from exp.compare.statistics import ratio_of_variances
 from exp.errors import UserError
@@ -28,7 +28,7 @@ class Source:
     samples: int = 0
     """The samples that differ in it, and in it alone, from some other."""
     freedom: int = 0
-    """Degrees of freedom of the variance: samples, less one for each group of them in which all else is the same."""
+    """Degrees of freedom of the variance. A seed that comes again in another group of samples counts once."""
     variance: float | None = None
     """None if fewer than two samples differ in it alone."""
     share: float | None = None
@@ -57,7 +57,8 @@ def breakdowns(rows: Sequence[Row], metric: str) -> list[Breakdown]:
 
     A source's variance is that of the samples which have all other seeds in common, pooled over the values that these
     are held at. So a sweep over one seed will do, and so will one over all combinations of two, in which what one seed
-    does in concert with another counts for both: shares need not add up to 1.
+    does in concert with another counts for both: shares need not add up to 1. The degrees of freedom are then those of
+    the seeds, and not of the samples: what a seed does comes again with it, wherever the others are held.
 
     Args:
         rows: those in which nothing varies are left out.
@@ -69,8 +70,8 @@ def breakdowns(rows: Sequence[Row], metric: str) -> list[Breakdown]:
     found = [one for row in rows if (one := _breakdown(row, metric)) is not None]
     if not found:
         raise UserError(
-            f"--variance: no configuration has {metric} with two seeds; for example -m seed='range(10)', and "
-            "-m seeds.init='range(10)'"
+            f"--variance: no two samples of a configuration that have {metric} differ in one seed alone, or in all of "
+            "them at once; for example -m seed='range(10)', and -m seeds.init='range(10)'"
         )
     return found
 
@@ -85,7 +86,7 @@ def _breakdown(row: Row, metric: str) -> Breakdown | None:
     whole = _pooled(WHOLE, _groups(joint, varying=SOURCES[:3]))
     parts = [_pooled(key, _groups(values, varying=(key,))) for key in SOURCES]
     again = [
-        [value for run in sample.ended if run.is_completed and (value := number(run.value(metric))) is not None]
+        {str(place): value for place, run in enumerate(sample.ended) if (value := _completed(run, metric)) is not None}
         for sample in row.samples
     ]
     parts = [part for part in parts if part.name != SOURCES[3] or _sets_apart(values)]
@@ -100,22 +101,41 @@ def _sets_apart(samples: Iterable[Seeds]) -> bool:
     return any(seeds.split is not None for seeds in samples)
 
 
-def _groups(values: Mapping[Seeds, float], *, varying: Collection[str]) -> list[list[float]]:
-    """The values of samples that have all other seeds in common."""
-    groups: dict[tuple[str | None, ...], list[float]] = {}
+def _completed(run: Run, metric: str) -> float | None:
+    return number(run.value(metric)) if run.is_completed else None
+
+
+Group = Mapping[str, float]
+"""The values of samples that have all other seeds in common, by the seed that varies."""
+
+
+def _groups(values: Mapping[Seeds, float], *, varying: Sequence[str]) -> list[Group]:
+    """The samples by the seeds that are held; one of those that vary stands for them all."""
+    groups: dict[tuple[str | None, ...], dict[str, float]] = {}
     for seeds, value in values.items():
-        held = tuple(seed for key, seed in zip(SOURCES, seeds, strict=True) if key not in varying)
-        groups.setdefault(held, []).append(value)
+        by_key = dict(zip(SOURCES, seeds, strict=True))
+        held = tuple(seed for key, seed in by_key.items() if key not in varying)
+        groups.setdefault(held, {})[str(by_key[varying[0]])] = value
     return list(groups.values())
 
 
-def _pooled(name: str, groups: Iterable[Sequence[float]]) -> Source:
-    used = [values for values in groups if len(values) > 1]
-    samples, freedom = sum(map(len, used)), sum(len(values) - 1 for values in used)
-    if not freedom:
+def _pooled(name: str, groups: Iterable[Group]) -> Source:
+    used = [group for group in groups if len(group) > 1]
+    if not used:
         return Source(name)
-    squares = sum(statistics.variance(values) * (len(values) - 1) for values in used)
-    return Source(name, samples, freedom, squares / freedom)
+    pooled = sum(len(group) - 1 for group in used)
+    squares = sum(statistics.variance(group.values()) * (len(group) - 1) for group in used)
+    freedom = pooled if name == RERUNS else len({seed for group in used for seed in group}) - _apart(used)
+    return Source(name, sum(map(len, used)), min(pooled, freedom), squares / pooled)
+
+
+def _apart(groups: Sequence[Group]) -> int:
+    """Into how many parts groups fall that have no seed in common with each other."""
+    parts: list[set[str]] = []
+    for group in groups:
+        touching = [part for part in parts if part & group.keys()]
+        parts = [part for part in parts if part not in touching] + [set(group).union(*touching)]
+    return len(parts)
 
 
 def _shared(part: Source, whole: Source) -> Source:

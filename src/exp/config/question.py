@@ -44,6 +44,12 @@ class RegisteredQuestion:
         return dict(vars(self))
 
     @property
+    def text(self) -> str:
+        """As a command line has it."""
+        given = ", ".join(f"{key}: {value}" for key, value in self.plain().items() if value is not None)
+        return f"'question={{{given}}}'"
+
+    @property
     def sha256(self) -> str:
         """The digest by which the question is known."""
         return config_hash(self.plain())

@@ -26,6 +26,7 @@ from exp.loggers.console import Display
 from exp.run.averaged import begin_averages
 from exp.run.components import Components
 from exp.run.find_checkpoint import another_to_test, checkpoint_to_test, newest_checkpoint, run_named_in
+from exp.run.random_layers import seed_layers
 from exp.run.request import Request
 from exp.run_folder.names import CHECKPOINTS
 from exp.system.files import is_folder
@@ -169,6 +170,9 @@ def _warm_started(components: Components, display: Display) -> InitialState:
     ):
         if names:
             display.say(f"{what}: {', '.join(names)}")
+    # What dropout draws belongs to this run, and not to the one that the weights are taken from.
+    with components.executor.scope():
+        seed_layers(components.program.model, components.executor, seed=components.config.seed_of("augment"))
     return InitialState(checkpoint=prefix, record=restored.record)
 
 

@@ -117,6 +117,27 @@ def read_overrides(folder: Path) -> list[str]:
     return overrides
 
 
+def read_sources(folder: Path) -> list[str]:
+    """Who brought the configuration of a run, by `.hydra/hydra.yaml`: `hydra`, `main`, and others such as an option.
+
+    Raises:
+        UnreadableError: it is not what a run writes.
+    """
+    path = folder / names.HYDRA_FOLDER / names.HYDRA_YAML
+    if path.parent.is_symlink():
+        raise UnreadableError(f"{path.parent}: {NOT_FOLLOWED}")
+    try:
+        tree: Any = read_yaml(path)
+    except MissingError:
+        return []
+    hydra = tree.get("hydra")
+    runtime = hydra.get("runtime") if isinstance(hydra, dict) else None
+    sources = runtime.get("config_sources") if isinstance(runtime, dict) else None
+    if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
+        raise UnreadableError(f"{path}: does not say where the configuration is from")
+    return [str(source.get("provider")) for source in sources]
+
+
 def read_losses(folder: Path) -> list[tuple[int, float]]:
     """The logged steps of a run with their training losses; an empty list if nothing was logged.
 

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import yaml
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
@@ -14,6 +16,8 @@ from exp.sweep.backend import RunningJob
 from exp.sweep.heartbeat import Report, read_report
 from exp.sweep.ledger import Entry, metrics_of
 from exp.terminal.commands import program
+from exp.system.safe_files import DEEPEST
+from exp.system.safe_yaml import load_yaml
 from exp.terminal.plain_console import PlainConsole
 from exp.terminal.plain_console import console as stdout
 from exp.terminal.tables import Table, line_width, most_of, plain_table
@@ -87,13 +91,18 @@ class SweepDisplay:
         if self._progress is not None:
             self._progress.stop()
 
-    def table(self, entries: Sequence[Entry], *, done_before: int) -> None:
+    def table(self, entries: Sequence[Entry], *, shared: Mapping[str, Any], done_before: int) -> None:
         """Print a table of all jobs, and the reason and the log of each that did not complete.
 
         Jobs that differ in their seed alone are one row, with the mean and the standard deviation of those that
         completed.
+
+        Args:
+            entries: the jobs.
+            shared: the seeds of jobs that do not set them, by key, and `data.validation`.
+            done_before: how many were done before.
         """
-        table = _table_of_seeds(entries) or _table_of_jobs(entries)
+        table = _table_of_seeds(entries, shared) or _table_of_jobs(entries)
         width = self._console.width if self._console.is_terminal else line_width()
         first = [table.headings[0], *(name for name in ("n", "status") if name in table.headings)]
         order = [*first, *metrics_of(entries), "test/loss", "train/loss", "seconds", "step"]
@@ -142,19 +151,39 @@ def _table_of_jobs(entries: Sequence[Entry]) -> Table:
     return plain_table(headings, [[_cell(entry, heading) for heading in headings] for entry in entries])
 
 
-def _table_of_seeds(entries: Sequence[Entry]) -> Table | None:
+def _table_of_seeds(entries: Sequence[Entry], shared: Mapping[str, Any]) -> Table | None:
     """A row for each configuration; None if no two jobs differ in their seed alone."""
-    rows = rows_of([_as_run(entry) for entry in entries])
+    swept = {key for entry in entries for key in _swept(entry)}
+    rows = rows_of([_as_run(entry, shared) for entry in entries])
     if len(rows) == len(entries):
         return None
     results = ("train/loss", "test/loss", *metrics_of(entries), "seconds")
-    cells = [[_words(row.shared) or "all jobs", row.count, *(row.text(result) for result in results)] for row in rows]
+    cells = [
+        [
+            _words({key: text for key, text in row.shared.items() if key in swept}) or "all jobs",
+            row.count,
+            *(row.text(result) for result in results),
+        ]
+        for row in rows
+    ]
     return plain_table(("jobs", "n", *results), cells)
 
 
-def _as_run(entry: Entry) -> Run:
+def _swept(entry: Entry) -> dict[str, Any]:
+    """The values of a job's overrides by their keys, as YAML reads them."""
+    return {key: _value(text) for key, _, text in (override.partition("=") for override in entry.overrides)}
+
+
+def _value(text: str) -> Any:
+    try:
+        return load_yaml(text, deepest=DEEPEST)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text
+
+
+def _as_run(entry: Entry, shared: Mapping[str, Any]) -> Run:
     """A job as a run that can be compared, without a look into its folder."""
-    config = dict(override.partition("=")[::2] for override in entry.overrides)
+    config = {**shared, **_swept(entry)}
     results = {**(entry.result or {}), "status": entry.status, "seconds": entry.seconds}
     return Run(Path(entry.folder), config, results, {"started": entry.launched or ""})
 

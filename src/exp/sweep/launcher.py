@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from exp.cli.do_job import figure_for_sweeper
 from exp.cli.request_checks import is_search
+from exp.compare.seeds import SEEDS
 from exp.errors import JobsFailed, UserError
 from exp.run_folder import names
 from exp.run_folder.read import is_completed
@@ -140,7 +141,11 @@ class Sweep:
             finally:
                 watch.close()
         if not self._searching or stop.signal is not None:
-            watch.table([ledger.entries[job.name] for job in jobs], done_before=len(jobs) - len(to_do))
+            watch.table(
+                [ledger.entries[job.name] for job in jobs],
+                shared=_shared_by_all(self._master),
+                done_before=len(jobs) - len(to_do),
+            )
             trusted = self._master.get("trusted_targets") or []
             entries = [ledger.entries[job.name] for job in jobs]
             asked = ledger.question is not None
@@ -155,6 +160,11 @@ class Sweep:
         if not self._searching and any(entry.status != "completed" for entry in entries):
             raise JobsFailed
         return [_job_return(job, entry) for job, entry in zip(jobs, entries, strict=True)]
+
+
+def _shared_by_all(master: DictConfig) -> dict[str, Any]:
+    """What jobs are told from each other by as samples, with the values of those that do not set it themselves."""
+    return {key: OmegaConf.select(master, key) for key in (*SEEDS, "data.validation")}
 
 
 def _repeated(overrides: Sequence[Sequence[str]], jobs: Sequence[Job], plan: Plan) -> list[str]:

@@ -1,5 +1,6 @@
 """The question of a sweep, checked against its jobs before any of them starts."""
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from exp.compare.seeds import SEEDS
 from exp.config import yaml_text
+from exp.config.flat import flat_config
 from exp.config.question import RegisteredQuestion, parse_question
 from exp.config.targets import short_name
 from exp.errors import UserError
@@ -39,10 +41,15 @@ def check_answerable(question: RegisteredQuestion, jobs: Sequence[Job]) -> None:
         raise UserError(
             f"question.factor={question.factor}: seeds are the samples of a comparison; must be another key"
         )
+    keys = flat_config(_plain(OmegaConf.masked_copy(jobs[0].composed, _own_keys(jobs[0].composed))), threads=None)
+    if question.factor not in keys:
+        near = difflib.get_close_matches(question.factor, keys, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"question.factor={question.factor}: is no key that runs are compared by{meant}")
     values = dict.fromkeys(_value(job.composed, question.factor) for job in jobs)
     there = ", ".join(value for value in values if value is not None)
     if None in values:
-        raise UserError(f"question.factor={question.factor}: is no key of {'any' if not there else 'every'} job")
+        raise UserError(f"question.factor={question.factor}: is no key of every job")
     if question.baseline not in values or len(values) < 2:
         what = f"question.baseline={question.baseline}"
         raise UserError(
@@ -57,7 +64,7 @@ def check_asked(ledger: Ledger, question: RegisteredQuestion | None) -> None:
         UserError: it is another one.
     """
     if ledger.question != question:
-        begun = "no question" if ledger.question is None else f"question={yaml_text(ledger.question.plain())}"
+        begun = "no question" if ledger.question is None else ledger.question.text
         raise UserError(
             f"hydra.sweep.dir={ledger.folder}: was begun with {begun}, and a question that is asked after the "
             "first run is no registered one; take another folder"
@@ -82,6 +89,10 @@ def _value(composed: DictConfig, key: str) -> str | None:
         target, name = node.get("_target_"), node.get("name")
         return short_name(str(target)) if target is not None else None if name is None else str(name)
     return yaml_text(_plain(node))
+
+
+def _own_keys(composed: DictConfig) -> list[str]:
+    return [str(key) for key in composed if key != "hydra"]
 
 
 def _plain(node: Any) -> Any:

@@ -53,8 +53,9 @@ def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespa
     outlast()
     arguments = parser.parse_intermixed_args(sys.argv[1:])  # an option may stand between overrides
     try:
+        trusted = trusted_by_project()
         if hasattr(arguments, "trust"):
-            arguments.trust = [*arguments.trust, *trusted_by_project()]
+            arguments.trust = [*arguments.trust, *trusted]
         with native_messages_to(Path(os.devnull)):
             main(arguments)
     except UserError as error:

@@ -133,7 +133,7 @@ class _Answer(NamedTuple):
 def _answer(arguments: argparse.Namespace) -> _Answer:
     named = _runs(arguments)
     runs = {name: named[name] for name in sorted(named)}
-    if not arguments.against:
+    if not arguments.against:  # --registered, as its caller has made sure
         take_registered(list(runs.values()), arguments)
     rows = rows_of(list(runs.values()))
     question = question_asked(rows, list(runs.values()), arguments)
