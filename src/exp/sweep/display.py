@@ -15,9 +15,9 @@ from exp.run_folder import names
 from exp.sweep.backend import RunningJob
 from exp.sweep.heartbeat import Report, read_report
 from exp.sweep.ledger import Entry, metrics_of
-from exp.terminal.commands import program
 from exp.system.safe_files import DEEPEST
 from exp.system.safe_yaml import load_yaml
+from exp.terminal.commands import program
 from exp.terminal.plain_console import PlainConsole
 from exp.terminal.plain_console import console as stdout
 from exp.terminal.tables import Table, line_width, most_of, plain_table
