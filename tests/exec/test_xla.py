@@ -64,3 +64,22 @@ def test_eager_and_tests_have_nothing_to_say(networks):
 @pytest.mark.parametrize("wanted", [True, False])
 def test_who_says_it_is_heard(networks, wanted):
     assert decide(networks["cnn"], wanted=wanted) == (wanted, None)
+
+
+@pytest.mark.parametrize(
+    ("devices", "deterministic", "refused"),
+    [(["GPU:0"], True, True), (["GPU:0"], False, False), (["CPU:0"], True, False)],
+)
+def test_max_pooling_that_has_to_be_deterministic_is_not_compiled_on_a_gpu(devices, deterministic, refused):
+    from exp.exec.probe import Probe
+    from exp.exec.xla import decide_jit
+
+    pooling = Probe(frozenset({"Conv2D", "MaxPool"}), (), ())
+    wanted = SimpleNamespace(jit_compile=True)
+    if refused:
+        with pytest.raises(
+            UserError, match=r"^exec.jit_compile=true: XLA has no deterministic gradient of MaxPool on a GPU"
+        ):
+            decide_jit(wanted, pooling, devices=devices, deterministic=deterministic)
+    else:
+        assert decide_jit(wanted, pooling, devices=devices, deterministic=deterministic) == (True, None)

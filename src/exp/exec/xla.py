@@ -58,7 +58,13 @@ on two CPU cores). Convolutions lose: XLA's own for CPUs are ten times slower th
 known count as a loss."""
 
 
-def decide_jit(wanted: Exec, probed: Probe | None, *, devices: Sequence[str]) -> tuple[bool, str | None]:
+NOT_DETERMINISTIC = frozenset({"MaxPool", "MaxPoolV2", "MaxPool3D"})
+"""Operations whose gradients XLA has in no deterministic form on a GPU (TensorFlow 2.21): it ends with an error."""
+
+
+def decide_jit(
+    wanted: Exec, probed: Probe | None, *, devices: Sequence[str], deterministic: bool = False
+) -> tuple[bool, str | None]:
     """Whether XLA compiles the training step; and, if that was to be found out, the answer in a sentence.
 
     The answer depends on nothing but the configuration and the kind of device: a resumed run gets the same answer.
@@ -67,13 +73,20 @@ def decide_jit(wanted: Exec, probed: Probe | None, *, devices: Sequence[str]) ->
         wanted: what the configuration says.
         probed: the model; None if nothing will be trained.
         devices: the devices that train, such as CPU:0; one replica each.
+        deterministic: whether no result may depend on timing.
 
     Raises:
-        UserError: what the model logs cannot be compiled, and that is asked for.
+        UserError: the network, or what it logs, cannot be compiled, and that is asked for.
     """
     words = [key for key in probed.summaries if kind_of(key) == "text"] if probed else []
     if wanted.jit_compile is True and words:
         raise UserError(f"exec.jit_compile=true: XLA has no strings, and the model logs {', '.join(words)}")
+    pools = sorted((probed.operations or frozenset()) & NOT_DETERMINISTIC) if probed else []
+    if wanted.jit_compile is True and deterministic and pools and any("GPU" in device for device in devices):
+        raise UserError(
+            f"exec.jit_compile=true: XLA has no deterministic gradient of {', '.join(pools)} on a GPU; add "
+            "exec.deterministic=false, or leave exec.jit_compile as it is"
+        )
     if wanted.jit_compile != "auto":
         return wanted.jit_compile, None
     if probed is None or probed.operations is None:

@@ -67,7 +67,9 @@ def build(config: Config, *, group: Group) -> Components:
     with executor.scope():
         program = _program(config, network, own, task=task, devices=devices, dataset=dataset, transforms=transforms)
         probed = probe(program, makes_graph=executor.makes_graph) if config.mode == "train" else None
-        jit_train, jit_note = decide_jit(config.exec, probed, devices=devices.names)
+        jit_train, jit_note = decide_jit(
+            config.exec, probed, devices=devices.names, deterministic=is_deterministic(config.exec, devices.names)
+        )
         steps_per_call = _steps_per_call(config, executor, transforms, total_steps, compiled=jit_train)
         rows = _rows(config, devices) if group.size > 1 else None
         feed = _feed(config, transforms, steps_per_call=steps_per_call, threads=devices.threads, rows=rows)
