@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from exp.errors import UserError
 from tests.support.training import probed
 
 SHAPE = (28, 28, 1)
