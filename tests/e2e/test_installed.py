@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exp import __version__
-from exp.tools.command import COMMANDS
+from exp.terminal.commands import COMMANDS
 from tests.support.jobs import results
 from tests.support.root import ROOT
 

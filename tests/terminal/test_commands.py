@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from exp.terminal import commands
-from exp.tools.command import COMMANDS
+from exp.terminal.commands import COMMANDS
 from tests.support.root import ROOT
 
 AWKWARD = [

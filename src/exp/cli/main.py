@@ -39,6 +39,11 @@ def main() -> int:
         The exit status: see `conf/hydra_settings.yaml`.
     """
     outlast()
+    if sys.argv[1:] == ["--version"]:  # Hydra would say its own
+        from importlib.metadata import version
+
+        print(f"exp {version('exp')}")
+        return 0
     conf = conf_folder()
     os.environ[PROGRAM_VARIABLE] = called()
     statuses: list[int] = []
@@ -63,7 +68,7 @@ def main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = options_first([_one_value(argument) for argument in sys.argv[1:]])
     try:
-        _check_options(sys.argv[1:])
+        _check_options(sys.argv[1:], conf)
         with mode_from_options(sys.argv[1:], conf):
             hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
     except JobsFailed as failed:
@@ -119,7 +124,7 @@ def _home(error: BaseException) -> str | None:
     return None
 
 
-def _check_options(arguments: Sequence[str]) -> None:
+def _check_options(arguments: Sequence[str], conf: Path) -> None:
     """Refuse options that Hydra's own parser would answer with its usage, or not at all.
 
     Raises:
@@ -135,6 +140,12 @@ def _check_options(arguments: Sequence[str]) -> None:
     parser = get_args_parser()
 
     def refuse_options(message: str) -> NoReturn:
+        from exp.cli.messages import unknown_option
+
+        given = message.partition("unrecognized arguments: ")[2].split(" ")[0]
+        meant = unknown_option(given, arguments, conf) if given else None
+        if meant:
+            raise UserError(meant)
         raise UserError(f"{message}; `{called()} --help` lists the options")
 
     parser.error = refuse_options  # type: ignore[method-assign]

@@ -11,6 +11,7 @@ from typing import Any
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from exp.cli import habits
 from exp.config.parse import SECTIONS_WITH_TARGET
 from exp.config.suggestions import known_keys, unknown_choice, unknown_key
 from exp.config.targets import OWN_PREFIXES
@@ -42,11 +43,17 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
     )
 
 
+def unknown_option(given: str, arguments: Sequence[str], conf: Path) -> str | None:
+    """The sentence for an option that does not exist; None if nobody knows what is meant."""
+    return habits.option(given, arguments, _keys(conf))
+
+
 def _unreadable(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
     """The sentence for an argument that is no override, or that stands for several values."""
     if isinstance(error, OverrideParseException):
         given = excerpt(error.override)
-        return f"{given}: cannot be read; write KEY=VALUE, and quote what has spaces, commas or brackets"
+        meant = habits.word(str(error.override), arguments, _keys(conf))
+        return meant or f"{given}: cannot be read; write KEY=VALUE, and quote what has spaces, commas or brackets"
     several = _SWEEP.search(str(error))
     if several:
         _, key, value = _split(several[1])

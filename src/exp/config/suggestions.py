@@ -44,7 +44,7 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
             f"{path}: this optimizer has no such key; Keras's own {have}: "
             f"optimizer._target_=keras.optimizers.Adam +optimizer.{leaf}=VALUE"
         )
-    near = _meant(leaf, known) or _nearest(path, known, inside)
+    near = meant_by(leaf, known) or _nearest(path, known, inside)
     if near:
         return f"{excerpt(path)}: there is no such key; did you mean {near}?"
     if inside:
@@ -69,7 +69,7 @@ def unknown_choice(group: str, choice: str, choices: Sequence[str]) -> str:
     return f"{given}; did you mean {meant}?" if meant else given
 
 
-def _meant(leaf: str, known: Sequence[str]) -> str | None:
+def meant_by(leaf: str, known: Sequence[str]) -> str | None:
     """The key for which this name is a synonym; or else the only key whose last part it is."""
     meant = synonyms.KEYS.get(leaf.lower())
     if meant and (meant in known or meant.startswith("hydra.")):

@@ -5,7 +5,9 @@ import signal
 import sys
 from collections.abc import Mapping
 
-COMMANDS: Mapping[str, str] = {
+from exp.terminal.commands import COMMANDS
+
+_MODULES: Mapping[str, str] = {
     "new": "exp.tools.new",
     "compare": "exp.compare.main",
     "report": "exp.tools.report",
@@ -16,7 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "devices": "exp.tools.show_devices",
     "workers": "exp.tools.plan_workers",
 }
-"""The modules of the programs, by the names of their commands. Each has a `main` that reads `sys.argv`."""
+"""Each has a `main` that reads `sys.argv`."""
 
 
 def main() -> int:
@@ -25,18 +27,9 @@ def main() -> int:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     first = sys.argv[1] if len(sys.argv) > 1 else ""
-    if first == "--version":
-        return _print_version()
     if first in COMMANDS:
         sys.argv[:2] = [f"{sys.argv[0]} {first}"]  # what `--help` calls the program
-        return int(importlib.import_module(COMMANDS[first]).main())
+        return int(importlib.import_module(_MODULES[first]).main())
     from exp.cli.main import main as run
 
     return run()
-
-
-def _print_version() -> int:
-    from importlib.metadata import version
-
-    print(f"exp {version('exp')}")
-    return 0
