@@ -47,6 +47,7 @@ HABITS = {
     "sweep": "sweep: did you mean -m KEY=A,B?",
     "help": "help: did you mean --help?",
     "-v": "-v: did you mean --version?",
+    "comapre outputs": "comapre: is no program; did you mean ",
     "compare outputs": "compare: is a program of its own; did you mean ",
 }
 

@@ -154,6 +154,10 @@ def test_a_projects_configuration_is_laid_over_ours(demo):
     (conf / "config.yaml").write_text((conf / "config.yaml").read_text() + "  nope: 3\n")
     wrong = demo.shell("exp")
     assert (wrong.returncode, "train.nope: there is no such key" in wrong.stderr) == (2, True)
+    wrong = demo.shell("exp model=wavs")
+    assert wrong.stderr.startswith(
+        "model=wavs: must be one of cnn, conv-catsdogs, mlp, waves; did you mean model=waves?"
+    )
     (conf / "config.yaml").write_text("train: {steps: 3}\n")
     assert "steps: 3" in demo.succeeds("exp --cfg job")
 
@@ -164,18 +168,20 @@ def test_a_projects_configuration_is_laid_over_ours(demo):
         ("trusted = 3", "[tool.exp] trusted: must be a list of packages"),
         ('trusted = ["os."]', "[tool.exp] trusted: must be a list of packages"),
         ('trusted = ["demo."]\ntrust = 3', "[tool.exp] trust: is no such key"),
+        ("trusted = [", "pyproject.toml: cannot be read as TOML"),
+        ('trusted = ["demo."]', "wrong/conf: must be a folder"),
     ],
 )
 def test_wrong_settings_of_a_project_are_named(installed, settings, said):
     folder = installed.folder / "wrong"
     folder.mkdir(exist_ok=True)
     (folder / "pyproject.toml").write_text(f"[tool.exp]\n{settings}\n")
-    for command in ("exp --cfg job", "exp devices"):
+    for command in ("exp --cfg job", "exp data"):
         refused = installed.shell(f"cd wrong && {command}")
         assert (refused.returncode, said in refused.stderr, "Traceback" in refused.stderr) == (2, True, False)
 
 
-@pytest.mark.parametrize("name", ["os", "1a", "exp", "a.b", "work/../x y"])
+@pytest.mark.parametrize("name", ["os", "1a", "exp", "a.b", "work/../x y", "numpy", "tests", "class"])
 def test_names_that_no_package_can_have_are_refused(installed, name):
     refused = installed.shell(f"exp new '{name}'")
     assert (refused.returncode, refused.stderr.partition(" ")[0]) == (2, "NAME")
@@ -185,3 +191,72 @@ def test_a_new_project_overwrites_nothing(installed):
     (installed.folder / "mine").mkdir()
     refused = installed.shell("exp new mine")
     assert (refused.returncode, refused.stderr) == (2, "NAME mine: is there already; take another name\n")
+
+
+def test_a_projects_files_that_cannot_be_read_are_named(installed):
+    installed.succeeds("exp new MYNAME")
+    folder = installed.folder / "MYNAME"
+    assert "_target_: MYNAME.model.waves" in installed.succeeds("cd MYNAME && exp --cfg job")
+    path = folder / "conf" / "config.yaml"
+    for text, said in (
+        ("train: {steps: 3", "conf/config.yaml: line 2, cannot be read ("),
+        ("- 1", "conf/config.yaml: must be keys with values"),
+        ("# @package train\nsteps: 3", "conf/config.yaml: changes defaults of all groups, and has no @package"),
+        ("defaults: [override /foo: x]", "conf/config.yaml: Could not override 'foo'"),
+    ):
+        path.write_text(text + "\n")
+        refused = installed.shell("cd MYNAME && exp")
+        assert (refused.returncode, said in refused.stderr, refused.stderr.count("\n")) == (2, True, 1), refused.stderr
+
+
+def test_a_run_folder_is_no_project(installed):
+    folder = installed.folder / "stranger"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{}")
+    (folder / "pyproject.toml").write_text('[tool.exp]\ntrusted = ["evil."]\n')
+    (folder / "rich.py").write_text("print('EVIL')\n")
+    assert "EVIL" not in installed.succeeds("cd stranger && exp --cfg job && exp devices")
+    swept = installed.succeeds(
+        "cd stranger && exp -m train.steps=2 data.limit=100 seed=0,1 summary.images=false hydra.sweep.dir=../swept"
+    )
+    assert "EVIL" not in swept
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can give a file away")
+def test_a_project_of_another_user_is_believed_if_that_is_said(installed):
+    installed.succeeds("exp new theirs")
+    os.chown(installed.folder / "theirs" / "pyproject.toml", 65534, -1)
+    refused = installed.shell("cd theirs && exp --cfg job")
+    assert (refused.returncode, "belongs to another user" in refused.stderr) == (2, True)
+    variable = refused.stderr.strip().rpartition(" set ")[2]
+    assert "theirs.model.waves" in installed.succeeds(f"cd theirs && {variable} exp --cfg job")
+
+
+def test_no_other_program_of_hydra_is_changed(installed):
+    folder = installed.folder / "foreign"
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf" / "config.yaml").write_text("defaults: [project, _self_]\n")
+    (folder / "conf" / "project.yaml").write_text("title: mine\n")
+    (folder / "app.py").write_text(
+        "import hydra\n"
+        "@hydra.main(version_base=None, config_path='conf', config_name='config')\n"
+        "def main(config):\n    print(config)\n"
+        "main()\n"
+    )
+    assert installed.succeeds("python foreign/app.py").startswith("{'title': 'mine'}")
+
+
+def test_what_is_trusted_on_the_command_line_is_added(demo):
+    (demo.folder / "conf" / "config.yaml").write_text("defaults: [override /model: waves, override /data: waves]\n")
+    output = demo.succeeds("exp train.steps=3 'trusted_targets=[other.]' hydra.run.dir=outputs/other")
+    assert "test: completed" in demo.succeeds(printed(output, "test again"))
+
+
+def test_a_command_is_printed_where_it_means_the_same(demo):
+    line = "exp -m optimizer.learning_rate=0.001,0.002 train.steps=3 hydra.sweep.dir=outputs/rates"
+    demo.succeeds(line)
+    asked = "exp compare outputs/rates --against optimizer.learning_rate=0.001 --json"
+    inside = json.loads(demo.succeeds(asked))["comparisons"][0]
+    outside = json.loads(demo.succeeds(f"cd .. && {asked.replace('outputs', 'demo-1/outputs')}"))["comparisons"][0]
+    assert inside["next_command"].startswith("exp -m ")
+    assert outside["next_command"] is None

@@ -12,6 +12,7 @@ from exp.config.question import parse_question
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
 from exp.run_folder.stored import stored_config
+from exp.system.project import trusted_by_project
 from exp.terminal import commands
 
 TEST_GROUPS = ("exec", "device", "summary")
@@ -45,7 +46,7 @@ def effective_config(
     Raises:
         UserError: the configuration is wrong, or its keys do not go together.
     """
-    tree = dict(composed)
+    tree = {**composed, "trusted_targets": with_projects(composed.get("trusted_targets"))}
     run, resume, objective, question = (tree.pop(key, None) for key in REQUEST_KEYS)
     if question is not None and not in_sweep:
         raise UserError(
@@ -73,6 +74,14 @@ def effective_config(
     if objective is not None:
         check_metric("objective", yaml_text(objective), config, others=FIGURES)
     return config, tree
+
+
+def with_projects(trusted: Any) -> Any:
+    """The prefixes that are trusted, those of the project added; what is no list is left for the schema to refuse."""
+    if not isinstance(trusted, list):
+        return trusted
+    own = trusted_by_project()
+    return [*own, *(prefix for prefix in trusted if prefix not in own)]
 
 
 def _check_question(node: Any, config: Config, *, in_search: bool) -> None:

@@ -1,5 +1,6 @@
 """What people type from habit, and Hydra cannot read: options for keys, words for modes, spaces around `=`."""
 
+import difflib
 from collections.abc import Sequence
 
 from exp.config.suggestions import meant_by
@@ -57,6 +58,9 @@ def word(given: str, arguments: Sequence[str], known: Sequence[str]) -> str | No
         return f"{given}: did you mean {_WORDS[plain]}?"
     if plain in COMMANDS:
         return f"{given}: is a program of its own; did you mean {program(plain)}?"
+    near = difflib.get_close_matches(plain, COMMANDS, n=1, cutoff=0.7)
+    if near and list(arguments)[:1] == [given]:
+        return f"{given}: is no program; did you mean {program(near[0])}?"
     after = list(arguments)[list(arguments).index(given) + 1 :] if given in arguments else []
     key = _key(given.rstrip("=").rstrip(":"), known)
     if key and after:

@@ -5,7 +5,6 @@ begins in another process, or without a preflight, and makes its request itself.
 """
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from exp.run_folder import names
 from exp.run_folder.read import is_completed
 from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_config
 from exp.system.files import from_here
+from exp.terminal.commands import command_line
 
 OWN_LAUNCHERS = "hydra_plugins.exp_sweep."
 """Begins the names of the launchers that keep a ledger of the sweep."""
@@ -170,7 +170,7 @@ def _request(
         config=config,
         tree=tree,
         folder=_folder(hydra),
-        command=["python", *sys.argv],
+        command=command_line(),
         config_files=files,
         tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
         resumed=resumed,

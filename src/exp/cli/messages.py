@@ -16,6 +16,7 @@ from exp.config.parse import SECTIONS_WITH_TARGET
 from exp.config.suggestions import known_keys, unknown_choice, unknown_key
 from exp.config.targets import OWN_PREFIXES
 from exp.errors import UserError, excerpt
+from exp.system.project import project
 
 _SWEEP = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?: requires|\n|$)", flags=re.DOTALL)
 _LOGGING = ("hydra.verbose", "hydra.hydra_logging", "hydra.job_logging", "hydra/hydra_logging", "hydra/job_logging")
@@ -32,6 +33,9 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
     """
     if isinstance(error.__cause__, UserError):
         return str(error.__cause__)
+    own = project()
+    if own and "In 'project':" in str(error):
+        return f"{own.conf}/config.yaml: {excerpt(str(error).partition(': ')[2].splitlines()[0])}"
     deleted = re.search(r"Could not delete from config. '(.+?)'", str(error))
     if deleted:
         return f"~{deleted[1]}: there is no such key, or it is null already"
@@ -57,7 +61,7 @@ def _unreadable(error: BaseException, arguments: Sequence[str], conf: Path) -> s
     several = _SWEEP.search(str(error))
     if several:
         _, key, value = _split(several[1])
-        plain = re.fullmatch(r"[^()\[\]{}'\"]+", value) and not (conf / key).is_dir()
+        plain = re.fullmatch(r"[^()\[\]{}'\"]+", value) and not _is_group(key, conf)
         as_list = f"; for one list, write {excerpt(f'{key}=[{value}]')}" if plain else ""
         return f"{excerpt(several[1])}: stands for several values; to sweep over them, add -m{as_list}"
     if "INTERVAL_SWEEP" in str(error):
@@ -72,11 +76,11 @@ def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) ->
         return _unknown_choice(missing[1], missing[2], conf)
     for argument in arguments:
         sign, key, value = _split(argument)
-        if not sign and key and (conf / key).is_dir() and _not_overridden(key, error):
+        if not sign and _is_group(key, conf) and _not_overridden(key, error):
             return _unknown_choice(key, value, conf)
         group = key.partition("@")[0]
         no_name = value.startswith(("[", "{")) or (value == "null" and "Got NoneType" in str(error))
-        if no_name and group and (conf / group).is_dir() and isinstance(error, TypeError | ValueError):
+        if no_name and _is_group(group, conf) and isinstance(error, TypeError | ValueError):
             such = f", such as {group}={_names(group, conf)[0]}" if _names(group, conf) else ""
             return f"{excerpt(argument)}: must be the name of one choice{such}"
     return None
@@ -170,11 +174,21 @@ def _unknown_choice(group: str, choice: str, conf: Path) -> str:
 
 
 def _names(group: str, conf: Path) -> list[str]:
-    """The choices of a group, those in the folder of `--config-dir` included."""
+    """The choices of a group, those of the project and in the folder of `--config-dir` included."""
     given = [Path(folder) for option, folder in pairwise(sys.argv) if option in ("--config-dir", "-cd")]
     given += [Path(word.partition("=")[2]) for word in sys.argv if word.startswith("--config-dir=")]
-    folders = [conf, *given]
+    folders = [*_folders(conf), *given]
     return sorted({path.stem for folder in folders for path in (folder / group.partition("@")[0]).glob("*.yaml")})
+
+
+def _folders(conf: Path) -> list[Path]:
+    """The folders of configuration that need no option."""
+    own = project()
+    return [conf, *([own.conf] if own else [])]
+
+
+def _is_group(key: str, conf: Path) -> bool:
+    return bool(key) and any((folder / key).is_dir() for folder in _folders(conf))
 
 
 def _choose(key: str, choices: Sequence[str]) -> str:
@@ -192,7 +206,8 @@ def _choices(conf: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Every file of every group, with its content."""
     from omegaconf import OmegaConf
 
-    files = [path for path in sorted(conf.glob("*/*.yaml")) if path.parent.name != "experiment"]
+    found = [path for folder in _folders(conf) for path in sorted(folder.glob("*/*.yaml"))]
+    files = [path for path in found if path.parent.name != "experiment"]
     nodes = [OmegaConf.to_container(OmegaConf.load(path)) for path in files]
     return [
         (path, {str(k): v for k, v in node.items()})

@@ -10,6 +10,7 @@ import yaml
 from exp.compare.rows import Row
 from exp.config import yaml_text
 from exp.run_folder.read import read_overrides, read_sources
+from exp.system.project import project
 from exp.system.safe_files import DEEPEST
 from exp.system.safe_yaml import load_yaml
 
@@ -32,8 +33,9 @@ def overrides_of(row: Row) -> Overrides | None:
         UserError: the folder does not say it.
     """
     folder = row.runs[0].folder
-    if not set(read_sources(folder)) <= {*_SOURCES}:
-        return None
+    sources, here = read_sources(folder), project()
+    if not set(sources) <= {*_SOURCES} or sources.get("project", "") != (str(here.conf) if here else ""):
+        return None  # what is laid over the configuration elsewhere is not laid over it here
     overrides = by_key(read_overrides(folder))
     return overrides if overrides is not None and explains(overrides, row) else None
 

@@ -114,7 +114,7 @@ def start_workers(cluster: Cluster, order: Mapping[str, Any], *, folder: Path) -
             environment["CUDA_VISIBLE_DEVICES"] = gpus
         with (folder / worker_log(index)).open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", MODULE],
+                [sys.executable, "-P", "-m", MODULE],  # not what lies in the working directory
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -117,8 +117,8 @@ def read_overrides(folder: Path) -> list[str]:
     return overrides
 
 
-def read_sources(folder: Path) -> list[str]:
-    """Who brought the configuration of a run, by `.hydra/hydra.yaml`: `hydra`, `main`, and others such as an option.
+def read_sources(folder: Path) -> dict[str, str]:
+    """Who brought the configuration of a run, by `.hydra/hydra.yaml`, and from where: `hydra`, `main`, an option, ...
 
     Raises:
         UnreadableError: it is not what a run writes.
@@ -129,13 +129,13 @@ def read_sources(folder: Path) -> list[str]:
     try:
         tree: Any = read_yaml(path)
     except MissingError:
-        return []
+        return {}
     hydra = tree.get("hydra")
     runtime = hydra.get("runtime") if isinstance(hydra, dict) else None
     sources = runtime.get("config_sources") if isinstance(runtime, dict) else None
     if not isinstance(sources, list) or not all(isinstance(source, dict) for source in sources):
         raise UnreadableError(f"{path}: does not say where the configuration is from")
-    return [str(source.get("provider")) for source in sources]
+    return {str(source.get("provider")): str(source.get("path") or "") for source in sources}
 
 
 def read_losses(folder: Path) -> list[tuple[int, float]]:

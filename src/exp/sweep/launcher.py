@@ -1,7 +1,6 @@
 """A sweep, from lists of overrides to the results: plans the jobs, keeps the ledger, runs them, and shows a table."""
 
 import contextlib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from exp.sweep.snapshot import Snapshot
 from exp.system.lock import Lock
 from exp.system.signals import StopRequest
 from exp.system.streams import printable
-from exp.terminal.commands import same_command, script_command, tensorboard
+from exp.terminal.commands import command_line, same_command, script_command, tensorboard
 from exp.terminal.words import counted
 
 
@@ -81,7 +80,7 @@ class Sweep:
         question = question_of(jobs)
         if question is not None and known is None:
             check_answerable(question, jobs)
-        ledger = known or Ledger(self._folder, ["python", *sys.argv], plan.fixed, threads, n_jobs, question=question)
+        ledger = known or Ledger(self._folder, command_line(), plan.fixed, threads, n_jobs, question=question)
         _check_same_sweep(ledger, plan)
         check_asked(ledger, question)
         if not all(is_completed(job.folder) for job in jobs):

@@ -1,5 +1,7 @@
 """A project of the user's own: the folder whose `pyproject.toml` has a table `[tool.exp]`."""
 
+import keyword
+import os
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -10,8 +12,15 @@ from typing import Any
 from exp.errors import UserError
 
 SETTINGS = "pyproject.toml"
+VARIABLE = "EXP_PROJECT"
+"""Names the folder of a project that belongs to another user, and is to be believed."""
 LARGEST = 2**20
 """Bytes of a settings file; a larger one is none of ours."""
+_TABLE = b"[tool.exp]"
+_OF_A_RUN = ("manifest.json", ".hydra", "sweep.json")
+"""A folder with one of these is that of a run or a sweep, which may come from a stranger, and is no project."""
+_OURS = ("hydra_settings", "hydra_sweeps", "project")
+"""Configurations of `exp` beside its groups, which a project cannot replace."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +41,20 @@ class Project:
 def project() -> Project | None:
     """The project that the working directory lies in: the nearest one, found once a process; None if there is none.
 
-    Its folder is put on Python's path, so that its code is found without `PYTHONPATH`.
+    Its folder is put on Python's path, at the end: its code is found without `PYTHONPATH`, and shadows no other.
 
     Raises:
-        UserError: its settings are wrong.
+        UserError: its settings are wrong, or are not this user's.
     """
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise UserError("the working directory is gone; change to another one") from None
     for folder in (here, *here.parents):
         found = _read(folder)
         if found is not None:
             if str(folder) not in sys.path:
-                sys.path.insert(0, str(folder))
+                sys.path.append(str(folder))
             return found
     return None
 
@@ -55,12 +67,22 @@ def trusted_by_project() -> list[str]:
 
 def _read(folder: Path) -> Project | None:
     path = folder / SETTINGS
-    try:
-        if not path.is_file() or path.stat().st_size > LARGEST:
-            return None
-        tool: Any = tomllib.loads(path.read_text()).get("tool", {})
-    except (OSError, ValueError):  # whose it is, and what is wrong with it, is not for us to say
+    if not path.is_file() or any(os.path.lexists(folder / name) for name in _OF_A_RUN):
         return None
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError:  # whose it is, and why, is not for us to say
+        return None
+    if _TABLE not in content.replace(b" ", b""):
+        return None
+    _check_owner(path)
+    try:
+        if len(content) > LARGEST:
+            raise ValueError("is larger than 1 MiB")
+        tool: Any = tomllib.loads(content.decode("utf-8-sig")).get("tool", {})
+    except ValueError as error:
+        raise UserError(f"{path}: cannot be read as TOML ({error})") from None
     table = tool.get("exp") if isinstance(tool, dict) else None
     if table is None:
         return None
@@ -70,16 +92,49 @@ def _read(folder: Path) -> Project | None:
     unknown = [key for key in table if key != "trusted"]
     if unknown:
         raise UserError(f"{path}: [tool.exp] {unknown[0]}: is no such key; there is trusted")
+    _check_conf(folder / "conf")
     return Project(folder, tuple(trusted))
 
 
+def _check_owner(path: Path) -> None:
+    """Refuse settings that another user may write: a project runs code.
+
+    Raises:
+        UserError: they are neither this user's nor root's.
+    """
+    if not hasattr(os, "geteuid") or path.stat().st_uid in (os.geteuid(), 0):
+        return
+    if os.environ.get(VARIABLE) != str(path.parent):
+        raise UserError(
+            f"{path}: belongs to another user, and a project runs its own code; if you trust it, set "
+            f"{VARIABLE}={path.parent}"
+        )
+
+
+def _check_conf(conf: Path) -> None:
+    """Refuse a folder whose configuration would be passed over without a word.
+
+    Raises:
+        UserError: naming what is in its place.
+    """
+    if not conf.is_dir():
+        raise UserError(f"{conf}: must be a folder, the configuration of the project")
+    if os.path.lexists(conf / "config.yaml") and not (conf / "config.yaml").is_file():
+        raise UserError(f"{conf / 'config.yaml'}: must be a file")
+    for name in _OURS:
+        if os.path.lexists(conf / f"{name}.yaml"):
+            raise UserError(
+                f"{conf / name}.yaml: is a name that exp itself has; a project's defaults are in config.yaml"
+            )
+
+
 def is_prefix(text: str) -> bool:
-    """Whether this is a package of somebody's own, with a dot at its end."""
+    """Whether this is a package that could be somebody's own, with a dot at its end."""
     name, dot, rest = text.partition(".")
     parts = [name, *rest.removesuffix(".").split(".")] if rest else [name]
     return (
         bool(dot)
         and text.endswith(".")
-        and all(part.isidentifier() for part in parts)
-        and name not in (*sys.stdlib_module_names, "exp")
+        and all(part.isidentifier() and not part.startswith("_") and not keyword.iskeyword(part) for part in parts)
+        and name not in (*sys.stdlib_module_names, "exp", "hydra_plugins")
     )

@@ -41,6 +41,13 @@ def program(command: str | None = None) -> str:
     return f"{python()} {_path(root / script)}"
 
 
+def command_line() -> list[str]:
+    """The command line of this process, word by word, to be recorded."""
+    if _root() is None:
+        return ["exp", *sys.argv[0].partition(" ")[2].split(), *sys.argv[1:]]
+    return ["python", *sys.argv]
+
+
 def called() -> str:
     """The program that runs and sweeps, as a sentence calls it: `python run.py`, or `exp`."""
     return "python run.py" if _root() else "exp"

@@ -33,3 +33,7 @@ def main() -> int:
     from exp.cli.main import main as run
 
     return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

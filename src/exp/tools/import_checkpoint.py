@@ -1,7 +1,6 @@
 """`scripts/import_checkpoint.py`: a checkpoint of TensorFlow 2.0 to 2.15 becomes a run, to be tested and trained on."""
 
 import argparse
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from exp.run_folder import names
 from exp.run_folder.folder import RunFolder
 from exp.run_folder.new import new_folder
 from exp.system.tensorflow import import_tensorflow
-from exp.terminal.commands import as_called, override, run_command
+from exp.terminal.commands import as_called, command_line, override, run_command
 from exp.terminal.words import counted
 from exp.tools.program import composed_tree, run_script, say
 
@@ -69,7 +68,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     run = RunFolder(folder)
     run.write_config({names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"})
     facts = {
-        "command": ["python", *sys.argv],
+        "command": command_line(),
         "run": state.run,
         "mode": "train",
         "config_hash": config_hash(tree),

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 
 from exp.errors import UserError
@@ -19,6 +20,7 @@ DESCRIPTION = """Make a project of your own: a folder with its configuration, a 
   exp new demo && cd demo && exp
 """
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_FOLDERS = ("conf", "outputs", "tests")
 TEXT = ".txt"
 """Ends the names of templates that would not be theirs in this package: modules, and what git reads."""
 
@@ -31,17 +33,22 @@ def main() -> int:
 def _new(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.name)
     package = folder.name.replace("-", "_")
-    if not _NAME.fullmatch(folder.name) or not is_prefix(f"{package}."):
+    if not _NAME.fullmatch(folder.name) or not is_prefix(f"{package}.") or package in _FOLDERS:
         raise UserError(
-            f"NAME {folder.name}: must be a name for a package of your own: letters, digits and _, and none of Python's"
+            f"NAME {folder.name}: must be a name for a package of your own: letters, digits and _, and none "
+            "that Python or the project has itself"
         )
+    if find_spec(package) is not None:
+        raise UserError(f"NAME {folder.name}: is a package that is installed here; take another name")
     if os.path.lexists(folder):
         raise UserError(f"NAME {folder}: is there already; take another name")
+    names = {"PACKAGE": package, "NAME": folder.name}
     try:
         for path, text in _files(files("exp.tools") / "new_project", Path()):
             target = folder / str(path).replace("PACKAGE", package).removesuffix(TEXT)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text.replace("PACKAGE", package).replace("NAME", folder.name))
+            parts = re.split("(PACKAGE|NAME)", text)
+            target.write_text("".join(names.get(part, part) for part in parts))
     except OSError as error:
         raise UserError(f"NAME {folder}: cannot be made ({error.strerror})") from error
     made = f"made {folder}; next: cd {shlex.quote(str(folder))} && "

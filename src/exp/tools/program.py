@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from exp.cli.effective_config import with_projects
 from exp.cli.main import VERSION_BASE, print_mistake, raised_by_hydra
 from exp.cli.make_request import plain
 from exp.config import Config, parse
@@ -38,6 +39,7 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
     try:
         with initialize_config_dir(str(conf), version_base=VERSION_BASE):
             tree = plain(compose("config", overrides))
+            tree["trusted_targets"] = with_projects(tree.get("trusted_targets"))
     except Exception as error:
         if not raised_by_hydra(error):
             raise

@@ -244,7 +244,7 @@ def _run_again(runs: Sequence[Run], wanted: int) -> bool:
     for run in random.SystemRandom().sample(able, min(wanted, len(able))):
         program = "from exp.tools.reproduce import main; raise SystemExit(main())"
         sys.stdout.flush()
-        same &= subprocess.run([sys.executable, "-c", program, str(run.folder)], check=False).returncode == 0
+        same &= subprocess.run([sys.executable, "-P", "-c", program, str(run.folder)], check=False).returncode == 0
     return same
 
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +22,7 @@ from exp.run_folder import names
 from exp.run_folder.new import new_folder
 from exp.run_folder.stored import stored_config
 from exp.system.streams import PlainFormatter
-from exp.terminal.commands import as_called, override, run_command
+from exp.terminal.commands import as_called, command_line, override, run_command
 from exp.terminal.tables import one_line
 from exp.tools.program import run_script, say
 
@@ -58,7 +57,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
         config=config,
         tree=tree,
         folder=folder,
-        command=["python", *sys.argv],
+        command=command_line(),
         config_files={names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"},
     )
     if run(request, Display(), started=started):

@@ -12,6 +12,7 @@ from exp.cli.conf import conf_folder
 from exp.config import Device, WorkersDevices
 from exp.errors import UserError
 from exp.system.machine import available_cores
+from exp.system.safe_path import safe_path
 from exp.terminal.commands import as_called
 from exp.terminal.tables import line_width, plain_table, whole
 from exp.tools.program import composed, run_script, say
@@ -34,7 +35,9 @@ def _show(overrides: list[str], conf: Path) -> None:
     context: Any = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tensorflow", "keras"])
     memory = _memory()
-    with context.Pool(1, maxtasksperchild=1) as pool:
+    with safe_path():
+        started = context.Pool(1, maxtasksperchild=1)
+    with started as pool:
         devices = [[name, what, memory.get(name, "")] for name, what in pool.apply(_physical)]
         _print_table("physical devices", ["device", "what it is", "memory"], devices)
         choices = sorted(path.stem for path in (conf / "device").glob("*.yaml"))

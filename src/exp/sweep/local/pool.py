@@ -24,6 +24,7 @@ from exp.sweep.job_process import Start, work
 from exp.sweep.plan import Job
 from exp.sweep.snapshot import Snapshot, snapshot
 from exp.system.lock import is_locked
+from exp.system.safe_path import safe_path
 from exp.system.signals import ASKING, STATUSES, StopRequest
 from exp.terminal.words import counted
 
@@ -202,8 +203,9 @@ def _ensure_server() -> None:
 
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
     try:
-        resource_tracker.ensure_running()  # when it starts, it lets some of them through again
-        signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
-        forkserver.ensure_running()
+        with safe_path():
+            resource_tracker.ensure_running()  # when it starts, it lets some of them through again
+            signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+            forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

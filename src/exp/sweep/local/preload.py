@@ -4,6 +4,7 @@ import gc
 import os
 from pathlib import Path
 
+from exp.system.safe_path import forget_safe_path
 from exp.system.tensorflow import import_tensorflow, native_messages_to
 
 with native_messages_to(Path(os.devnull)):
@@ -20,6 +21,8 @@ import exp.run.evaluate
 import exp.run.initial_state
 import exp.run.train
 import exp.sweep.job_process  # noqa: F401
+
+forget_safe_path()
 
 # What is imported by now stays for good. A job's own garbage collections (Keras makes one) need not walk through it,
 # and do not copy its memory.
