@@ -216,9 +216,8 @@ def test_a_run_folder_is_no_project(installed):
     (folder / "pyproject.toml").write_text('[tool.exp]\ntrusted = ["evil."]\n')
     (folder / "rich.py").write_text("print('EVIL')\n")
     assert "EVIL" not in installed.succeeds("cd stranger && exp --cfg job && exp devices")
-    swept = installed.succeeds(
-        "cd stranger && exp -m train.steps=2 data.limit=100 seed=0,1 summary.images=false hydra.sweep.dir=../swept"
-    )
+    few = "train.steps=2 data.limit=100 summary.images=false"
+    swept = installed.succeeds(f"cd stranger && exp -m {few} seed=0,1 hydra.sweep.dir={installed.folder / 'swept'}")
     assert "EVIL" not in swept
 
 
