@@ -15,10 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli.conf import conf_folder
 from exp.errors import UserError
+from exp.system.project import ROOT as OWN_ROOT
 from exp.system.project import project
 
 PROVIDER, SCHEME = "project", "exp-project"
-ROOT, OWN_ROOT = "project", "config"
+ROOT = "project"
 """The configuration of `exp` takes in one that is called `project`: the project's own `conf/config.yaml`."""
 
 

@@ -59,7 +59,7 @@ def word(given: str, arguments: Sequence[str], known: Sequence[str]) -> str | No
     if plain in COMMANDS:
         return f"{given}: is a program of its own; did you mean {program(plain)}?"
     near = difflib.get_close_matches(plain, COMMANDS, n=1, cutoff=0.7)
-    if near and list(arguments)[:1] == [given]:
+    if near and given.isalpha() and list(arguments)[:1] == [given]:
         return f"{given}: is no program; did you mean {program(near[0])}?"
     after = list(arguments)[list(arguments).index(given) + 1 :] if given in arguments else []
     key = _key(given.rstrip("=").rstrip(":"), known)

@@ -16,7 +16,7 @@ from exp.config.parse import SECTIONS_WITH_TARGET
 from exp.config.suggestions import known_keys, unknown_choice, unknown_key
 from exp.config.targets import OWN_PREFIXES
 from exp.errors import UserError, excerpt
-from exp.system.project import project
+from exp.system.project import ROOT, project
 
 _SWEEP = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?: requires|\n|$)", flags=re.DOTALL)
 _LOGGING = ("hydra.verbose", "hydra.hydra_logging", "hydra.job_logging", "hydra/hydra_logging", "hydra/job_logging")
@@ -35,7 +35,7 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
         return str(error.__cause__)
     own = project()
     if own and "In 'project':" in str(error):
-        return f"{own.conf}/config.yaml: {excerpt(str(error).partition(': ')[2].splitlines()[0])}"
+        return f"{own.conf / ROOT}.yaml: {excerpt(str(error).partition(': ')[2].splitlines()[0])}"
     deleted = re.search(r"Could not delete from config. '(.+?)'", str(error))
     if deleted:
         return f"~{deleted[1]}: there is no such key, or it is null already"

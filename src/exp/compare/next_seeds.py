@@ -9,13 +9,13 @@ from exp.compare.asked_for import Overrides, by_key, explains, overrides_of, tru
 from exp.compare.rows import Row
 from exp.compare.seeds import SEEDS, SOURCES
 from exp.errors import UserError
+from exp.system.markers import SWEEP
 from exp.system.safe_files import read_object
 from exp.terminal.commands import override, run_command
 
 FIRST_SEEDS = 3
 """The seeds to begin with, if there are too few to tell how many are needed."""
 MOST_SEEDS = 1000
-SWEEP = "sweep.json"
 _LISTED = 6
 """Seeds up to which they are listed one by one."""
 

@@ -12,10 +12,10 @@ from exp.compare.runs import Run
 from exp.compare.table import goal_of
 from exp.config.question import RegisteredQuestion, parse_question
 from exp.errors import UserError
+from exp.system.markers import SWEEP
 from exp.system.safe_files import MissingError, read_object
 from exp.terminal.words import counted
 
-SWEEP = "sweep.json"
 UNASKED = "post hoc: nothing shows that the question was asked before the runs were made"
 _DIGEST = "question_sha256"
 _ENDED = ("completed", "diverged")

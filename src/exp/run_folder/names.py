@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-HYDRA_FOLDER = ".hydra"
+from exp.system import markers
+
+HYDRA_FOLDER = markers.HYDRA_FOLDER
+
 CONFIG_YAML, OVERRIDES_YAML, HYDRA_YAML = "config.yaml", "overrides.yaml", "hydra.yaml"
 """Files of `.hydra/`: the run's configuration, its overrides, and Hydra's own configuration."""
 CONFIG = f"{HYDRA_FOLDER}/{CONFIG_YAML}"
@@ -12,7 +15,7 @@ PLUGINS = "plugins"
 """The folder that TensorBoard's profiler plugin reads."""
 
 LOG = "run.log"
-MANIFEST = "manifest.json"
+MANIFEST = markers.MANIFEST
 METRICS = "metrics.jsonl"
 RESULTS = "results.json"
 TEST_READINGS = "test_readings.jsonl"

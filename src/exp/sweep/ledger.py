@@ -17,10 +17,10 @@ from exp.run_folder.results import tagged_metrics
 from exp.sweep.plan import Job
 from exp.sweep.snapshot import Snapshot, has_new_results
 from exp.system.files import write_atomically
+from exp.system.markers import SWEEP
 from exp.system.safe_files import MissingError, UnreadableError, read_object
 from exp.terminal.words import counted
 
-NAME = "sweep.json"
 _TIME = r"^\d{4}-\d\d-\d\dT[012]\d:[0-5]\d:[0-5]\d(\.\d+)?\+00:00$"
 
 
@@ -176,7 +176,7 @@ class Ledger:
             **_registration(self.question),
             "jobs": [asdict(entry) for entry in self.entries.values()],
         }
-        write_atomically(self.folder / NAME, json.dumps(content, indent=2) + "\n")
+        write_atomically(self.folder / SWEEP, json.dumps(content, indent=2) + "\n")
 
 
 def _registration(question: RegisteredQuestion | None) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def read_ledger(folder: Path) -> Ledger | None:
     Raises:
         UserError: the ledger is damaged.
     """
-    path = folder / NAME
+    path = folder / SWEEP
     try:
         stored = TypeAdapter(_Stored).validate_python(read_object(path))
     except MissingError:

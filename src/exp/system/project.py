@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exp.errors import UserError
+from exp.system import markers
 
 SETTINGS = "pyproject.toml"
 VARIABLE = "EXP_PROJECT"
@@ -17,8 +18,8 @@ VARIABLE = "EXP_PROJECT"
 LARGEST = 2**20
 """Bytes of a settings file; a larger one is none of ours."""
 _TABLE = b"[tool.exp]"
-_OF_A_RUN = ("manifest.json", ".hydra", "sweep.json")
-"""A folder with one of these is that of a run or a sweep, which may come from a stranger, and is no project."""
+ROOT = "config"
+"""The configuration in which a project changes defaults."""
 _OURS = ("hydra_settings", "hydra_sweeps", "project")
 """Configurations of `exp` beside its groups, which a project cannot replace."""
 
@@ -67,7 +68,8 @@ def trusted_by_project() -> list[str]:
 
 def _read(folder: Path) -> Project | None:
     path = folder / SETTINGS
-    if not path.is_file() or any(os.path.lexists(folder / name) for name in _OF_A_RUN):
+    # A folder of a run or a sweep may come from a stranger, and is no project.
+    if not path.is_file() or any(os.path.lexists(folder / name) for name in markers.ALL):
         return None
     try:
         with path.open("rb") as file:
@@ -119,8 +121,9 @@ def _check_conf(conf: Path) -> None:
     """
     if not conf.is_dir():
         raise UserError(f"{conf}: must be a folder, the configuration of the project")
-    if os.path.lexists(conf / "config.yaml") and not (conf / "config.yaml").is_file():
-        raise UserError(f"{conf / 'config.yaml'}: must be a file")
+    root = conf / f"{ROOT}.yaml"
+    if os.path.lexists(root) and not root.is_file():
+        raise UserError(f"{root}: must be a file")
     for name in _OURS:
         if os.path.lexists(conf / f"{name}.yaml"):
             raise UserError(
