@@ -136,7 +136,6 @@ def test_neither_a_folder_nor_a_network_names_both_ways_out(tmp_path):
     """In a network of its own, so that there is none."""
     code = (
         "import socket, sys\n"
-        "from pathlib import Path\n"
         "def refuse(*args, **kwargs): raise socket.gaierror(-2, 'Name or service not known')\n"
         "socket.create_connection = refuse\n"
         "from exp.cli.main import main\n"

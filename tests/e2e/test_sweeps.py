@@ -279,7 +279,6 @@ def test_without_fork_every_job_imports_tensorflow_itself(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         "import sys\n"
-        "from pathlib import Path\n"
         "import exp.sweep.local.pool\n"
         "from exp.cli.main import main\n"
         "exp.sweep.local.pool.start_method = lambda: 'spawn'\n"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from exp.system.project import project
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -9,3 +11,9 @@ def conf_folder() -> Path:
     """The folder of the configuration groups: inside of an installed package, and beside `src/` in the repository."""
     installed = _PACKAGE / "conf"
     return installed if installed.is_dir() else _PACKAGE.parents[1] / "conf"
+
+
+def conf_folders(conf: Path) -> list[Path]:
+    """The folders of configuration that need no option: ours, and that of the project, if there is one."""
+    own = project()
+    return [conf, *([own.conf] if own else [])]

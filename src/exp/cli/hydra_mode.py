@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra._internal.hydra import Hydra
 
-from exp.system.project import project
+from exp.cli.conf import conf_folders
 
 _OPTIONS = ("-c", "--c", "-h", "--h")
 """Begin the options that bring configuration from elsewhere, or begin neither a run nor a sweep."""
@@ -43,9 +43,7 @@ def mode_from_options(arguments: Sequence[str], conf: Path) -> Iterator[None]:
 def _may_be_set(arguments: Sequence[str], conf: Path) -> bool:
     if any(argument.startswith(_OPTIONS) or any(k in argument for k in _ELSEWHERE) for argument in arguments):
         return True
-    own = project()
-    folders = [conf, *([own.conf] if own else [])]
-    texts = (path.read_text(errors="replace") for folder in folders for path in folder.rglob("*.yaml"))
+    texts = (path.read_text(errors="replace") for folder in conf_folders(conf) for path in folder.rglob("*.yaml"))
     return any(_SETS_IT.search(_OUR_OWN.sub("", text)) for text in texts)
 
 

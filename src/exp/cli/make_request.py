@@ -21,7 +21,7 @@ from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, chec
 from exp.config import Config, Device
 from exp.config.config_hash import config_hash
 from exp.config.length import length_of
-from exp.config.question import parse_question
+from exp.config.question import RegisteredQuestion, parse_question
 from exp.distributed.cluster import Cluster, find_cluster, in_cluster
 from exp.errors import UserError
 from exp.run.request import Request
@@ -139,6 +139,16 @@ def plain(composed: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in tree.items()}
 
 
+def question_in(composed: DictConfig) -> RegisteredQuestion | None:
+    """The question of a composed configuration.
+
+    Raises:
+        UserError: it is none.
+    """
+    node = composed.get("question")
+    return parse_question(OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node)
+
+
 def _own(composed: DictConfig) -> DictConfig:
     return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
 
@@ -186,7 +196,7 @@ def _sweep(composed: DictConfig, hydra: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: the sweep has a question, and a launcher that keeps no ledger.
     """
-    question = parse_question(plain(composed).get("question"))
+    question = question_in(composed)
     if question is not None and not str(hydra.launcher._target_).startswith(OWN_LAUNCHERS):
         raise UserError(
             "question: is registered in sweep.json, which this launcher does not write; take hydra/launcher=processes "

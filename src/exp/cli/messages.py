@@ -12,6 +12,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli import habits
+from exp.cli.conf import conf_folders
 from exp.config.parse import SECTIONS_WITH_TARGET
 from exp.config.suggestions import known_keys, unknown_choice, unknown_key
 from exp.config.targets import OWN_PREFIXES
@@ -177,18 +178,12 @@ def _names(group: str, conf: Path) -> list[str]:
     """The choices of a group, those of the project and in the folder of `--config-dir` included."""
     given = [Path(folder) for option, folder in pairwise(sys.argv) if option in ("--config-dir", "-cd")]
     given += [Path(word.partition("=")[2]) for word in sys.argv if word.startswith("--config-dir=")]
-    folders = [*_folders(conf), *given]
+    folders = [*conf_folders(conf), *given]
     return sorted({path.stem for folder in folders for path in (folder / group.partition("@")[0]).glob("*.yaml")})
 
 
-def _folders(conf: Path) -> list[Path]:
-    """The folders of configuration that need no option."""
-    own = project()
-    return [conf, *([own.conf] if own else [])]
-
-
 def _is_group(key: str, conf: Path) -> bool:
-    return bool(key) and any((folder / key).is_dir() for folder in _folders(conf))
+    return bool(key) and any((folder / key).is_dir() for folder in conf_folders(conf))
 
 
 def _choose(key: str, choices: Sequence[str]) -> str:
@@ -206,7 +201,7 @@ def _choices(conf: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Every file of every group, with its content."""
     from omegaconf import OmegaConf
 
-    found = [path for folder in _folders(conf) for path in sorted(folder.glob("*/*.yaml"))]
+    found = [path for folder in conf_folders(conf) for path in sorted(folder.glob("*/*.yaml"))]
     files = [path for path in found if path.parent.name != "experiment"]
     nodes = [OmegaConf.to_container(OmegaConf.load(path)) for path in files]
     return [

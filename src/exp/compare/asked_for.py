@@ -5,14 +5,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from exp.compare.rows import Row
 from exp.config import yaml_text
 from exp.run_folder.read import read_overrides, read_sources
 from exp.system.project import project
 from exp.system.safe_files import DEEPEST
-from exp.system.safe_yaml import load_yaml
+from exp.system.safe_yaml import value_of
 
 _OVERRIDE = re.compile(r"[+]{0,2}([A-Za-z_][A-Za-z0-9_./@]*)=([^\x00-\x1f\x7f]*)")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -55,7 +53,7 @@ def trusted_prefixes(rows: Sequence[Row]) -> list[str] | None:
 def unasked(overrides: Overrides, rows: Sequence[Row]) -> Overrides:
     """The overrides without a question: runs in a folder of their own do not belong to the sweep that was asked it."""
     kept = {key: value for key, value in overrides.items() if key.lstrip("+").partition(".")[0] != "question"}
-    was_asked = any(run.manifest.get("sweep.question_sha256") for row in rows for run in row.runs)
+    was_asked = any(run.question_sha256 for row in rows for run in row.runs)
     return {**kept, "question": "null"} if was_asked else kept
 
 
@@ -63,15 +61,11 @@ def explains(overrides: Overrides, row: Row) -> bool:
     """Whether overrides ask for what the configuration of a row says, as far as it says it."""
     config = row.runs[0].config
     given = {key.lstrip("+"): value for key, value in overrides.items()}
-    return all(key not in config or yaml_text(config[key]) in _spellings(value) for key, value in given.items())
-
-
-def _spellings(value: str) -> list[str]:
-    """How a configuration may have the value of an override: True for true, 1.0e-05 for 1e-5."""
-    try:
-        return [value, yaml_text(load_yaml(value, deepest=DEEPEST))]
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return [value]
+    # A configuration may have another spelling of a value: True for true, 1.0e-05 for 1e-5.
+    return all(
+        key not in config or yaml_text(config[key]) in (value, yaml_text(value_of(value, deepest=DEEPEST)))
+        for key, value in given.items()
+    )
 
 
 def by_key(overrides: Sequence[Any], *, keep_seed: bool = False) -> Overrides | None:

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from exp.compare.dependence import dependence
 from exp.compare.facts import FACT_NAMES, SPEED, UNKNOWN, Fact, facts_of_runs
 from exp.compare.rows import Row
 from exp.compare.runs import Run
-from exp.compare.seeds import SEEDS, SOURCES, shared_by_some, varying
+from exp.compare.table import selected_on_test
 from exp.config import yaml_text
 from exp.terminal.tables import one_line, shortened
 from exp.terminal.words import counted
@@ -207,7 +208,7 @@ def _failures(rows: Sequence[Row], metric: str) -> list[Confounder]:
 def _selected(rows: Sequence[Row], metric: str) -> list[Confounder]:
     if not metric.startswith("test/"):
         return []
-    chosen = [row.name for row in rows if any(run.results.get("selected_on") == "test" for run in row.runs)]
+    chosen = selected_on_test(rows)
     what = "the tested weights were chosen by the test set"
     return (
         [Confounder("selected on test", f"selected on test: {what} in {' and '.join(chosen)}", True)] if chosen else []
@@ -227,56 +228,7 @@ def _budgets(rows: Sequence[Row], at: str | None) -> list[Confounder]:
 
 
 def _seeds(rows: Sequence[Row]) -> list[Confounder]:
-    """Samples that are not independent, that do not vary in all that is random, or not in the same as others do."""
-    found = _held(rows)
-    for row in rows:
-        samples = [sample for sample in row.samples if sample.run]
-        seeds = [sample.seeds for sample in samples]
-        shared, vary = shared_by_some(seeds), varying(seeds)
-        if shared:
-            told = f"some samples of {row.name} have the same {', '.join(shared)}, so that they are not independent"
-            found.append(Confounder("seeds", f"seeds: {told}; --where takes some of them{_such_as(row)}", True))
-        elif len(samples) > 1 and not {*SOURCES[:3]} <= {*vary}:
-            only = " and ".join(vary)
-            told = f"only {only} varies in {row.name}; how much the result varies with the other seeds, nobody knows"
-            found.append(Confounder("seeds", f"seeds: {told}", False))
-        weights = Counter(str(one.run.results.get("weights_sha256")) for one in samples if one.run)
-        weights.pop("None", None)
-        if weights and max(weights.values()) > 1:
-            told = f"{max(weights.values())} of {len(samples)} seeds of {row.name} ended with the same weights"
-            found.append(Confounder("seeds", f"seeds: {told}, so that they are one sample", True))
-    return found
-
-
-def _such_as(row: Row) -> str:
-    """A condition that some runs of a row fit, and others do not; `seeds.init=null` if it is one."""
-    values = {key: {yaml_text(run.config.get(key)) for run in row.runs} for key in SEEDS[1:]}
-    several = {key: texts for key, texts in values.items() if len(texts) > 1}
-    nulls = [key for key, texts in several.items() if "null" in texts]
-    if nulls:
-        return f", such as {nulls[0]}=null"
-    return "".join(f", such as {key}={min(texts)}" for key, texts in list(several.items())[:1])
-
-
-def _held(rows: Sequence[Row]) -> list[Confounder]:
-    """Seeds that are held at one value in a row, and not in the other one, or not at the same."""
-    if len(rows) < 2:
-        return []
-    found = []
-    for place, key in enumerate(SOURCES):
-        values = [{sample.seeds[place] for sample in row.samples if sample.run} for row in rows]
-        is_split = key == SOURCES[3]
-        if any(None in of_row or not of_row for of_row in values) or all(len(of_row) > 1 for of_row in values):
-            continue  # each row has some of its own, or it plays no part
-        if not is_split and any(sum(sample.run is not None for sample in row.samples) < 2 for row in rows):
-            continue  # a single sample holds nothing
-        if values[0] != values[1]:
-            told = " and ".join(
-                f"{f'is {next(iter(of_row))}' if len(of_row) == 1 else 'varies'} in {row.name}"
-                for row, of_row in zip(rows, values, strict=True)
-            ).replace(" and is ", " and ")
-            found.append(Confounder("seeds", f"seeds: {key} {told}", True))
-    return found
+    return [Confounder("seeds", f"seeds: {sentence}", matters) for sentence, matters in dependence(rows)]
 
 
 def _not_repeatable(rows: Sequence[Row]) -> list[Confounder]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from exp.compare.diff import differences
-from exp.compare.question import add_question, at_budget_asked, check_metric, first_metric, question_asked, trainings
+from exp.compare.question import add_question, at_budget_asked, check_metric, question_asked, trainings
 from exp.compare.registered import standing_of, take_registered
 from exp.compare.rows import Row, rows_of
 from exp.compare.runs import Run, find_runs, read_run
 from exp.compare.seeds import SOURCES
 from exp.compare.show_table import columns_of, print_csv, print_json, print_table
-from exp.compare.table import check_key, choose, differing, sort
+from exp.compare.table import check_key, choose, differing, first_metric, sort
 from exp.config import yaml_text
 from exp.errors import UserError
 from exp.system.streams import lost_output, outlast, printable
@@ -163,7 +163,7 @@ def _print_verdicts(
     question = question_asked(rows, trained, arguments)
     made = compare(rows, question)
     looks = note_look_at(arguments.places, question, made)
-    standing = standing_of(trained, rows, question, metric=first_metric(rows), where=arguments.where)
+    standing = standing_of(trained, rows, question, where=arguments.where)
     if arguments.json:
         print(as_json(made, question, looks=looks, standing=standing, more=more))
     else:
@@ -180,9 +180,7 @@ def _print_calibration(runs: Sequence[Run], arguments: argparse.Namespace) -> No
     from exp.compare.calibrate import calibrate
     from exp.compare.show_verdicts import print_calibration
 
-    rows = rows_of([run for run in runs if run.config.get("mode") != "test"])
-    metric = arguments.metric or first_metric(rows)
-    check_metric(metric, runs)
+    rows, metric = _trained(runs, arguments)
     print_calibration(calibrate(rows, metric), metric)
 
 
@@ -190,14 +188,20 @@ def _print_variance(runs: Sequence[Run], arguments: argparse.Namespace) -> None:
     from exp.compare.show_variance import print_variance, variance_json
     from exp.compare.variance import breakdowns
 
-    rows = rows_of([run for run in runs if run.config.get("mode") != "test"])
-    metric = arguments.metric or first_metric(rows)
-    check_metric(metric, runs)
+    rows, metric = _trained(runs, arguments)
     found = breakdowns(rows, metric)
     if arguments.json:
         print(variance_json(found, metric, at=arguments.at))
     else:
         print_variance(found, metric, at=arguments.at)
+
+
+def _trained(runs: Sequence[Run], arguments: argparse.Namespace) -> tuple[list[Row], str]:
+    """The rows of the runs that trained, and the metric that is looked at."""
+    rows = rows_of([run for run in runs if run.config.get("mode") != "test"])
+    metric = arguments.metric or first_metric(rows)
+    check_metric(metric, runs)
+    return rows, metric
 
 
 def _print_diff(one: Run, other: Run) -> None:

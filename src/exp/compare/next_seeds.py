@@ -40,9 +40,11 @@ def next_command(one: Comparison) -> str | None:
     if missing is None or trusted is None:
         return None
     try:
-        if overrides_of(one.row) is None or overrides_of(one.baseline) is None:
+        asked = [overrides_of(row) for row in (one.baseline, one.row)]
+        found = [unasked(overrides, [one.baseline, one.row]) for overrides in asked if overrides is not None]
+        if len(found) < 2:
             return None
-        return _joining_sweep(one, missing, trusted) or _apart(one, missing, trusted)
+        return _joining_sweep(one, missing, trusted) or _apart(found, missing, trusted)
     except UserError:
         return None  # a folder does not say how its run was asked for
 
@@ -68,7 +70,7 @@ def sweep_command(row: Row, seeds: Mapping[str, str]) -> str | None:
     # One that a file of the configuration sets would not follow `seed`.
     set_elsewhere = {key: "null" for key in SOURCES[:3] if any(run.config.get(key) is not None for run in row.runs)}
     words = {**kept, **set_elsewhere, **seeds}
-    return run_command("-m", *(shlex.quote(f"{key}={value}") for key, value in words.items()), trusted=trusted)
+    return _sweep(words, trusted)
 
 
 def _missing(one: Comparison, wanted: int) -> tuple[list[int], list[int]] | None:
@@ -110,8 +112,8 @@ def _joining_sweep(one: Comparison, missing: tuple[list[int], list[int]], truste
         return None
 
     def command(values: Overrides, seeds: Sequence[int]) -> str:
-        words = [f"{key}={value}" for key, value in {**fixed, **values, "seed": _values(seeds)}.items()]
-        return run_command("-m", *map(shlex.quote, words), override("hydra.sweep.dir", folder), trusted=trusted)
+        words = {**fixed, **values, "seed": _values(seeds)}
+        return _sweep(words, trusted, override("hydra.sweep.dir", folder))
 
     # A key that was swept stays one with a single value, so that the sweep is known as the same one.
     single = [{key: f"choice({value})" for key, value in row.items()} for row in (theirs, ours)]
@@ -136,25 +138,24 @@ def _of_sweep(ledger: Mapping[str, Any], one: Comparison) -> tuple[Overrides, Ov
     return None if shared is None or theirs is None or ours is None else (shared, theirs, ours)
 
 
-def _apart(one: Comparison, missing: tuple[list[int], list[int]], trusted: Sequence[str]) -> str | None:
+def _apart(asked: Sequence[Overrides], missing: tuple[list[int], list[int]], trusted: Sequence[str]) -> str | None:
     """The commands for a sweep of its own; one if the two rows differ in the value of one key."""
-    theirs, ours = overrides_of(one.baseline), overrides_of(one.row)
-    if theirs is None or ours is None:
-        return None
-    theirs, ours = (unasked(overrides, [one.baseline, one.row]) for overrides in (theirs, ours))
+    theirs, ours = asked
     differing = [key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key)]
     if not differing:
         return None
     key = differing[0]
     if len(differing) == 1 and key in ours and key in theirs and missing[0] == missing[1]:
-        return _sweep({**theirs, key: f"{theirs[key]},{ours[key]}"}, missing[0], trusted)
-    commands = [_sweep(words, seeds, trusted) for words, seeds in zip((theirs, ours), missing, strict=True) if seeds]
-    return " && ".join(commands)
+        return _sweep({**theirs, key: f"{theirs[key]},{ours[key]}", "seed": _values(missing[0])}, trusted)
+    return " && ".join(
+        _sweep({**words, "seed": _values(seeds)}, trusted) for words, seeds in zip(asked, missing, strict=True) if seeds
+    )
 
 
-def _sweep(overrides: Overrides, seeds: Sequence[int], trusted: Sequence[str]) -> str:
-    words = [*(f"{key}={value}" for key, value in overrides.items()), f"seed={_values(seeds)}"]
-    return run_command("-m", *map(shlex.quote, words), trusted=trusted)
+def _sweep(words: Overrides, trusted: Sequence[str], *more: str) -> str:
+    """The command of a sweep; `more` is ready for the shell."""
+    quoted = (shlex.quote(f"{key}={value}") for key, value in words.items())
+    return run_command("-m", *quoted, *more, trusted=trusted)
 
 
 def _values(seeds: Sequence[int]) -> str:

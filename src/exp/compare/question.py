@@ -10,7 +10,7 @@ from exp.compare.confounders import NAMES
 from exp.compare.rows import Row
 from exp.compare.runs import Run
 from exp.compare.seeds import SEEDS
-from exp.compare.table import check_key, goal_of, metrics_of
+from exp.compare.table import check_key, first_metric, goal_of
 from exp.errors import UserError
 from exp.terminal.words import counted
 
@@ -88,11 +88,6 @@ def check_metric(metric: str, runs: Sequence[Run]) -> None:
     """
     if any(metric in run.config for run in runs):
         raise UserError(f"--metric {metric}: is a key of the configuration, and not what came out of a run")
-
-
-def first_metric(rows: Sequence[Row]) -> str:
-    """The metric of a comparison that names none: the first one of the test, else its loss."""
-    return next((metric for metric in metrics_of(rows) if metric.startswith("test/")), "test/loss")
 
 
 def question_asked(rows: Sequence[Row], runs: Sequence[Run], arguments: argparse.Namespace) -> Question:

@@ -1,6 +1,6 @@
 """Whether a question was asked before the runs were made: what `sweep.json` says, and what the runs say of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from exp.compare.against import Question
 from exp.compare.rows import Row
 from exp.compare.runs import Run
-from exp.compare.table import goal_of
+from exp.compare.table import first_metric, goal_of
 from exp.config.question import RegisteredQuestion, parse_question
 from exp.errors import UserError
 from exp.system.markers import SWEEP
@@ -17,7 +17,6 @@ from exp.system.safe_files import MissingError, read_object
 from exp.terminal.words import counted
 
 UNASKED = "post hoc: nothing shows that the question was asked before the runs were made"
-_DIGEST = "question_sha256"
 _ENDED = ("completed", "diverged")
 """Of jobs: what came out is there to be looked at, and to be left out."""
 
@@ -64,7 +63,7 @@ def registration_of(runs: Sequence[Run]) -> Registration | None:
     by_folder: dict[Path, list[Run]] = {}
     for run in runs:
         by_folder.setdefault(run.folder.parent, []).append(run)
-    digests = {_digest(run) for run in runs}
+    digests = {run.question_sha256 for run in runs}
     if None in digests:
         return None
     if len(digests) > 1:
@@ -89,7 +88,9 @@ def _of_sweep(folder: Path, runs: Sequence[Run]) -> Registration:
     except MissingError:
         raise UserError(f"{SWEEP} is gone, which has the question that the runs were made for") from None
     question, jobs = parse_question(ledger.get("question")), ledger.get("jobs")
-    if question is None or {question.sha256, str(ledger.get(_DIGEST))} != {_digest(run) for run in runs}:
+    if question is None or {question.sha256, str(ledger.get("question_sha256"))} != {
+        run.question_sha256 for run in runs
+    }:
         raise UserError(other)
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
         raise UserError(other)
@@ -102,16 +103,6 @@ def _of_sweep(folder: Path, runs: Sequence[Run]) -> Registration:
     return Registration(question, str(ledger.get("started")), len(ended), len(waiting))
 
 
-def _digest(run: Run) -> str | None:
-    """The digest of the question of a run's sweep, as the run was begun with it."""
-    if run.first_manifest is None:
-        found = run.manifest.get(f"sweep.{_DIGEST}")
-    else:
-        sweep = run.first_manifest.get("sweep")
-        found = sweep.get(_DIGEST) if isinstance(sweep, dict) else None
-    return str(found) if found else None
-
-
 def _is_after(one: str, other: str) -> bool:
     """Whether a time in ISO format, in whole seconds, is not before another; False if one of them is no time."""
     try:
@@ -120,16 +111,13 @@ def _is_after(one: str, other: str) -> bool:
         return False
 
 
-def standing_of(
-    runs: Sequence[Run], rows: Sequence[Row], question: Question, *, metric: str, where: Sequence[str]
-) -> Standing:
+def standing_of(runs: Sequence[Run], rows: Sequence[Row], question: Question, *, where: Sequence[str]) -> Standing:
     """How a question stands to the one that its runs were made for.
 
     Args:
         runs: that answer it.
         rows: of these runs.
         question: that is asked.
-        metric: that a question which names none is about.
         where: the conditions by which runs were chosen.
     """
     try:
@@ -138,7 +126,7 @@ def standing_of(
         return Standing("post hoc", f"post hoc: {error}")
     if known is None:
         return Standing("post hoc", UNASKED)
-    others = _deviations(known.question, question, goal=goal_of(rows, question.metric), metric=metric, where=where)
+    others = _deviations(known.question, question, rows, where=where)
     status, why = (
         ("post hoc", f"another question was registered; {'; '.join(others)}") if others else _so_far(known, rows)
     )
@@ -161,15 +149,13 @@ def _so_far(known: Registration, rows: Sequence[Row]) -> tuple[str, str]:
     return "registered", given
 
 
-def _deviations(
-    known: RegisteredQuestion, asked: Question, *, goal: str | None, metric: str, where: Sequence[str]
-) -> list[str]:
+def _deviations(known: RegisteredQuestion, asked: Question, rows: Sequence[Row], *, where: Sequence[str]) -> list[str]:
     """In what a question differs from the registered one, in words."""
     pairs: list[tuple[str, Any, Any]] = [
         ("against", f"{known.factor}={known.baseline}", asked.against),
-        ("metric", known.metric or metric, asked.metric),
+        ("metric", known.metric or first_metric(rows), asked.metric),
         ("margin", known.margin, asked.margin),
-        ("goal", known.goal or goal, asked.goal),
+        ("goal", known.goal or goal_of(rows, asked.metric), asked.goal),
     ]
     found = [
         f"{name} is {here}, and was {'none' if there is None else there}"
@@ -210,7 +196,5 @@ def take_registered(runs: Sequence[Run], options: Any) -> None:
         )
     question = known.question
     options.against = [f"{question.factor}={question.baseline}"]
-    given: Mapping[str, Any] = {"metric": question.metric, "margin": question.margin}
-    for name, value in given.items():
-        setattr(options, name, value)
+    options.metric, options.margin = question.metric, question.margin
     options.goal = options.goal or question.goal

@@ -104,6 +104,11 @@ class Row:
         """The run that counts of each seed that completed."""
         return [sample.run for sample in self.samples if sample.run]
 
+    @property
+    def seeds(self) -> list[Seeds]:
+        """The seeds of those samples that completed."""
+        return [sample.seeds for sample in self.samples if sample.run]
+
     def by_seed(self, key: str) -> dict[str, float]:
         """The value of a result for each seed that completed and has it as a number."""
         found = {sample.seed: number(sample.run.value(key)) for sample in self.samples if sample.run}

@@ -56,6 +56,16 @@ class Run:
         previous = self.manifest.get("previous")
         return previous[0] if isinstance(previous, list) and previous and isinstance(previous[0], dict) else None
 
+    @property
+    def question_sha256(self) -> str | None:
+        """The digest of the question of the run's sweep, as the run was begun with it; None if there was none."""
+        if self.first_manifest is None:
+            found = self.manifest.get("sweep.question_sha256")
+        else:
+            sweep = self.first_manifest.get("sweep")
+            found = sweep.get("question_sha256") if isinstance(sweep, dict) else None
+        return str(found) if found else None
+
     def losses(self) -> list[tuple[int, float]]:
         """The logged steps with their training losses, as far as these are looked at and can be computed with.
 

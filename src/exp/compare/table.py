@@ -43,6 +43,11 @@ def metrics_of(rows: Sequence[Row]) -> list[str]:
     return tagged_metrics(key for row in rows for run in row.runs for key in run.results)
 
 
+def first_metric(rows: Sequence[Row]) -> str:
+    """The metric of a comparison that names none: the first one of the test, else its loss."""
+    return next((metric for metric in metrics_of(rows) if metric.startswith("test/")), "test/loss")
+
+
 def selected_on_test(rows: Sequence[Row]) -> list[str]:
     """The names of the rows whose tested weights were chosen by the test set."""
     return [row.name for row in rows if any(run.results.get("selected_on") == "test" for run in row.runs)]

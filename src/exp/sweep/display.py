@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
@@ -16,7 +15,7 @@ from exp.sweep.backend import RunningJob
 from exp.sweep.heartbeat import Report, read_report
 from exp.sweep.ledger import Entry, metrics_of
 from exp.system.safe_files import DEEPEST
-from exp.system.safe_yaml import load_yaml
+from exp.system.safe_yaml import value_of
 from exp.terminal.commands import program
 from exp.terminal.plain_console import PlainConsole
 from exp.terminal.plain_console import console as stdout
@@ -171,14 +170,10 @@ def _table_of_seeds(entries: Sequence[Entry], shared: Mapping[str, Any]) -> Tabl
 
 def _swept(entry: Entry) -> dict[str, Any]:
     """The values of a job's overrides by their keys, as YAML reads them."""
-    return {key: _value(text) for key, _, text in (override.partition("=") for override in entry.overrides)}
-
-
-def _value(text: str) -> Any:
-    try:
-        return load_yaml(text, deepest=DEEPEST)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return text
+    return {
+        key: value_of(text, deepest=DEEPEST)
+        for key, _, text in (override.partition("=") for override in entry.overrides)
+    }
 
 
 def _as_run(entry: Entry, shared: Mapping[str, Any]) -> Run:

@@ -61,3 +61,11 @@ def load_yaml(text: str, *, deepest: int) -> Any:
         if depth > deepest:  # before the parser follows, which is native code and would crash
             raise ValueError(f"is nested more than {deepest} deep")
     return yaml.load(text, Loader=_Loader)
+
+
+def value_of(text: str, *, deepest: int) -> Any:
+    """A value as `load_yaml` reads it; what cannot be read like this is the text itself."""
+    try:
+        return load_yaml(text, deepest=deepest)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text

@@ -18,7 +18,7 @@ from exp.compare.json_values import plain
 from exp.compare.looks import note_look_at
 from exp.compare.plot import as_svg, curves
 from exp.compare.plot_trials import trial_curves
-from exp.compare.question import add_question, at_budget_asked, first_metric, question_asked, trainings
+from exp.compare.question import add_question, at_budget_asked, question_asked, trainings
 from exp.compare.registered import Standing, standing_of, take_registered
 from exp.compare.report_page import findings_in, page, without_pictures
 from exp.compare.rows import Row, rows_of
@@ -137,8 +137,7 @@ def _answer(arguments: argparse.Namespace) -> _Answer:
         take_registered(list(runs.values()), arguments)
     rows = rows_of(list(runs.values()))
     question = question_asked(rows, list(runs.values()), arguments)
-    metric = first_metric(rows)
-    standing = standing_of(list(runs.values()), rows, question, metric=metric, where=arguments.where)
+    standing = standing_of(list(runs.values()), rows, question, where=arguments.where)
     found = searches(list(runs.values()), question) if arguments.trials else None
     return _Answer(question, runs, rows, compare(rows, question), standing, found)
 
