@@ -141,6 +141,34 @@ def test_a_new_project_sweeps(demo):
     assert "model=waves" in demo.succeeds("exp compare outputs/sweep --against model=mlp")
 
 
+def test_models_of_one_module_have_the_names_of_their_choices(demo):
+    thin = demo.folder / "conf" / "model" / "thin.yaml"
+    thin.write_text("_target_: demo_1.model.waves\nfilters: 4\n")
+    demo.succeeds("exp -m model=thin,waves train.steps=10 hydra.sweep.dir=outputs/names")
+    ledger = json.loads((demo.folder / "outputs" / "names" / "sweep.json").read_text())
+    assert [job["name"] for job in ledger["jobs"]] == ["thin", "waves"]
+    table = demo.succeeds("exp compare outputs/names --sort model")
+    assert re.findall(r"^\W*(thin|waves)\b", table, flags=re.MULTILINE) == ["thin", "waves"]
+    assert "_target_" not in table
+    stored = json.loads((demo.folder / "outputs" / "names" / "thin" / "manifest.json").read_text())
+    assert stored["choices"] == {
+        "model": "thin",
+        "data": "waves",
+        "task": "classification",
+        "exec": "function",
+        "device": "all",
+        "optimizer": "adam",
+        "schedule": "constant",
+    }
+    tested = demo.succeeds("exp mode=test run=outputs/names/thin exec=eager")
+    assert "_thin_waves_eager_all_test\n" in f"{tested}\n"
+    demo.succeeds("exp resume=outputs/names/thin train.steps=12")
+    resumed = json.loads((demo.folder / "outputs" / "names" / "thin" / "manifest.json").read_text())
+    assert resumed["choices"] == stored["choices"]
+    assert "_thin_waves_function_all_reproduced" in demo.succeeds("exp reproduce outputs/names/thin")
+    thin.unlink()
+
+
 def test_a_projects_configuration_is_laid_over_ours(demo):
     conf = demo.folder / "conf"
     shown = demo.succeeds("exp experiment=wide --cfg job")

@@ -16,9 +16,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli.choose_folder import choose_run_folder
-from exp.cli.effective_config import effective_config
+from exp.cli.effective_config import TEST_GROUPS, effective_config
 from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_sweep, is_search
 from exp.config import Config, Device
+from exp.config.choices import label, read_choices
 from exp.config.config_hash import config_hash
 from exp.config.length import length_of
 from exp.config.question import RegisteredQuestion, parse_question
@@ -27,7 +28,7 @@ from exp.errors import UserError
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.read import is_completed
-from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_config
+from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_choices, stored_config
 from exp.system.files import from_here
 from exp.terminal.commands import command_line
 
@@ -56,10 +57,10 @@ def make_request(composed: DictConfig) -> None:
     else:
         cluster = find_cluster(config.device)
         follows = cluster is not None and not cluster.is_chief
-        label = f"{config.label()}{'_test' if config.mode == 'test' else ''}"
+        name = f"{label(tree, _choices(composed, hydra))}{'_test' if config.mode == 'test' else ''}"
         given = is_given("hydra.run.dir", hydra)
         # The chief chooses for all workers, and the others write nothing here.
-        folder = Path() if follows else choose_run_folder(hydra.run.dir, given=given, label=label)
+        folder = Path() if follows else choose_run_folder(hydra.run.dir, given=given, label=name)
     with read_write(hydra), open_dict(hydra.runtime):
         hydra.run.dir = str(folder)
         hydra.runtime.output_dir = os.path.abspath(folder)  # noqa: PTH100 as Hydra does it for the job
@@ -181,6 +182,7 @@ def _request(
         tree=tree,
         folder=_folder(hydra),
         command=command_line(),
+        choices=_choices(composed, hydra),
         config_files=files,
         tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
         resumed=resumed,
@@ -188,6 +190,17 @@ def _request(
         sweep=_sweep(composed, hydra) if in_sweep else None,
         objective=composed.objective,
     )
+
+
+def _choices(composed: DictConfig, hydra: DictConfig) -> dict[str, str]:
+    """The choices of the run that is asked for; of one that is tested or resumed, those that it was begun with."""
+    begun = composed.get("resume") or composed.get("run")
+    here = read_choices(hydra.runtime.choices)
+    if begun is None:
+        return here
+    given = {str(override).lstrip("+").partition("=")[0].partition(".")[0] for override in hydra.overrides.task}
+    anew = {group: name for group, name in here.items() if group in given and group in TEST_GROUPS}
+    return {**stored_choices(Path(str(begun))), **anew}
 
 
 def _sweep(composed: DictConfig, hydra: DictConfig) -> dict[str, Any]:

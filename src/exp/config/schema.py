@@ -204,10 +204,6 @@ class Config(Section):
         own: int | None = getattr(self.seeds, what)
         return self.seed if own is None else own
 
-    def label(self) -> str:
-        """A short readable name: model, data set, execution and device."""
-        return "_".join([self.model.short_name, self.data.target.short_name, self.exec.name, self.device.name])
-
 
 DEVICES: dict[str, type[Section]] = {
     "all": AllDevices,

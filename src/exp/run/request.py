@@ -19,6 +19,8 @@ class Request:
     """The configuration as plain data."""
     folder: Path
     command: Sequence[str]
+    choices: Mapping[str, str]
+    """The choices made, by group, as far as they are known: `model` is `mine`."""
     config_files: Mapping[str, str]
     """Files of `.hydra/` by name, to be written; empty if a run is resumed, which keeps those that it has."""
     tested: Path | None = None
@@ -57,6 +59,7 @@ def request_of(order: Mapping[str, Any]) -> Request:
         tree=order["tree"],
         folder=from_here(Path(order["folder"])),
         command=[],
+        choices={},
         config_files={},
         tested=Path(order["tested"]) if order["tested"] else None,
         resumed=order["resumed"],

@@ -148,7 +148,7 @@ def _stages(
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
     logger = Loggers(file_loggers(request.folder, done=state.step) if group.is_chief else [])
     if not request.resumed or not state.step:
-        logger.hparams(flat_config(request.tree, threads=components.devices.threads))
+        logger.hparams(flat_config(request.tree, threads=components.devices.threads, choices=request.choices))
     try:
         readings = TestReadings(request.tested or request.folder) if group.is_chief else None
         context = RunContext(
@@ -226,6 +226,7 @@ def _facts(request: Request, components: Components) -> dict[str, Any]:
         "mode": request.config.mode,
         "tested_run": str(request.tested) if request.tested else None,
         "config_hash": config_hash(request.tree),
+        "choices": dict(request.choices),
         "length": length_of(request.tree),
         "sweep": request.sweep,
         "seed": request.config.seed,

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from exp.config.choices import read_choices
 from exp.config.flat import flat
 from exp.config.migrations import with_later_keys
 from exp.config.schema import REQUEST_KEYS
@@ -61,6 +62,18 @@ def check_log(folder: Path) -> None:
         os.close(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def stored_choices(folder: Path) -> dict[str, str]:
+    """The choices that a run was begun with, by group; empty if its manifest has none.
+
+    Raises:
+        UserError: the manifest cannot be read.
+    """
+    try:
+        return read_choices(run_files.read_manifest(folder).get("choices"))
+    except MissingError:
+        return {}
 
 
 def stored_config(key: str, value: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from exp.cli.conf import conf_folder
+from exp.config.choices import label
 from exp.config.config_hash import config_hash
 from exp.config.targets import needed_prefixes, target_names
 from exp.distributed import Alone
@@ -34,7 +35,7 @@ def main() -> int:
 
 
 def _import(arguments: argparse.Namespace, conf: Path) -> None:
-    config, tree = composed_tree(arguments.overrides, conf=conf)
+    config, tree, choices = composed_tree(arguments.overrides, conf=conf)
     import_tensorflow()
 
     from exp.checkpoint import copies_of_weights, keras2, prefix_of, read_record
@@ -51,7 +52,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     here = {path: named for path, named in named_here.items() if id(named.variable) in weights}
     pairs = keras2.match(found, here, dict(arguments.map))
     values = keras2.values_of(found, [key for _, key in pairs])
-    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()), key=None)
+    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(label(tree, choices)), key=None)
     state = InitialState()
     checkpoints = open_checkpoints(components, folder / names.CHECKPOINTS, run=state.run)
     with components.executor.scope():
@@ -72,6 +73,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
         "run": state.run,
         "mode": "train",
         "config_hash": config_hash(tree),
+        "choices": choices,
         "seed": config.seed,
     }
     source = {"checkpoint": str(found.prefix), "key": found.root, "weights_sha256": record.weights_sha256}

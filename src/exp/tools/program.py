@@ -11,6 +11,7 @@ from exp.cli.effective_config import with_projects
 from exp.cli.main import VERSION_BASE, print_mistake, raised_by_hydra
 from exp.cli.make_request import plain
 from exp.config import Config, parse
+from exp.config.choices import read_choices
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
 from exp.system.files import storage_problem
@@ -28,8 +29,8 @@ def composed(overrides: list[str], *, conf: Path) -> Config:
     return composed_tree(overrides, conf=conf)[0]
 
 
-def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str, Any]]:
-    """The configuration that `python run.py OVERRIDES` would have, and the same as plain data.
+def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str, Any], dict[str, str]]:
+    """The configuration that `python run.py OVERRIDES` would have, the same as plain data, and the choices made.
 
     Raises:
         UserError: an override is wrong.
@@ -38,7 +39,8 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
 
     try:
         with initialize_config_dir(str(conf), version_base=VERSION_BASE):
-            tree = plain(compose("config", overrides))
+            whole = compose("config", overrides, return_hydra_config=True)
+            tree, choices = plain(whole), read_choices(whole.hydra.runtime.choices)
             tree["trusted_targets"] = with_projects(tree.get("trusted_targets"))
     except Exception as error:
         if not raised_by_hydra(error):
@@ -47,7 +49,7 @@ def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str
 
         raise UserError(explain(error, overrides, conf)) from error
     own = {key: value for key, value in tree.items() if key not in REQUEST_KEYS}
-    return parse(own), own
+    return parse(own), own, choices
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:

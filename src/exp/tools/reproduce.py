@@ -14,13 +14,14 @@ from omegaconf import OmegaConf
 from exp.compare.diff import differences
 from exp.compare.runs import Run, read_run
 from exp.config import parse
+from exp.config.choices import label
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.request import Request
 from exp.run.run import run
 from exp.run_folder import names
 from exp.run_folder.new import new_folder
-from exp.run_folder.stored import stored_config
+from exp.run_folder.stored import stored_choices, stored_config
 from exp.system.streams import PlainFormatter
 from exp.terminal.commands import as_called, command_line, override, run_command
 from exp.terminal.tables import one_line
@@ -48,8 +49,11 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
     original.losses()  # what cannot be compared with afterwards is refused now
     tree = _tree(original, arguments.run, arguments.trust)
     config = parse(tree, trusted=arguments.trust)
+    choices = stored_choices(arguments.run)
     now = datetime.now()
-    folder = new_folder(Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{config.label()}_reproduced", key=None)
+    folder = new_folder(
+        Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{label(tree, choices)}_reproduced", key=None
+    )
     to_file = logging.FileHandler(folder / names.LOG)
     to_file.setFormatter(PlainFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     logging.basicConfig(handlers=[to_file], level=logging.INFO, force=True)
@@ -58,6 +62,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
         tree=tree,
         folder=folder,
         command=command_line(),
+        choices=choices,
         config_files={names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"},
     )
     if run(request, Display(), started=started):
