@@ -141,6 +141,38 @@ def test_a_new_project_sweeps(demo):
     assert "model=waves" in demo.succeeds("exp compare outputs/sweep --against model=mlp")
 
 
+def test_annotations_of_a_projects_code_are_checked_before_anything_is_made(demo):
+    before = sorted((demo.folder / "outputs").rglob("*"))
+    wrong = demo.shell("python -X importtime $(command -v exp) model.filters=many")
+    told = [line for line in wrong.stderr.splitlines() if not line.startswith("import time:")]
+    assert (wrong.returncode, told) == (2, ["model.filters=many: must be a whole number"])
+    assert "demo_1.model" not in wrong.stderr
+    assert "tensorflow" not in wrong.stderr
+    swept = demo.shell("exp -m model.filters=2,many,3 seed=0,1 hydra.sweep.dir=outputs/wrong")
+    assert (swept.returncode, swept.stderr) == (
+        2,
+        "model.filters=many seed=0: model.filters=many: must be a whole number\n"
+        "model.filters=many seed=1: model.filters=many: must be a whole number\n"
+        "2 of 6 jobs cannot be, and none was started\n",
+    )
+    assert sorted((demo.folder / "outputs").rglob("*")) == before
+
+
+def test_a_mistake_in_a_projects_code_is_named_with_its_line(demo):
+    module = demo.folder / "demo_1" / "model.py"
+    source = module.read_text()
+    number = next(n for n, line in enumerate(source.splitlines(), 1) if "layers.Dense(classes)" in line)
+    module.write_text(source.replace("layers.Dense(classes)", "layers.Dense(clases)"))
+    wrong = demo.shell("exp hydra.run.dir=outputs/broken")
+    module.write_text(source)
+    assert (wrong.returncode, wrong.stderr.splitlines(keepends=True)[-1]) == (  # TensorFlow's own notes come first
+        2,
+        "model._target_=demo_1.model.waves: NameError: name 'clases' is not defined "
+        f"(demo_1/model.py, line {number}, in waves); the traceback is in outputs/broken/run.log\n",
+    )
+    assert "Traceback (most recent call last)" in (demo.folder / "outputs" / "broken" / "run.log").read_text()
+
+
 def test_models_of_one_module_have_the_names_of_their_choices(demo):
     thin = demo.folder / "conf" / "model" / "thin.yaml"
     thin.write_text("_target_: demo_1.model.waves\nfilters: 4\n")

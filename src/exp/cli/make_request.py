@@ -49,7 +49,7 @@ def make_request(composed: DictConfig) -> None:
     """
     hydra = composed.hydra
     config, tree = check(composed, hydra)
-    resume = composed.get("resume")
+    resume, made = composed.get("resume"), None
     if resume is not None:
         folder = folder_to_resume(resume)
         completed = is_completed(folder) and not _is_extended(folder, tree)
@@ -60,11 +60,11 @@ def make_request(composed: DictConfig) -> None:
         name = f"{label(tree, _choices(composed, hydra))}{'_test' if config.mode == 'test' else ''}"
         given = is_given("hydra.run.dir", hydra)
         # The chief chooses for all workers, and the others write nothing here.
-        folder = Path() if follows else choose_run_folder(hydra.run.dir, given=given, label=name)
+        folder, made = (Path(), None) if follows else choose_run_folder(hydra.run.dir, given=given, label=name)
     with read_write(hydra), open_dict(hydra.runtime):
         hydra.run.dir = str(folder)
         hydra.runtime.output_dir = os.path.abspath(folder)  # noqa: PTH100 as Hydra does it for the job
-    request = replace(_request(composed, hydra, config, tree, resumed=resume is not None), cluster=cluster)
+    request = replace(_request(composed, hydra, config, tree, resumed=resume is not None), cluster=cluster, made=made)
     if request.is_follower:
         with read_write(hydra.job_logging):  # `exp.run.gather_workers` decides where the log of a follower goes
             hydra.job_logging.handlers.file.filename = os.devnull

@@ -32,6 +32,8 @@ class Request:
     """For a job of a sweep: the sweep's folder, and the number of jobs that ran side by side."""
     objective: str | None = None
     """The figure of `results.json` that a search chooses by; None: the first metric, on the validation split."""
+    made: Path | None = None
+    """The topmost folder that was made for the run's own; None if that was there before."""
     cluster: Cluster | None = None
     """The workers that train together, if they were started from outside (`TF_CONFIG`, Slurm)."""
 

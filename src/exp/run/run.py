@@ -39,6 +39,7 @@ from exp.run.gather_workers import gathered
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.folder import Folder, NoFolder, RunFolder
+from exp.run_folder.new import remove_refused
 from exp.run_folder.results import Results, ResultsSoFar, not_tested
 from exp.run_folder.test_readings import TestReadings
 from exp.system.files import storage_problem
@@ -65,10 +66,13 @@ def run(request: Request, display: Display, *, started: float) -> int:
         The exit status: 0 completed, 1 failed or diverged, 130, 143 or 129 stopped by a signal.
 
     Raises:
-        UserError: the request is impossible here; nothing but run.log was written.
+        UserError: the request is impossible here. Its new folder is gone, unless run.log has a traceback to read.
     """
-    with gathered(request, display) as member:
-        return _run(member.request, member.display, started, member.group)
+    try:
+        with gathered(request, display) as member:
+            return _run(member.request, member.display, started, member.group)
+    except UserError as error:
+        raise UserError(f"{error}{remove_refused(request.folder, request.made)}") from error
 
 
 def _run(request: Request, display: Display, started: float, group: Group) -> int:

@@ -63,6 +63,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
         folder=folder,
         command=command_line(),
         choices=choices,
+        made=folder,
         config_files={names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"},
     )
     if run(request, Display(), started=started):
