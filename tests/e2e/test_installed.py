@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exp import __version__
+from exp.system.provenance import git_state
 from exp.terminal.commands import COMMANDS
 from tests.support.jobs import results
 from tests.support.root import ROOT
@@ -90,6 +91,14 @@ def test_a_run_and_every_command_that_it_prints(installed):
     assert (installed.folder / "outputs" / "run" / "export").is_dir()
     taken = installed.shell("exp hydra.run.dir=outputs/run")
     assert (taken.returncode, "resume=outputs/run" in taken.stderr) == (2, True)
+
+
+def test_a_run_tells_the_version_and_the_commit_of_the_program(installed):
+    manifest = json.loads((installed.folder / "outputs" / "run" / "manifest.json").read_text())
+    state = git_state(ROOT)
+    assert (manifest["exp"], manifest["git"], manifest["code"]) == (__version__, None, {})
+    assert str(manifest["exp_commit"]).removesuffix("+changes") == (state or {"commit": "None"})["commit"]
+    assert f"exp=={__version__}" in (installed.folder / "outputs" / "run" / "packages.txt").read_text()
 
 
 def test_a_sweep_and_its_comparison(installed):

@@ -67,6 +67,14 @@ class Run:
             found = sweep.get("question_sha256") if isinstance(sweep, dict) else None
         return str(found) if found else None
 
+    def installed(self) -> dict[str, str]:
+        """The version of each installed package; empty if the folder does not tell.
+
+        Raises:
+            UserError: they cannot be read.
+        """
+        return run_files.read_packages(self.folder)
+
     def losses(self) -> list[tuple[int, float]]:
         """The logged steps with their training losses, as far as these are looked at and can be computed with.
 

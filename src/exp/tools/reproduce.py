@@ -108,11 +108,16 @@ def _compare(original: Run, again: Run) -> bool:
         say(f"  {one_line(str(difference))}")
     if not known:
         print("  nothing that was noted differs: it must be the hardware, or code that was changed and not committed")
-    elif original.manifest.get("git.dirty"):
-        patch = original.folder / names.PATCH
-        how = f"as {patch} has it, for git apply" if patch.is_file() else "how, nobody knows"
-        say(f"  git: the code had been changed since that commit; {how}")
+    if any(original.manifest.get(f"{repository}.dirty") for repository in _repositories(original)):
+        patches = [str(path) for path in sorted(original.folder.glob(names.PATCHES))]
+        how = f"as {' and '.join(patches)} has it, for git apply" if patches else "how, nobody knows"
+        say(f"  the code had been changed since its commit; {how}")
     return False
+
+
+def _repositories(run: Run) -> set[str]:
+    """The beginnings of the manifest's keys about repositories."""
+    return {"git", *(key.rpartition(".")[0] for key in run.manifest if key.startswith("code."))}
 
 
 def _losses(original: Run, again: Run) -> str | None:
