@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -142,6 +143,37 @@ def test_a_new_project_runs_at_once(demo):
     demo.succeeds("exp reproduce outputs/run")
     demo.succeeds("exp export outputs/run")
     demo.succeeds("python -m pytest -q -p no:cacheprovider")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("exp comp", ["compare"]),
+        ("exp re", ["report", "reproduce", "resume="]),
+        ("exp model=w", ["model=waves"]),
+        ("exp model=waves model.f", ["model.filters=", "model.frozen."]),
+        ("exp compare out", ["outputs"]),
+    ],
+)
+def test_a_shell_completes_commands_and_keys(demo, line, offered):
+    word = len(line.split()) - 1
+    asked = f"COMP_LINE='{line}' COMP_POINT={len(line)} COMP_CWORD={word} hydra_bash_completion"
+    script = f'eval "$(exp -sc install=bash)"; {asked}; echo "${{COMPREPLY[@]}}"'
+    assert demo.succeeds(f"bash -c {shlex.quote(script)}").split() == offered
+
+
+def test_a_run_of_a_project_is_not_trusted_elsewhere(demo):
+    for line in (
+        "exp mode=test run=RUN",
+        "exp resume=RUN train.steps=40",
+        "exp export RUN --to x",
+        "exp reproduce RUN",
+    ):
+        refused = demo.shell(f"cd .. && {line.replace('RUN', 'demo-1/outputs/run')}")
+        assert refused.returncode == 2, refused.stderr
+        assert "not trusted to run" in refused.stderr
+        remedy = refused.stderr.rpartition("; or stand in the run's own project: ")[2].strip()
+        assert remedy == f"cd {demo.folder}"
 
 
 def test_a_new_project_sweeps(demo):

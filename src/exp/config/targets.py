@@ -27,6 +27,10 @@ KERAS_APPLICATIONS = "keras.applications."
 """Each function that this module itself offers makes a network, and may be a target."""
 
 
+class NotTrustedError(UserError):
+    """A configuration names code that nobody said may run."""
+
+
 class Target(BaseModel):
     """A callable by its dotted name, and the keyword arguments it gets."""
 
@@ -75,7 +79,7 @@ def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
     """Refuse a `_target_` that no trusted prefix covers.
 
     Raises:
-        UserError: the name is not a dotted name, or starts with none of the prefixes.
+        NotTrustedError: the name is not a dotted name, or starts with none of the prefixes.
     """
     prefixes = (*OWN_PREFIXES, *KERAS_CLASSES, KERAS_APPLICATIONS, *trusted)
     if isinstance(name, str) and name.startswith(prefixes):
@@ -88,7 +92,7 @@ def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
             and all(part.isidentifier() and not part.startswith("_") for part in parts)
         ):
             return
-    raise UserError(
+    raise NotTrustedError(
         f"{path}={excerpt('null' if name is None else name)}: not trusted to run; "
         f"a target is exp.model.NAME.create, exp.task.NAME.create, exp.data.NAME.load, or starts with one of "
         f"{', '.join(prefix for prefix in prefixes if prefix not in OWN_NAMES)} "

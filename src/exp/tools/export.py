@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exp.config import parse
 from exp.distributed import Alone
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run_folder.new import new_folder
-from exp.run_folder.stored import stored_config
+from exp.run_folder.stored import parse_stored, stored_config
 from exp.system.tensorflow import import_tensorflow
 from exp.terminal.commands import as_called
 from exp.tools.program import run_script, say
@@ -51,7 +50,7 @@ def _export(arguments: argparse.Namespace) -> None:
         raise UserError(f"{target}: is there already; remove it, or name another folder with --to")
     tree = stored_config("RUN_DIR", str(run))
     restore = {"checkpoint": {**tree["checkpoint"], "restore": arguments.checkpoint, "scope": "all", "exclude": []}}
-    config = parse({**tree, **_PLAIN, **restore}, trusted=arguments.trust)
+    config = parse_stored(run, {**tree, **_PLAIN, **restore}, trusted=arguments.trust)
     import_tensorflow()
 
     from exp.run.averaged import take_averages

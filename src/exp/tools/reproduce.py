@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 
 from exp.compare.diff import differences
 from exp.compare.runs import Run, read_run
-from exp.config import parse
 from exp.config.choices import label
 from exp.errors import UserError
 from exp.loggers.console import Display
@@ -21,7 +20,7 @@ from exp.run.request import Request
 from exp.run.run import run
 from exp.run_folder import names
 from exp.run_folder.new import new_folder
-from exp.run_folder.stored import stored_choices, stored_config
+from exp.run_folder.stored import parse_stored, stored_choices, stored_config
 from exp.system.streams import PlainFormatter
 from exp.terminal.commands import as_called, command_line, override, run_command
 from exp.terminal.tables import one_line
@@ -48,7 +47,7 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
     original = read_run(arguments.run)
     original.losses()  # what cannot be compared with afterwards is refused now
     tree = _tree(original, arguments.run, arguments.trust)
-    config = parse(tree, trusted=arguments.trust)
+    config = parse_stored(arguments.run, tree, trusted=arguments.trust)
     choices = stored_choices(arguments.run)
     now = datetime.now()
     folder = new_folder(
