@@ -152,7 +152,7 @@ def test_a_new_project_runs_at_once(demo):
         ("exp re", ["report", "reproduce", "resume="]),
         ("exp model=w", ["model=waves"]),
         ("exp model=waves model.f", ["model.filters=", "model.frozen."]),
-        ("exp compare out", ["outputs"]),
+        ("exp compare pypr", ["pyproject.toml"]),
     ],
 )
 def test_a_shell_completes_commands_and_keys(demo, line, offered):

@@ -114,7 +114,7 @@ def configuration(command: str) -> list[str]:
     try:
         for question in (word.partition("=")[2] for word in words if word.startswith("question=")):
             parse_question(yaml.safe_load(question))
-        composed([_first(word) if sweeps else word for word in own], conf=ROOT / "conf")
+        composed([_first(word) if sweeps else word for word in own])
     except UserError as error:
         return [f"{command}: {error}"]
     return []

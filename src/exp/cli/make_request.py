@@ -30,7 +30,7 @@ from exp.run_folder import names
 from exp.run_folder.read import is_completed
 from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_choices, stored_config
 from exp.system.files import from_here
-from exp.terminal.commands import command_line
+from exp.terminal.commands import FOLDER_VARIABLE, command_line
 
 OWN_LAUNCHERS = "hydra_plugins.exp_sweep."
 """Begins the names of the launchers that keep a ledger of the sweep."""
@@ -68,6 +68,8 @@ def make_request(composed: DictConfig) -> None:
     if request.is_follower:
         with read_write(hydra.job_logging):  # `exp.run.gather_workers` decides where the log of a follower goes
             hydra.job_logging.handlers.file.filename = os.devnull
+    if FOLDER_VARIABLE in os.environ and not request.is_follower:
+        Path(os.environ[FOLDER_VARIABLE]).write_text(str(folder))
     _made.clear()
     _made[_key(composed, hydra)] = request
 

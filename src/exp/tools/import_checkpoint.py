@@ -6,7 +6,6 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from exp.cli.conf import conf_folder
 from exp.config.choices import label
 from exp.config.config_hash import config_hash
 from exp.config.targets import needed_prefixes, target_names
@@ -31,11 +30,11 @@ on (resume=FOLDER). The optimizer starts anew.
 
 def main() -> int:
     """Run this process's command line; returns the exit status."""
-    return run_script(_parser(), lambda arguments: _import(arguments, conf_folder()))
+    return run_script(_parser(), _import)
 
 
-def _import(arguments: argparse.Namespace, conf: Path) -> None:
-    config, tree, choices = composed_tree(arguments.overrides, conf=conf)
+def _import(arguments: argparse.Namespace) -> None:
+    config, tree, choices = composed_tree(arguments.overrides)
     import_tensorflow()
 
     from exp.checkpoint import copies_of_weights, keras2, prefix_of, read_record
