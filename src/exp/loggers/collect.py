@@ -18,6 +18,8 @@ from typing import Any
 
 from exp.errors import UserError
 
+__all__ = ["audio", "histogram", "image", "scalar", "text"]
+
 Found = dict[str, Any]
 """Tensors by `kind/name`, or `audio/RATE/name`."""
 

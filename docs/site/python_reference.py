@@ -1,0 +1,40 @@
+"""The page of what Python code imports, made of docstrings: each name in a list of its own becomes what its docstring says."""
+
+import importlib
+import inspect
+import re
+from types import ModuleType
+from typing import Any
+
+_NAME = re.compile(r"^- `(exp[\w.]*?)(\.\*)?`$", flags=re.MULTILINE)
+
+
+def written(text: str) -> str:
+    """The page, with a directive of Sphinx for each name; `- `exp.*`` stands for all that `exp.__all__` names."""
+    return _NAME.sub(lambda found: "".join(_directive(name) for name in _names(found[1], bool(found[2]))), text)
+
+
+def _names(name: str, is_all: bool) -> list[str]:
+    if not is_all:
+        return [name]
+    every = [f"{name}.{one}" for one in _found(name).__all__]
+    return [one for one in every if not isinstance(_found(one), ModuleType)]
+
+
+def _found(name: str) -> Any:
+    """What a dotted name leads to: the longest part of it that is a module, and attributes from there."""
+    module, *attributes = name.split(".")
+    found: Any = importlib.import_module(module)
+    for attribute in attributes:
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            found = importlib.import_module(f"{found.__name__}.{attribute}")
+    return found
+
+
+def _directive(name: str) -> str:
+    found = _found(name)
+    kind = "class" if inspect.isclass(found) else "module" if isinstance(found, ModuleType) else "function"
+    options = ["   :members:", "   :special-members: __call__"] if kind == "class" else ["   :no-index:"] * (kind == "module")
+    return "\n".join(["```{eval-rst}", f".. auto{kind}:: {name}", *options, "```", "", ""])
