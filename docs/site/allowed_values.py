@@ -1,4 +1,4 @@
-"""What a key may be set to, in words: from the schema of the configuration, and from the signatures of what `_target_` names."""
+"""What a key may be set to, in words: from the schema of the configuration, and from the signatures of targets."""
 
 import inspect
 import typing
@@ -50,29 +50,35 @@ def _words(schema: dict[str, Any], known: dict[str, Any]) -> str:
     if "$ref" in schema:
         return _words(known[schema["$ref"].rpartition("/")[2]], known)
     if several := schema.get("anyOf") or schema.get("oneOf"):
-        return " or ".join(dict.fromkeys(filter(None, (_words(one, known) for one in several))))
+        return ", or ".join(dict.fromkeys(filter(None, (_words(one, known) for one in several))))
     if "enum" in schema or "const" in schema:
         return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
-    kind = schema.get("type", "")
-    if kind in ("integer", "number"):
-        return f"{kind}{_bounds(schema)}"
-    if kind == "array":
-        items = _words(schema.get("items", {}), known)
-        length = f" of {schema['minItems']}" if schema.get("minItems") == schema.get("maxItems", -1) else ""
-        return f"list{length} of: {items}" if items else f"list{length}"
-    if kind == "object":
+    if schema.get("type") == "array":
+        return _list(schema, known)
+    if schema.get("type") == "object":
         return _node(schema, known)
-    return {"null": "`null`", "boolean": "`true`, `false`", "string": "text"}.get(kind, "")
+    simple = {"null": "`null`", "boolean": "`true`, or `false`", "string": "text"}
+    kind = schema.get("type", "")
+    return simple.get(kind, f"{kind}{_bounds(schema)}")
+
+
+def _list(schema: dict[str, Any], known: dict[str, Any]) -> str:
+    items = _words(schema.get("items", {}), known)
+    least, most = schema.get("minItems", 0), schema.get("maxItems")
+    length = f" of {least}" if least == most else f" of at least {least}" if least else ""
+    return f"list{length} (each {items})" if items else f"list{length}"
 
 
 def _bounds(schema: dict[str, Any]) -> str:
+    if "minimum" in schema and "maximum" in schema:
+        return f" from {schema['minimum']} to {schema['maximum']}"
     words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
     found = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
     return f" {' and '.join(found)}" if found else ""
 
 
 def _node(schema: dict[str, Any], known: dict[str, Any]) -> str:
-    """A mapping; one of the schema's own classes with its keys, but a node with a `_target_` as what it is written as."""
+    """A mapping; one of the schema's own with its keys, and a `Target` as a user writes it."""
     keys = schema.get("properties", {})
     if "arguments" in keys:
         more = "".join(f", `{key}`: {_words(keys[key], known)}" for key in keys if key not in ("name", "arguments"))

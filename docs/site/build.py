@@ -6,6 +6,8 @@ from tempfile import TemporaryDirectory
 
 from sphinx.cmd.build import main
 
+from exp.system.tensorflow import native_messages_to
+
 HERE = Path(__file__).parent
 
 
@@ -21,4 +23,5 @@ def build(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(build(Path(sys.argv[1])))
+    with TemporaryDirectory() as away, native_messages_to(Path(away) / "native.log"):  # TensorFlow's, of no page
+        sys.exit(build(Path(sys.argv[1])))

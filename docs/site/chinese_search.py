@@ -13,7 +13,7 @@ _WORD = re.compile(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff]+")
 
 
 class ChineseSearch(SearchEnglish):
-    """Takes the place of Sphinx's own, which needs a dictionary, and cuts no query up; its page of 9.0 loads no stemmer."""
+    """Takes the place of Sphinx's own, which needs a dictionary, and cuts no query up (and in 9.0 names no stemmer)."""
 
     lang = "zh"
     language_name = "English"  # of the stemmer, which Sphinx calls by it

@@ -1,4 +1,4 @@
-"""The settings of Sphinx for the site. `build.py` builds it twice with them: in English, and in Chinese with `language=zh_CN`."""
+"""The settings of Sphinx for the site. `build.py` builds it twice with them: in English, and with `language=zh_CN`."""
 
 import sys
 from pathlib import Path

@@ -50,36 +50,45 @@ def _key(path: str, entries: list[Found], choices: list[File]) -> str:
     """A key with all of its defaults, and all that is said of it."""
     is_general = any(not file.group for file, _ in entries)
     others = [file for file in choices if file not in [given for given, _ in entries]]
-    in_all = is_general or not others
     whose = [*(file for file, _ in entries), *(others if is_general else ())]
     types = {file: allowed(path, choice=file.name, target=file.target) for file in whose if file.group or not choices}
     defaults = {file: f"`{key.default}`" for file, key in entries}
     sentences = {file: key.sentence for file, key in entries if key.sentence}
     lines = [f"```{{confval}} {path}"]
     if any(types.values()):
-        lines.append(f":type: {_by_choice({file: said for file, said in types.items() if said}, is_general or in_all)}")
-    lines += [f":default: {_by_choice(defaults, in_all)}", ""]
-    told = {file: _escaped(said) for file, said in sentences.items()}
-    if len(set(told.values())) == 1:
-        lines.append(next(iter(told.values())))
+        lines.append(f":type: {_in_a_line({file: said for file, said in types.items() if said})}")
+    lines += [f":default: {_in_a_line(defaults)}", ""]
+    if not (is_general or not others):
+        lines += [f"Only with {_names([file for file, _ in entries])}.", ""]
+    told = _by_text({file: _escaped(said) for file, said in sentences.items()})
+    if len(told) == 1:
+        lines.append(next(iter(told)))
     else:
-        lines += [f"- `{file.group}={file.name}`: {said}" if file.group else f"- {said}" for file, said in told.items()]
+        lines += [f"- {_names(given)}: {said}" for said, given in told.items()]
     return "\n".join([*lines, "```", ""])
 
 
-def _by_choice(said: dict[File, str], in_all: bool) -> str:
-    """What is the same for all choices once, and else with the names of the choices."""
-    by_text: dict[str, list[File]] = {}
+def _by_text(said: dict[File, str]) -> dict[str, list[File]]:
+    found: dict[str, list[File]] = {}
     for file, text in said.items():
-        by_text.setdefault(text, []).append(file)
-    if len(by_text) == 1 and in_all:
-        return next(iter(by_text))
-    return "; ".join(f"{text}{_with(given)}" for text, given in by_text.items())
+        found.setdefault(text, []).append(file)
+    return found
+
+
+def _in_a_line(said: dict[File, str]) -> str:
+    """What is the same everywhere once, and else with the names of the choices."""
+    told = _by_text(said)
+    if len(told) == 1:
+        return next(iter(told))
+    return "; ".join(f"{text}{_with(given)}" for text, given in told.items())
 
 
 def _with(given: list[File]) -> str:
-    names = [f"`{file.group}={file.name}`" for file in given if file.group]
-    return f" with {', '.join(names)}" if len(names) == len(given) else ""
+    return f" with {_names(given)}" if all(file.group for file in given) else ""
+
+
+def _names(given: list[File]) -> str:
+    return ", ".join(f"`{file.group}={file.name}`" for file in given)
 
 
 def _escaped(sentence: str) -> str:

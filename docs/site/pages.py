@@ -1,7 +1,7 @@
 """What becomes of a page of docs/ before Sphinx parses it, and what the page's frame is told.
 
-The files stay plain Markdown, readable where they lie. Sphinx is given them with the place of their pages in the site, the
-titles of their code blocks, and what is generated.
+The files stay plain Markdown, readable where they lie. Sphinx is given them with the pages below them, the titles of
+their code blocks, and what is generated.
 """
 
 import re
@@ -41,11 +41,15 @@ def joined(text: str) -> str:
 
 
 def _toctree(pages: list[str]) -> str:
-    return "\n".join(["```{toctree}", ":hidden:", ":glob:", "", *(f"/{page}" for page in pages), "```", ""]) if pages else ""
+    return (
+        "\n".join(["```{toctree}", ":hidden:", ":glob:", "", *(f"/{page}" for page in pages), "```", ""])
+        if pages
+        else ""
+    )
 
 
 def describe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Sphinx's event: a page is about to be written; adds the way to the other language, and says if there is no twin."""
+    """Sphinx's event: a page is about to be written, with a way to the other language, and a word if it has no twin."""
     to_root = "../" * page.count("/")
     is_chinese = _is_chinese(app)
     context["other_language"] = f"{to_root}../{page}.html" if is_chinese else f"{to_root}zh/{page}.html"

@@ -1,4 +1,4 @@
-"""The page of what Python code imports, made of docstrings: each name in a list of its own becomes what its docstring says."""
+"""The page of what Python code imports: a name that is alone in an item of a list becomes what its docstring says."""
 
 import importlib
 import inspect
@@ -36,5 +36,7 @@ def _found(name: str) -> Any:
 def _directive(name: str) -> str:
     found = _found(name)
     kind = "class" if inspect.isclass(found) else "module" if isinstance(found, ModuleType) else "function"
-    options = ["   :members:", "   :special-members: __call__"] if kind == "class" else ["   :no-index:"] * (kind == "module")
+    options = (
+        ["   :members:", "   :special-members: __call__"] if kind == "class" else ["   :no-index:"] * (kind == "module")
+    )
     return "\n".join(["```{eval-rst}", f".. auto{kind}:: {name}", *options, "```", "", ""])
