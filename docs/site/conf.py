@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pages
+import python_reference
 from chinese_search import ChineseSearch
 
 project = "exp"
@@ -49,5 +50,6 @@ copybutton_selector = "div:not(.highlight-text) > div.highlight pre"  # what a p
 
 def setup(app):
     app.add_search_language(ChineseSearch)
+    app.connect("autodoc-process-signature", python_reference.signed)
     app.connect("source-read", pages.read)
     app.connect("html-page-context", pages.describe)

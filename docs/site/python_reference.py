@@ -40,3 +40,9 @@ def _directive(name: str) -> str:
         ["   :members:", "   :special-members: __call__"] if kind == "class" else ["   :no-index:"] * (kind == "module")
     )
     return "\n".join(["```{eval-rst}", f".. auto{kind}:: {name}", *options, "```", "", ""])
+
+
+def signed(*event: Any) -> tuple[str, str | None] | None:
+    """Sphinx's event: a signature is about to be parsed, which the default of a dataclass's dict would prevent."""
+    signature, returned = event[-2:]
+    return (signature.replace("<factory>", "..."), returned) if signature else None
