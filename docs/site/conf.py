@@ -52,4 +52,5 @@ def setup(app):
     app.add_search_language(ChineseSearch)
     app.connect("autodoc-process-signature", python_reference.signed)
     app.connect("source-read", pages.read)
+    app.connect("doctree-read", pages.name_headings)
     app.connect("html-page-context", pages.describe)

@@ -18,6 +18,8 @@ GENERATED = {"reference/configuration": config_reference.written, "reference/pyt
 
 _FENCED = re.compile(r"^(```.*?^```$)", flags=re.DOTALL | re.MULTILINE)
 _TITLED = re.compile(r'^```(\w+) title="([^"]+)"$', flags=re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,4}) +(.+)$", flags=re.MULTILINE)
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _WIDE = "[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
 _BREAK = re.compile(rf"(?<={_WIDE})\n *(?={_WIDE})")
 
@@ -38,6 +40,28 @@ def joined(text: str) -> str:
     """Chinese prose without the line breaks inside of it, which a browser would show as spaces."""
     parts = _FENCED.split(text)
     return "".join(part if part.startswith("```") else _BREAK.sub("", part) for part in parts)
+
+
+def headings(text: str) -> list[tuple[int, str]]:
+    """The level and the words of each heading, in the order of the page."""
+    prose = "".join(part for part in _FENCED.split(text) if not part.startswith("```"))
+    return [(len(marks), _LINK.sub(r"\1", words).replace("`", "")) for marks, words in _HEADING.findall(prose)]
+
+
+def name_headings(app: Any, doctree: Any) -> None:
+    """Sphinx's event: a page was parsed. The headings of a twin are found by those of its page, too.
+
+    A page that has no twin links to the others by their English headings, in both languages.
+    """
+    from myst_parser.slugs import github_slugify
+
+    page = app.env.docname
+    if not _is_chinese(app) or not Path(app.srcdir, f"{page}.zh.md").is_file():
+        return
+    slugs = app.env.metadata[page]["myst_slugs"]
+    english = headings(Path(app.srcdir, f"{page}.md").read_text())
+    for (_, words), found in zip(english, list(slugs.values()), strict=True):
+        slugs.setdefault(github_slugify(words), found)
 
 
 def _toctree(pages: list[str]) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import site
 from tests.support.pages import DOCS, blocks, navigation
+from tests.support.root import ROOT
 
 pytestmark = pytest.mark.slow  # builds two languages, and opens every kind of page
 
@@ -84,6 +85,19 @@ def test_no_mark_of_markdown_is_left(built, twin):
     text = (built / "zh" / twin.replace(".zh.md", ".html")).read_text()
     article = text.partition("<article")[2].partition("</article")[0]
     assert "**" not in re.sub(r"<(pre|code)\b.*?</\1>", "", article, flags=re.DOTALL)
+
+
+def test_a_page_can_be_translated_alone(built, tmp_path):
+    shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    page = tmp_path / "docs" / "how-to" / "own-models-and-data.md"
+    chinese = re.sub(r"^(#+) .+$", r"\1 标题", page.read_text(), flags=re.MULTILINE)
+    page.with_suffix(".zh.md").write_text(chinese)
+    site.build(tmp_path / "site", project=tmp_path)
+    for folder in (tmp_path / "site", tmp_path / "site" / "zh"):
+        text = (folder / "reference" / "python.html").read_text()
+        (anchor,) = re.findall(r"own-models-and-data\.html#([^\"]+)\"><span[^>]*>when it is called", text)
+        assert anchor in site.read(folder / "how-to" / "own-models-and-data.html").ids
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,11 @@ def test_every_page_is_in_the_navigation_once():
 
 
 @pytest.mark.parametrize("twin", TWINS)
-def test_a_chinese_page_has_an_english_one_with_the_same_blocks(twin):
+def test_a_chinese_page_has_an_english_one_with_the_same_blocks_and_levels(twin):
     english = DOCS / twin.replace(".zh.md", ".md")
     assert blocks(DOCS / twin) == blocks(english)
+    levels = [[level for level, _ in pages.headings(path.read_text())] for path in (DOCS / twin, english)]
+    assert levels[0] == levels[1]
 
 
 @pytest.mark.parametrize("page", PAGES)

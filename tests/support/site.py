@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 from tests.support.root import ROOT
 
-BUILD = ROOT / "docs" / "site" / "build.py"
 LOADS = {
     "script": "src",
     "img": "src",
@@ -75,15 +74,15 @@ def read(path: Path) -> Page:
     return page
 
 
-def build(folder: Path) -> str | None:
-    """Build the site as `make docs` does; returns why that is not possible here, if it is not."""
+def build(folder: Path, *, project: Path = ROOT) -> str | None:
+    """Build the site of a project as `make docs` does; returns why that is not possible here, if it is not."""
     path = f"{Path(sys.prefix) / 'docs'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     environment |= {"PYTHONPATH": path}
     there = subprocess.run([sys.executable, "-c", "import sphinx"], env=environment, capture_output=True, check=False)
     if there.returncode:
         return "Sphinx is not installed; `make docs` does it"
-    command = [sys.executable, str(BUILD), str(folder)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, str(project / "docs" / "site" / "build.py"), str(folder)]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return None
