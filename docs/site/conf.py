@@ -51,6 +51,7 @@ copybutton_selector = "div:not(.highlight-text) > div.highlight pre"  # what a p
 def setup(app):
     app.add_search_language(ChineseSearch)
     app.connect("autodoc-process-signature", python_reference.signed)
+    app.connect("autodoc-process-docstring", python_reference.read, priority=400)  # before Napoleon's
     app.connect("source-read", pages.read)
     app.connect("doctree-read", pages.name_headings)
     app.connect("html-page-context", pages.describe)

@@ -43,6 +43,17 @@ def _directive(name: str) -> str:
 
 
 def signed(*event: Any) -> tuple[str, str | None] | None:
-    """Sphinx's event: a signature is about to be parsed, which the default of a dataclass's dict would prevent."""
-    signature, returned = event[-2:]
+    """Sphinx's event: a signature is about to be parsed.
+
+    The default of a dataclass's dict would prevent that, and a protocol is implemented, not called.
+    """
+    *_, found, _, signature, returned = event
+    if getattr(found, "_is_protocol", False):
+        return "", None
     return (signature.replace("<factory>", "..."), returned) if signature else None
+
+
+def read(app: Any, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:  # noqa: PLR0917 Sphinx's
+    """Sphinx's event: a docstring was read. Napoleon would take what is before a colon in its first line for a type."""
+    if what in ("attribute", "property"):
+        lines.insert(0, "\\ ")  # an escaped space is a line, and shows nothing

@@ -80,6 +80,15 @@ def test_nothing_is_loaded_from_elsewhere(walked):
     assert not [load for page in walked.values() for load in page.loads if urlsplit(load).netloc]
 
 
+def test_the_page_of_python_says_what_the_docstrings_say(built):
+    text = (built / "reference" / "python.html").read_text()
+    plain = " ".join(re.sub(r"<[^>]+>", "", text).split())
+    assert "The sums over no examples at all, by name: zeros that tell the shape" in plain
+    assert "class Metric# A figure of an evaluation" in plain  # a protocol is not called
+    assert "leaks: Mapping[str, Mapping[str, int]] = ...," in plain
+    assert "<factory>" not in plain
+
+
 @pytest.mark.parametrize("twin", TWINS)
 def test_no_mark_of_markdown_is_left(built, twin):
     text = (built / "zh" / twin.replace(".zh.md", ".html")).read_text()

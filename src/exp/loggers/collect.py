@@ -1,4 +1,4 @@
-"""`exp.summary`: what a model or a layer logs besides the loss, in every execution mode.
+"""`exp.summary`: what a model or a layer logs besides the loss, in every execution mode::
 
     from exp import summary
 
