@@ -41,7 +41,7 @@ SOURCE = '''
         *, inputs, classes: int, width: int, rate: "float" = 0.1, names: list[str] = (), pair: tuple[int, int] = (1, 2),
         sizes: tuple[int, ...] = (), kind: Literal["a", "b"] = "a", limit: Optional[int] = None, both: int | str = 1,
         share: Annotated[float, Field(ge=0, le=1)] = 0.5, layer: keras.Layer = None, sloppy: int = None,
-        table: dict[str, float] = None, where: t.Union[str, None] = None, anything: Any = 0, truth: bool = False,
+        heads: PositiveInt = 1, table: dict[str, float] = None, where: t.Union[str, None] = None, anything: Any = 0, truth: bool = False,
     ): ...
 
     @wrapped
@@ -107,6 +107,7 @@ def test_what_fits_is_taken(arguments):
         ("names", "x", "a list, such as [0,1]"),
         ("pair", [1], "a list of at least 2"),
         ("truth", 1, "true or false"),
+        ("heads", 0, "a whole number above 0"),
         ("table", 3, "a group of keys"),
         ("sloppy", "x", "a whole number"),
     ],

@@ -15,6 +15,10 @@ _PLAIN: dict[str, Any] = {
     "str": str,
     "bool": bool,
     "Path": str,
+    "PositiveInt": Annotated[int, Field(gt=0)],
+    "NonNegativeInt": Annotated[int, Field(ge=0)],
+    "PositiveFloat": Annotated[float, Field(gt=0)],
+    "NonNegativeFloat": Annotated[float, Field(ge=0)],
     **dict.fromkeys((*_LISTS, *_TUPLES), list),
     **dict.fromkeys(_DICTS, dict),
 }
