@@ -41,7 +41,8 @@ SOURCE = '''
         *, inputs, classes: int, width: int, rate: "float" = 0.1, names: list[str] = (), pair: tuple[int, int] = (1, 2),
         sizes: tuple[int, ...] = (), kind: Literal["a", "b"] = "a", limit: Optional[int] = None, both: int | str = 1,
         share: Annotated[float, Field(ge=0, le=1)] = 0.5, layer: keras.Layer = None, sloppy: int = None,
-        heads: PositiveInt = 1, table: dict[str, float] = None, where: t.Union[str, None] = None, anything: Any = 0, truth: bool = False,
+        heads: PositiveInt = 1,
+        table: dict[str, float] = None, where: t.Union[str, None] = None, anything: Any = 0, truth: bool = False,
     ): ...
 
     @wrapped

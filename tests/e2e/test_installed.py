@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -360,3 +361,68 @@ def test_a_command_is_printed_where_it_means_the_same(demo):
     outside = json.loads(demo.succeeds(f"cd .. && {asked.replace('outputs', 'demo-1/outputs')}"))["comparisons"][0]
     assert inside["next_command"].startswith("exp -m ")
     assert outside["next_command"] is None
+
+
+def test_a_project_of_the_repository_gives_the_same_weights_elsewhere(installed, tmp_path):
+    """By its own command, with the wheel alone; and as a project that says whom it trusts."""
+    ours = ROOT / "examples" / "projects" / "regression"
+    moved = installed.folder / "moved"
+    shutil.copytree(ours, moved, ignore=shutil.ignore_patterns("__pycache__"))
+    options = "data=throws model=net task=regression train.epochs=2 device.threads=2"
+    there = f"{sys.executable} {ROOT / 'run.py'} --config-dir={ours / 'conf'} trusted_targets=[throws.] {options}"
+    environment = {**os.environ, "PYTHONPATH": str(ours)}
+    subprocess.run(
+        [*there.split(), "hydra.run.dir=run"], cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
+    installed.succeeds(
+        f"cd moved && PYTHONPATH=. exp --config-dir=conf 'trusted_targets=[throws.]' {options} hydra.run.dir=old"
+    )
+    (moved / "pyproject.toml").write_text('[tool.exp]\ntrusted = ["throws."]\n')
+    installed.succeeds(f"cd moved && exp {options} hydra.run.dir=new")
+    digests = [results(run)["weights_sha256"] for run in (tmp_path / "run", moved / "old", moved / "new")]
+    assert digests[0] is not None
+    assert digests == [digests[0]] * 3
+    reproduced = installed.shell("cd moved && exp reproduce new")
+    assert reproduced.returncode == 0, reproduced.stdout + reproduced.stderr
+    assert "is reproduced by" in reproduced.stdout
+
+
+PRINTED = re.compile(r"(?:^|[;:] +)((?:exp|tensorboard|cd|\S+/python -m) [^;\n]+)$", flags=re.MULTILINE)
+
+
+def test_every_command_that_is_printed_can_be_pasted(installed):
+    """From a new project on: each line that tells a command is run where it was printed, and so are its own."""
+    first = PRINTED.findall(installed.succeeds("exp new walk"))
+    assert first == ["cd walk && exp"]
+    walk = Installed(installed.environment, installed.folder / "walk")
+    few = "train.steps=10 data.limit=300"
+    asked = [
+        f"exp {few}",
+        f"exp -m seed=0 model=waves,mlp {few} hydra.sweep.dir=outputs/SWEEP",
+        "exp compare outputs/SWEEP --against model=mlp",
+    ]
+    said = [walk.succeeds(line) for line in asked]
+    assert "next: " not in said[0]
+    killed = "timeout -s KILL 20 exp train.steps=1000000 hydra.run.dir=outputs/killed"
+    assert walk.shell(killed).returncode == 137
+    interrupted = walk.shell("timeout -s INT 20 exp train.steps=1000000 hydra.run.dir=outputs/stopped")
+    assert "interrupted" in interrupted.stdout
+    taken = walk.shell("exp hydra.run.dir=outputs/stopped")
+    assert taken.returncode == 2
+    todo = [line for text in (*said, interrupted.stdout, taken.stderr) for line in PRINTED.findall(text)]
+    kinds = {" ".join(line.split()[:2]).partition("=")[0] for line in todo if line.startswith("exp ")}
+    assert kinds == {"exp mode", "exp compare", "exp -m", "exp resume"}
+    done: set[str] = set()
+    while todo:
+        line = todo.pop(0)
+        if line in done:
+            continue
+        done.add(line)
+        if " --logdir " in line:  # it serves until it is stopped
+            assert "TensorBoard" in walk.shell(f"timeout -s INT 20 {line} --port 0 2>&1").stdout
+        elif "resume" in line:  # a million steps: it goes on, and is stopped again
+            again = walk.shell(f"timeout -s INT 20 {line}")
+            assert "restored outputs/stopped/checkpoints/ckpt-" in again.stdout, again.stderr
+        else:
+            todo += PRINTED.findall(walk.succeeds(line))
+    assert any(line.startswith("exp -m") for line in done)
