@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, TypeAdapter
 
-from exp.config.parse import SECTIONS_WITH_TARGET
 from exp.config.schema import SECTIONS, VARIANTS, Config, Data
+from exp.config.target_names import SECTIONS_WITH_TARGET
 from exp.config.targets import locate
 
 

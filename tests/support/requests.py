@@ -11,7 +11,7 @@ from hydra.core.utils import run_job, setup_globals
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
-from exp.cli.main import VERSION_BASE
+from exp.cli.conf import VERSION_BASE
 from exp.cli.make_request import take_request
 from exp.cli.preflight import CallbackError, Preflight
 from exp.run.request import Request

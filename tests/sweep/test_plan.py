@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf, read_write
 
-from exp.cli.main import VERSION_BASE
+from exp.cli.conf import VERSION_BASE
 from exp.errors import UserError
 from exp.sweep.compose import Composer
 from exp.sweep.plan import Plan

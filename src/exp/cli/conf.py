@@ -4,6 +4,8 @@ from pathlib import Path
 
 from exp.system.project import project
 
+VERSION_BASE = "1.3"
+"""Pins Hydra's defaults; among others, a run keeps the working directory that it was started from."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 

@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from exp.cli.conf import conf_folder
+from exp.cli.conf import VERSION_BASE, conf_folder
 from exp.cli.hydra_mode import mode_from_options
 from exp.cli.preflight import CallbackError
 from exp.errors import JobsFailed, UserError
@@ -28,8 +28,6 @@ from exp.terminal.commands import called
 STARTED = time.perf_counter()
 PROGRAM_VARIABLE = "EXP_PROGRAM"
 """Tells the help page, in `conf/hydra_settings.yaml`, how this program is called."""
-VERSION_BASE = "1.3"
-"""Pins Hydra's defaults; among others, a run keeps the working directory that it was started from."""
 
 
 def main() -> int:
@@ -39,11 +37,6 @@ def main() -> int:
         The exit status: see `conf/hydra_settings.yaml`.
     """
     outlast()
-    if sys.argv[1:] == ["--version"]:  # Hydra would say its own
-        from importlib.metadata import version
-
-        print(f"exp {version('exp')}")
-        return 0
     conf = conf_folder()
     os.environ[PROGRAM_VARIABLE] = called()
     statuses: list[int] = []
@@ -68,7 +61,8 @@ def main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = options_first([_one_value(argument) for argument in sys.argv[1:]])
     try:
-        _check_options(sys.argv[1:], conf)
+        if _told(sys.argv[1:], conf):
+            return 0
         with mode_from_options(sys.argv[1:], conf):
             hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
     except JobsFailed as failed:
@@ -150,6 +144,31 @@ def _check_options(arguments: Sequence[str], conf: Path) -> None:
 
     parser.error = refuse_options  # type: ignore[method-assign]
     parser.parse_args(arguments)
+
+
+def _told(arguments: Sequence[str], conf: Path) -> bool:
+    """Print the version or the help page if it is asked for; returns whether it was. Hydra has its own of both.
+
+    Raises:
+        UserError: an option does not exist, or is not supported.
+        HydraException, OmegaConfBaseException: the overrides are wrong.
+    """
+    if arguments == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"exp {version('exp')}")
+        return True
+    _check_options(arguments, conf)
+    asked = get_args_parser().parse_args(arguments)
+    if not asked.help:
+        return False
+    from exp.cli.help_page import help_page
+
+    place = Path(asked.config_path) if asked.config_path else conf
+    more = Path(asked.config_dir) if asked.config_dir else None
+    name = asked.config_name or "config"
+    print(help_page(asked.overrides, config_name=name, conf=place, more=more))
+    return True
 
 
 def options_first(arguments: Sequence[str]) -> list[str]:

@@ -4,22 +4,27 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli import habits
 from exp.cli.conf import conf_folders
-from exp.config.parse import SECTIONS_WITH_TARGET
-from exp.config.suggestions import known_keys, unknown_choice, unknown_key
-from exp.config.targets import OWN_PREFIXES
+from exp.config.flat import flat
+from exp.config.suggestions import unknown_choice, unknown_key
+from exp.config.target_names import OWN_PREFIXES, SECTIONS_WITH_TARGET
 from exp.errors import UserError, excerpt
 from exp.system.project import ROOT, project
+from exp.system.safe_yaml import load_yaml
 
 _SWEEP = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?: requires|\n|$)", flags=re.DOTALL)
+DEEPEST = 20
+"""Levels of groups in a file of `conf/`."""
 _LOGGING = ("hydra.verbose", "hydra.hydra_logging", "hydra.job_logging", "hydra/hydra_logging", "hydra/job_logging")
 """The keys with which Hydra sets up the log. Its errors do not tell which of them is wrong."""
 
@@ -192,20 +197,25 @@ def _choose(key: str, choices: Sequence[str]) -> str:
 
 
 def _keys(conf: Path) -> list[str]:
-    """All keys: those of the schema, and those that only files of a group have."""
-    own = [f"{path.parent.name}.{key}" for path, node in _choices(conf) for key in node if key != "_target_"]
-    return [*known_keys({}), *own]
+    """All keys: those that every run has, the groups, and those that only some choices have."""
+    root = flat(_node(conf / f"{ROOT}.yaml"))
+    choices = [(path.parent.name, key) for path, node in _choices(conf) for key in node]
+    groups = [group for group, _ in choices]
+    own = [f"{group}.{key}" for group, key in choices if key != "_target_"]
+    return list(dict.fromkeys([*(key for key in root if key != "defaults"), *groups, *own]))
 
 
 def _choices(conf: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Every file of every group, with its content."""
-    from omegaconf import OmegaConf
-
     found = [path for folder in conf_folders(conf) for path in sorted(folder.glob("*/*.yaml"))]
-    files = [path for path in found if path.parent.name != "experiment"]
-    nodes = [OmegaConf.to_container(OmegaConf.load(path)) for path in files]
-    return [
-        (path, {str(k): v for k, v in node.items()})
-        for path, node in zip(files, nodes, strict=True)
-        if isinstance(node, dict)
-    ]
+    return [(path, _node(path)) for path in found if path.parent.name != "experiment"]
+
+
+@cache
+def _node(path: Path) -> dict[str, Any]:
+    """What a file says; nothing if it cannot be read, which is said elsewhere."""
+    try:
+        node = load_yaml(path.read_text(), deepest=DEEPEST)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return {str(key): value for key, value in node.items()} if isinstance(node, dict) else {}

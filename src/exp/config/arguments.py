@@ -9,7 +9,8 @@ from pydantic_core import ErrorDetails
 
 from exp.config.schema import Config
 from exp.config.signatures import Parameter, Signature, signature_of
-from exp.config.targets import OWN_PREFIXES, Target, locate, nested_targets
+from exp.config.target_names import OWN_PREFIXES
+from exp.config.targets import Target, locate, nested_targets
 
 _SUPPLIED = {
     "model": ("input_shape", "classes", "inputs", "targets"),

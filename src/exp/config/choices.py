@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from exp.config.targets import OWN_PREFIXES, short_name
+from exp.config.target_names import OWN_PREFIXES, short_name
 
 KINDS = {
     "model": "_target_",

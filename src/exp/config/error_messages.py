@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from exp.config.schema import PROFILE, VARIANTS
 from exp.config.suggestions import unknown_key
 from exp.config.transform_schema import TRANSFORMS
+from exp.config.yaml_values import yaml_text
 from exp.errors import UserError, excerpt
 
 
@@ -129,10 +130,3 @@ def _allowed(path: str, kind: str, context: Mapping[str, Any], error: ErrorDetai
     if kind in _TYPES:
         return _TYPES[kind].format(**context)
     return str(context.get("error", error["msg"]))
-
-
-def yaml_text(value: Any) -> str:
-    """Write a value as YAML and the command line have it."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from exp.config.schema import Config
-from exp.config.targets import OWN_PREFIXES, Target, locate
+from exp.config.target_names import OWN_PREFIXES
+from exp.config.targets import Target, locate
 from exp.errors import UserError, excerpt
 from exp.terminal.words import is_plain_name
 

@@ -4,9 +4,12 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exp.config.targets import KERAS_OPTIMIZERS, Target
+from exp.config.target_names import KERAS_OPTIMIZERS
+
+if TYPE_CHECKING:
+    from exp.config.targets import Target
 
 NEVER: Mapping[str, str] = {
     "use_ema": (
@@ -34,7 +37,7 @@ CLASSES: Mapping[str, str] = {
 """Optimizers that are refused in every mode, with the reason."""
 
 
-def target_problems(optimizer: Target, replicas: int) -> list[str]:
+def target_problems(optimizer: "Target", replicas: int) -> list[str]:
     """A sentence for each refused thing that a configuration asks for, before an optimizer is made.
 
     Args:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from exp.config.config_hash import config_hash
-from exp.config.error_messages import yaml_text
 from exp.config.section import Section
+from exp.config.yaml_values import yaml_text
 from exp.errors import UserError, excerpt
 
 EXAMPLE = "question={factor: model, baseline: mlp, seeds: 10}"

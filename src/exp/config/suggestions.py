@@ -6,13 +6,14 @@ from typing import Any
 
 from exp.config import synonyms
 from exp.config.optimizer_rules import NEVER
-from exp.config.schema import REQUEST_KEYS, SECTIONS, VARIANTS, Config
 from exp.errors import excerpt
 from exp.terminal.commands import called
 
 
 def known_keys(raw: Mapping[str, Any]) -> list[str]:
     """Every key path that the schema allows, for the device layout that `raw` chooses."""
+    from exp.config.schema import REQUEST_KEYS, SECTIONS, VARIANTS, Config
+
     sections = dict(SECTIONS)
     for section, variants in VARIANTS.items():
         node = raw.get(section)
@@ -31,7 +32,7 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
     """
     group, _, leaf = path.rpartition(".")
     inside = [key for key in known if group and key.startswith(f"{group}.")]
-    elsewhere = [name for name, model in VARIANTS.get(group, {}).items() if leaf in model.model_fields]
+    elsewhere = _variants_with(group, leaf)
     if elsewhere:
         what = "device layout" if group == "device" else group
         others = f" and {group}=".join(elsewhere)
@@ -50,6 +51,15 @@ def unknown_key(path: str, known: Sequence[str]) -> str:
     if inside:
         return f"{path}: there is no such key; {group} has {', '.join(key.rpartition('.')[2] for key in inside)}"
     return f"{excerpt(path)}: there is no such key; `{called()} --help` lists them"
+
+
+def _variants_with(group: str, leaf: str) -> list[str]:
+    """The choices of a group that have a key, if its choices have different ones."""
+    if group not in ("device", "schedule"):  # without the schema, which takes a while to import
+        return []
+    from exp.config.schema import VARIANTS
+
+    return [name for name, model in VARIANTS[group].items() if leaf in model.model_fields]
 
 
 def unknown_choice(group: str, choice: str, choices: Sequence[str]) -> str:

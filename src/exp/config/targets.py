@@ -14,17 +14,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from exp.config.target_names import (
+    KERAS_APPLICATIONS,
+    KERAS_CLASSES,
+    OWN_NAMES,
+    OWN_PREFIXES,
+    short_name,
+)
 from exp.errors import UserError, excerpt
 from exp.system.own_code import place_of, told
-
-OWN_PREFIXES = ("exp.model.", "exp.data.", "exp.optimizer.", "exp.task.")
-OWN_NAMES = {"exp.model.": "create", "exp.data.": "load", "exp.task.": "create"}
-"""The name that a function of ours must have to be a target, by prefix; the helpers beside it are no targets."""
-KERAS_OPTIMIZERS = "keras.optimizers."
-KERAS_CLASSES = (KERAS_OPTIMIZERS, "keras.losses.", "keras.metrics.")
-"""Modules of Keras whose classes may be targets; none of their functions is one."""
-KERAS_APPLICATIONS = "keras.applications."
-"""Each function that this module itself offers makes a network, and may be a target."""
 
 
 class NotTrustedError(UserError):
@@ -43,12 +41,6 @@ class Target(BaseModel):
     def short_name(self) -> str:
         """`mlp` for `exp.model.mlp.create`, `RMSprop` for `keras.optimizers.RMSprop`."""
         return short_name(self.name)
-
-
-def short_name(target: str) -> str:
-    """The short name of a target: the module of a `create` or `load`, else the last part of its name."""
-    parts = target.split(".")
-    return parts[-2] if parts[-1] in ("create", "load") and len(parts) > 1 else parts[-1]
 
 
 def nested_targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exp.config import Target
-from exp.config.targets import OWN_PREFIXES, locate, nested_targets
+from exp.config.target_names import OWN_PREFIXES
+from exp.config.targets import locate, nested_targets
 from exp.errors import UserError
 from exp.system.own_code import message_of, place_of, told
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from exp.config import Config
 from exp.config.combination_rules import check_batch_size
-from exp.config.targets import OWN_PREFIXES
+from exp.config.target_names import OWN_PREFIXES
 from exp.data import Dataset, ImageTransforms, Order
 from exp.data.check import check_dataset
 from exp.data.dataset import Specs, tensor_specs

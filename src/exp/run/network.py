@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exp.config import Config
-from exp.config.targets import KERAS_APPLICATIONS
+from exp.config.target_names import KERAS_APPLICATIONS
 from exp.data import Dataset
 from exp.data.dataset import Spec, Specs, leaves, tensor_specs
 from exp.errors import UserError

@@ -56,8 +56,8 @@ def do_job_here(start: Start) -> int:
     from hydra.core.utils import JobRuntime, run_job, setup_globals
     from hydra.types import HydraContext
 
+    from exp.cli.conf import VERSION_BASE
     from exp.cli.do_job import do_job
-    from exp.cli.main import VERSION_BASE
     from exp.cli.make_request import take_request, with_cluster
     from exp.loggers.console import Display
     from exp.terminal.plain_console import PlainConsole

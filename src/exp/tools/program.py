@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exp.cli.conf import conf_folder
+from exp.cli.conf import VERSION_BASE, conf_folder
 from exp.cli.effective_config import with_projects
-from exp.cli.main import VERSION_BASE, print_mistake, raised_by_hydra
+from exp.cli.main import print_mistake, raised_by_hydra
 from exp.cli.make_request import plain
 from exp.config import Config, parse
 from exp.config.choices import read_choices

@@ -12,11 +12,11 @@ from exp.config.error_messages import refuse_errors
 from exp.config.metric_rules import check_choosing, check_metric_names
 from exp.config.schema import REQUEST_KEYS, Config, Data
 from exp.config.suggestions import known_keys
+from exp.config.target_names import SECTIONS_WITH_TARGET
 from exp.config.targets import check_trusted, nested_targets
 
 OWN_KEYS = {"data": set(Data.model_fields), "model": {"frozen"}, "task": {"step"}}
 """Keys beside a `_target_` that are none of its arguments."""
-SECTIONS_WITH_TARGET = ("model", "data", "task", "optimizer")
 
 
 def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Config:
