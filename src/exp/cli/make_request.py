@@ -24,6 +24,7 @@ from exp.config.length import length_of
 from exp.config.question import RegisteredQuestion, parse_question
 from exp.distributed.cluster import Cluster, find_cluster, in_cluster
 from exp.errors import UserError
+from exp.run.outside import check_installed
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.read import is_completed
@@ -115,6 +116,7 @@ def check(composed: DictConfig, hydra: DictConfig, sizes: TrainingSizes | None =
     check_hydra(hydra)
     config, tree = _effective(composed, hydra)
     check_batch(config, sizes or TrainingSizes())
+    check_installed(config)
     if hydra.mode == RunMode.MULTIRUN:
         check_sweep(config)
     return config, tree

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from exp.config.loggers import without_loggers
 from exp.config.targets import short_name
 
 _TARGETS = ("model", "data", "task", "optimizer")
@@ -24,13 +25,13 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def flat_config(tree: Mapping[str, Any], *, threads: int | None) -> dict[str, Any]:
-    """A run's configuration by dotted key, and its choices by the names of their groups.
+    """A run's configuration by dotted key, and its choices by the names of their groups; where it logs is left out.
 
     Args:
         tree: the configuration as the run folder has it.
         threads: the number of threads that the run really had, if that is known. The last bits of results depend on it.
     """
-    config = flat(tree)
+    config = flat(without_loggers(tree))
     for group in _TARGETS:
         if f"{group}._target_" in config:
             config[group] = short_name(str(config.pop(f"{group}._target_")))

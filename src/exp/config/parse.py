@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from exp.config.combination_rules import check_combinations
 from exp.config.error_messages import refuse_errors
+from exp.config.loggers import KEY, parse_loggers
 from exp.config.metric_rules import check_choosing, check_metric_names
 from exp.config.schema import REQUEST_KEYS, Config, Data
 from exp.config.suggestions import known_keys
@@ -35,8 +36,9 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
     prefixes = [p for p in prefixes if isinstance(p, str)] if isinstance(prefixes, Sequence) else []
     for path, name in nested_targets(raw):
         check_trusted(path, name, prefixes)
+    loggers = parse_loggers(raw.get(KEY))
     try:
-        config = Config.model_validate(_with_targets(raw))
+        config = Config.model_validate({**_with_targets(raw), KEY: loggers})
     except ValidationError as error:
         errors = error.errors(include_url=False)
         refuse_errors(errors, [*known_keys(raw), *_argument_keys(raw)])

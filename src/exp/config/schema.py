@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag
 
+from exp.config.loggers import LoggerChoice
 from exp.config.schedules import SCHEDULES, Schedule
 from exp.config.section import Fraction, Section, name_of
 from exp.config.targets import Target
@@ -193,6 +194,7 @@ class Config(Section):
     train: Train
     checkpoint: Checkpoint
     summary: Summary
+    logger: LoggerChoice
     mode: Literal["train", "test"]
     seed: Seed
     seeds: Seeds
