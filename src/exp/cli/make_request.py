@@ -17,14 +17,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli.choose_folder import choose_run_folder
 from exp.cli.effective_config import effective_config
-from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_sweep, is_search
+from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_loggers, check_sweep, is_search
 from exp.config import Config, Device
 from exp.config.config_hash import config_hash
 from exp.config.length import length_of
 from exp.config.question import RegisteredQuestion, parse_question
 from exp.distributed.cluster import Cluster, find_cluster, in_cluster
 from exp.errors import UserError
-from exp.run.outside import check_installed
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.read import is_completed
@@ -116,7 +115,7 @@ def check(composed: DictConfig, hydra: DictConfig, sizes: TrainingSizes | None =
     check_hydra(hydra)
     config, tree = _effective(composed, hydra)
     check_batch(config, sizes or TrainingSizes())
-    check_installed(config)
+    check_loggers(config)
     if hydra.mode == RunMode.MULTIRUN:
         check_sweep(config)
     return config, tree

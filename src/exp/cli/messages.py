@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli import habits
 from exp.cli.conf import conf_folders
+from exp.config.loggers import KEY as LOGGER
 from exp.config.parse import SECTIONS_WITH_TARGET
 from exp.config.suggestions import known_keys, unknown_choice, unknown_key
 from exp.config.targets import OWN_PREFIXES
@@ -72,7 +73,7 @@ def _unreadable(error: BaseException, arguments: Sequence[str], conf: Path) -> s
 
 def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
     """The sentence for a choice that does not exist in its group, or that is not a name."""
-    missing = re.search(r"Could not find '(.+)/([^/']*)'", str(error))
+    missing = re.search(r"Could not (?:find|load) '(.+)/([^/']*)'", str(error))
     if missing:
         return _unknown_choice(missing[1], missing[2], conf)
     for argument in arguments:
@@ -82,6 +83,8 @@ def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) ->
         group = key.partition("@")[0]
         no_name = value.startswith(("[", "{")) or (value == "null" and "Got NoneType" in str(error))
         if no_name and _is_group(group, conf) and isinstance(error, TypeError | ValueError):
+            if group == LOGGER:
+                return f"{excerpt(argument)}: must be a list of choices, such as {LOGGER}=[tensorboard,jsonl]"
             such = f", such as {group}={_names(group, conf)[0]}" if _names(group, conf) else ""
             return f"{excerpt(argument)}: must be the name of one choice{such}"
     return None
@@ -93,6 +96,8 @@ def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> st
         sign, key, value = _split(argument)
         if sign or not _not_overridden(key, error):
             continue
+        if key.startswith(f"{LOGGER}."):
+            return _wrong_logger(argument, key, conf)
         group, _, leaf = key.partition(".")
         if key.endswith("._target_"):
             node = f"{key.removesuffix('._target_')}={{_target_: {value}}}"
@@ -110,6 +115,20 @@ def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> st
             return f"{excerpt(argument)}: {own} has no such key; if your function takes it, write +{excerpt(argument)}"
         return f"{unknown_key(key, _keys(conf))} (you gave {excerpt(argument)})"
     return None
+
+
+def _wrong_logger(argument: str, key: str, conf: Path) -> str:
+    """The sentence for a key of a logger that is not chosen, or that no logger has."""
+    _, name, *rest = key.split(".")
+    files = {path.stem: node.get(path.stem) for path, node in _choices(conf) if path.parent.name == LOGGER}
+    if name not in files:
+        return f"{excerpt(argument)}: there is no such logger; there are {', '.join(files)}"
+    keys = [f"{LOGGER}.{name}.{leaf}" for leaf in (files[name] or {})]
+    if not rest or key in keys:
+        return f"{excerpt(argument)}: {name} is not among the loggers; add it: +{LOGGER}={name}"
+    if not keys:
+        return f"{excerpt(argument)}: there is no such key; {name} has none"
+    return f"{unknown_key(key, keys)} (you gave {excerpt(argument)})"
 
 
 def _own_choice(group: str, arguments: Sequence[str], conf: Path) -> str | None:

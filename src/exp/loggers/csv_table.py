@@ -1,7 +1,7 @@
 """`metrics.csv`: a row for each logged step, a column for each figure that `metrics.jsonl` has.
 
-A figure that appears later, such as one of a test, makes a column at the end; the file is then written anew, and earlier
-rows have nothing there. What is not finite is `nan`.
+A figure that appears later, such as one of a test, makes a column at the end; the file is then written anew, and
+earlier rows have nothing there. What is not finite is `nan`.
 """
 
 import csv
@@ -27,6 +27,7 @@ class CsvTable:
         """Write the file anew with the rows of `metrics.jsonl`, as they are when a run begins or goes on."""
         self._path = folder / CSV
         self._columns = list(dict.fromkeys(["step", "loss", "epoch", *(key for row in earlier for key in row)]))
+        self._start = 0
         self._last: dict[str, Any] = dict(earlier[-1]) if earlier else {}
         self._begin([self._text(row) for row in earlier])
 
@@ -82,7 +83,7 @@ class CsvTable:
 
     def _begin(self, lines: list[bytes]) -> None:
         header = _line(self._columns)
-        write_atomically(self._path, b"".join([header, *lines]).decode())
+        write_atomically(self._path, b"".join([header, *lines]))
         self._file = os.fdopen(open_regular(self._path, os.O_RDWR), "r+b")
         self._file.seek(0, os.SEEK_END)
         self._start = self._file.tell() - (len(lines[-1]) if lines else 0)

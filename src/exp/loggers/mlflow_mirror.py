@@ -163,7 +163,8 @@ class MlflowMirror:
         """Say once that the server has two values of a step."""
         if not self._repeats:
             self._repeats = True
-            self._client.set_tag(self._id, REPEATED_TAG, str(step))
+            with self._told():
+                self._client.set_tag(self._id, REPEATED_TAG, str(step))
             self._say(
                 f"logger mlflow: from step {step} on there are values of an earlier attempt, which MLflow cannot "
                 "forget; the newest of a step is the one that metrics.jsonl has"

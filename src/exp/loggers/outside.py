@@ -112,7 +112,8 @@ class OutsideLogger:
             return
         busy = self._busy_since
         if busy is not None and time.monotonic() - busy > SECONDS_TO_HANG:
-            return self._turn_off(f"hangs: a call has taken more than {SECONDS_TO_HANG:.0f} s")
+            self._turn_off(f"hangs: a call has taken more than {SECONDS_TO_HANG:.0f} s")
+            return
         with self._lock:
             self._bytes += size
             too_large = self._bytes > MOST_BYTES and self._bytes > size

@@ -1,6 +1,5 @@
 """Makes the loggers outside of the run folder that a configuration asks for: MLflow, the user's own, a table."""
 
-import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 from exp.config import Config, Target
 from exp.config.flat import flat_config
-from exp.config.loggers import CSV, KEY, MLFLOW, SERVER_VARIABLE, Mlflow, check_server
+from exp.config.loggers import CSV, KEY, MLFLOW, SERVER_VARIABLE, Mlflow
 from exp.config.targets import locate
 from exp.errors import UserError
 from exp.loggers.csv_table import CsvTable, logged_rows
@@ -32,20 +31,6 @@ _QUIET = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
 """Settings of MLflow's, unless the user has others."""
-
-
-def check_installed(config: Config) -> None:
-    """Refuse an MLflow server if MLflow is not installed, or no address is given that one could have.
-
-    Raises:
-        UserError: one of these.
-    """
-    if config.logger.mlflow is None:
-        return
-    if importlib.util.find_spec("mlflow") is None:
-        raise UserError(f"{KEY}={MLFLOW}: needs MLflow's client: pip install 'exp[mlflow]'")
-    if config.logger.mlflow.tracking_uri is None and os.environ.get(SERVER_VARIABLE):
-        check_server(SERVER_VARIABLE, os.environ[SERVER_VARIABLE])
 
 
 def check_own(config: Config) -> None:
