@@ -99,7 +99,7 @@ def post(address: str, path: str, content: Any) -> Any:
 
 
 def strike(step: int, *, at: int, address: str, seen: int, signal_number: int, group: int | None = None) -> None:
-    """A hook: once a server has a step of some run, send a signal to a process group, or to this process.
+    """A hook: once a server has a step of a run, send a signal; it does so once in a working directory.
 
     Args:
         step: of the training.
@@ -109,9 +109,10 @@ def strike(step: int, *, at: int, address: str, seen: int, signal_number: int, g
         signal_number: of the signal.
         group: the process group; None: this process.
     """
-    if step != at:
+    if step != at or Path("struck").exists():
         return
     wait_for(lambda: _has(address, seen), 30)
+    Path("struck").touch()
     if group is None:
         os.kill(os.getpid(), signal_number)
     else:
@@ -120,7 +121,10 @@ def strike(step: int, *, at: int, address: str, seen: int, signal_number: int, g
 
 def _has(address: str, step: int) -> bool:
     try:
-        running = {"experiment_ids": [str(number) for number in range(1, 20)], "filter": "attributes.status = 'RUNNING'"}
+        running = {
+            "experiment_ids": [str(number) for number in range(1, 20)],
+            "filter": "attributes.status = 'RUNNING'",
+        }
         found = post(address, "runs/search", running)
     except OSError:
         return False

@@ -44,6 +44,7 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
     return (
         _unreadable(error, arguments, conf)
         or _wrong_choice(error, arguments, conf)
+        or _wrong_logger(error, arguments, conf)
         or _wrong_key(error, arguments, conf)
         or f"{_blamed(error, arguments)}: {_reason(error)}"
     )
@@ -96,8 +97,6 @@ def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> st
         sign, key, value = _split(argument)
         if sign or not _not_overridden(key, error):
             continue
-        if key.startswith(f"{LOGGER}."):
-            return _wrong_logger(argument, key, conf)
         group, _, leaf = key.partition(".")
         if key.endswith("._target_"):
             node = f"{key.removesuffix('._target_')}={{_target_: {value}}}"
@@ -117,8 +116,13 @@ def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> st
     return None
 
 
-def _wrong_logger(argument: str, key: str, conf: Path) -> str:
+def _wrong_logger(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
     """The sentence for a key of a logger that is not chosen, or that no logger has."""
+    given = ((argument, *_split(argument)[:2]) for argument in arguments)
+    own = [(argument, key) for argument, sign, key in given if not sign and key.startswith(f"{LOGGER}.")]
+    argument, key = next((pair for pair in own if _not_overridden(pair[1], error)), ("", ""))
+    if not key:
+        return None
     _, name, *rest = key.split(".")
     files = {path.stem: node.get(path.stem) for path, node in _choices(conf) if path.parent.name == LOGGER}
     if name not in files:

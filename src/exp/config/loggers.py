@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -88,6 +89,13 @@ def server_to_trust(stored: Any, composed: Any) -> str | None:
     """
     addresses = [_address(stored), _address(composed), os.environ.get(SERVER_VARIABLE)]
     return addresses[0] if addresses[0] is not None and addresses[0] not in addresses[1:] else None
+
+
+def server_given(choice: LoggerChoice | None) -> str:
+    """What a command line that goes on with a run begins with, so that it names the run's server; "" without one."""
+    if choice is None or choice.mlflow is None or choice.mlflow.tracking_uri is None:
+        return ""
+    return f"{SERVER_VARIABLE}={shlex.quote(choice.mlflow.tracking_uri)} "
 
 
 def _address(node: Any) -> str | None:

@@ -29,7 +29,9 @@ from exp.run_folder.read import manifest_if_any
 LONGEST_KEY, LONGEST_VALUE = 250, 6000
 """Characters that MLflow takes."""
 MOST_AT_ONCE = {"metrics": 1000, "params": 100}
-REPEATED_TAG, LEFT_OUT_TAG, CHANGED_TAG = "exp.repeated_from_step", "exp.left_out", "exp.changed."
+REPEATED_TAG, TAKEN_BACK_TAG = "exp.repeated_from_step", "exp.taken_back"
+LEFT_OUT_TAG, CHANGED_TAG = "exp.left_out", "exp.changed."
+MOST_NAMED = 5
 STATUS = {"completed": "FINISHED", "interrupted": "KILLED"}
 """MLflow's word for how a run ended; any other end is FAILED."""
 ARTIFACTS = (names.CONFIG, f"{names.HYDRA_FOLDER}/{names.OVERRIDES_YAML}", names.MANIFEST, names.RESULTS, names.LOG)
@@ -128,6 +130,7 @@ class MlflowMirror:
         """Send what waits, how the run ended, and its files."""
         with self._told():
             self._send()
+            self._note_more()
             if self._left_out:
                 self._client.set_tag(self._id, LEFT_OUT_TAG, ", ".join(sorted(self._left_out))[:LONGEST_VALUE])
             self._client.set_terminated(self._id, STATUS.get(self._status, "FAILED"))
@@ -169,6 +172,14 @@ class MlflowMirror:
                 f"logger mlflow: from step {step} on there are values of an earlier attempt, which MLflow cannot "
                 "forget; the newest of a step is the one that metrics.jsonl has"
             )
+
+    def _note_more(self) -> None:
+        """Say if the server has values of steps that the run took back, and did not make again."""
+        more = [f"{tag} of step {step}" for tag, values in self._known.items() for step in values]
+        if more:
+            listed = ", ".join(more[:MOST_NAMED]) + (f" and {len(more) - MOST_NAMED} more" * (len(more) > MOST_NAMED))
+            self._client.set_tag(self._id, TAKEN_BACK_TAG, listed)
+            self._say(f"logger mlflow: MLflow cannot forget what the run took back: {listed}")
 
     def _send(self) -> None:
         most = MOST_AT_ONCE["metrics"]

@@ -108,7 +108,8 @@ def _run(request: Request, display: Display, started: float, group: Group) -> in
         results = so_far.value
         if group.is_chief:
             trusted = needed_prefixes(request.tree, request.config.trusted_targets)
-            display.closing(results.facts(), request.folder, trusted=trusted, begun=begun)
+            loggers = request.config.logger
+            display.closing(results.facts(), request.folder, trusted=trusted, begun=begun, logger=loggers)
         group.close(results.error if results.status == "failed" else None)
     if results.status == "interrupted":
         return stop.exit_status
