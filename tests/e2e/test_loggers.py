@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.jobs import Done, Jobs, metrics, results
@@ -302,3 +303,40 @@ def test_a_table_goes_on_when_its_run_does(jobs, tmp_path):
     assert [int(row["step"]) for row in rows] == list(range(5, 61, 5))
     found = [{key: float(value) for key, value in row.items() if value} for row in rows]
     assert found == wanted
+
+
+@needs_mlflow
+def test_a_run_that_goes_back_says_that_the_server_cannot_forget(lines, server, tmp_path):
+    """A linear regression whose steps are too large, from `test_choosing`."""
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(400, 4)).astype(np.float32)
+    np.savez(tmp_path / "n.npz", x_train=x, y_train=x @ np.ones((4, 1), np.float32), x_test=x, y_test=x[:, :1])
+    command = [
+        *("data=arrays", "data.file=n.npz", "data.batch_size=400", "task=regression", "train.steps=60"),
+        *("model._target_=tests.support.models.linear", "~model.hidden", OWN, "optimizer=sgd"),
+        *("optimizer.learning_rate=3", "train.on_nan=rewind", "train.rewind_factor=0.1", "checkpoint.every=5"),
+        *("summary.every=1", "hydra.run.dir=r", "logger=[jsonl,csv,mlflow]"),
+    ]
+    done = lines.run(*command, *to(server, "rewound")[1:], cwd=tmp_path).check()
+    (rewind,) = results(tmp_path / "r")["rewinds"]
+    first = rewind["back_to"] + 1
+    run, kept = server.runs("rewound")["r"], logged(tmp_path / "r")
+    assert run["tags"]["exp.repeated_from_step"] == str(first)
+    assert told(done, "mlflow") == [
+        f"logger mlflow: from step {first} on there are values of an earlier attempt, which MLflow cannot forget; the "
+        "newest of a step is the one that metrics.jsonl has"
+    ]
+    assert server.newest(run["run_id"], "train/loss") == kept["train/loss"]
+    made_again = rewind["diverged_at"] - first  # but for the first, whose weights are the same
+    assert len(server.history(run["run_id"], "train/loss")) == 60 + made_again
+    with (tmp_path / "r" / "metrics.csv").open(newline="") as file:
+        assert [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)] == kept["train/loss"]
+
+
+@needs_mlflow
+def test_a_test_is_a_run_of_its_own(lines, server, tmp_path):
+    lines.run(*SHORT, "hydra.run.dir=r", cwd=tmp_path).check()
+    lines.run("mode=test", "run=r", *to(server, "tests"), "hydra.run.dir=t", cwd=tmp_path).check()
+    run = server.runs("tests")["t"]
+    assert (run["status"], run["tags"]["exp.mode"]) == ("FINISHED", "test")
+    check_mirrors(server, run, tmp_path / "t")

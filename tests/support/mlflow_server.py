@@ -69,6 +69,13 @@ class Server:
         found = self.get(f"metrics/get-history?{query}").get("metrics", [])
         return sorted((int(one["step"]), float(one["value"])) for one in found)
 
+    def newest(self, run: str, metric: str) -> list[tuple[int, float]]:
+        """The newest value of each step of a metric."""
+        query = urllib.parse.urlencode({"run_id": run, "metric_key": metric})
+        found = self.get(f"metrics/get-history?{query}").get("metrics", [])
+        by_step = {int(one["step"]): float(one["value"]) for one in sorted(found, key=lambda one: int(one["timestamp"]))}
+        return sorted(by_step.items())
+
     def artifacts(self, run: str) -> list[str]:
         """The names of a run's files."""
         return sorted(file["path"] for file in self.get(f"artifacts/list?run_id={run}").get("files", []))
