@@ -73,7 +73,9 @@ class Server:
         """The newest value of each step of a metric."""
         query = urllib.parse.urlencode({"run_id": run, "metric_key": metric})
         found = self.get(f"metrics/get-history?{query}").get("metrics", [])
-        by_step = {int(one["step"]): float(one["value"]) for one in sorted(found, key=lambda one: int(one["timestamp"]))}
+        by_step = {
+            int(one["step"]): float(one["value"]) for one in sorted(found, key=lambda one: int(one["timestamp"]))
+        }
         return sorted(by_step.items())
 
     def artifacts(self, run: str) -> list[str]:
