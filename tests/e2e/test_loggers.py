@@ -219,7 +219,7 @@ def test_the_page_shows_the_run(lines, server, tmp_path):
 
 
 @needs_mlflow
-def test_a_server_that_is_not_there_stops_nothing(lines, tmp_path):
+def test_a_server_that_is_not_there_stops_nothing(lines, server, tmp_path):
     """And what the run has logged arrives when it goes on and the server is there."""
     address = "logger.mlflow.tracking_uri=http://127.0.0.1:9"
     done = lines.run("+logger=mlflow", address, *SHORT, "hydra.run.dir=r", cwd=tmp_path).check()
@@ -228,6 +228,8 @@ def test_a_server_that_is_not_there_stops_nothing(lines, tmp_path):
         "rest of this run, and what was logged may not have arrived there"
     ]
     assert results(tmp_path / "r")["status"] == "completed"
+    lines.run("resume=r", "train.steps=80", *to(server, "late"), cwd=tmp_path).check()
+    assert server.history(server.runs("late")["r"]["run_id"], "train/loss") == logged(tmp_path / "r")["train/loss"]
 
 
 def test_mlflow_that_is_not_installed_is_asked_for(jobs, tmp_path):

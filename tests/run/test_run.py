@@ -106,7 +106,7 @@ def test_results_that_cannot_be_written_are_a_failed_run(tf, request_, monkeypat
 
 
 def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
-    """The folder is a run's before training; its log is closed before the results, others after them; the lock goes last."""
+    """The folder is a run's before training; its log is closed before the results; the lock goes last."""
     happened: list[str] = []
 
     def note(name: str, value: Any = None) -> Any:

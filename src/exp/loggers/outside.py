@@ -45,7 +45,8 @@ class OutsideLogger:
             make: gives the logger, which has some of `METHODS`. It may fail or hang, as its methods may.
             say: tells the person.
         """
-        self.name, self._make, self._say = name, make, say
+        self.name, self._say = name, say
+        self._makers = [make]
         self._calls: queue.Queue[_Call] = queue.Queue(MOST_CALLS)
         self._bytes = 0
         self._lock = threading.Lock()
@@ -133,7 +134,7 @@ class OutsideLogger:
 
     def _call_all(self) -> None:
         self._busy_since = time.monotonic()
-        logger = self._make()
+        logger = self._makers.pop()()  # what it holds, such as all rows so far, is not needed any longer
         if not any(callable(getattr(logger, method, None)) for method in METHODS):
             raise TypeError(f"has none of the methods {', '.join(METHODS)}")
         self._busy_since = None
