@@ -20,7 +20,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope
 test: $(VENV)/.dev ## set everything up and run the tests: some 6 minutes on 2 cores
 	$(PYTEST) -m "not slow and not cluster and not gpu"
 
-test-all: $(VENV)/.dev ## run all tests, also those that need minutes: about 20 minutes
+test-all: $(VENV)/.dev $(VENV)/.docs ## run all tests, also those that need minutes: about 20 minutes
 	$(PYTEST) -m "not cluster and not gpu"
 
 test-cluster: $(VENV)/.dev slurm ## sweeps on a Slurm of their own on this machine (Debian, as root): about 5 minutes
@@ -51,8 +51,9 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 bench: $(VENV)/.bench ## measure a step beside the handbook's loops, Keras, PyTorch and Lightning: about 50 minutes
 	PYTHONPATH=$(VENV)/bench $(BIN)/python -m benchmarks.speed
 
-docs: $(VENV)/.docs ## build the guide as a site, in English and Chinese: site/index.html
-	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(VENV)/docs $(BIN)/python -m mkdocs build --strict
+docs: $(VENV)/.docs ## build the documentation as a site, in English and Chinese: site/index.html
+	rm -rf site
+	PYTHONPATH=$(VENV)/docs $(BIN)/python docs/site/build.py site
 
 tensorboard: $(VENV)/.run ## look at all runs, on this machine only
 	$(BIN)/tensorboard --logdir outputs --host localhost
@@ -68,7 +69,7 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
 	  -c requirements.lock -o requirements-dev.lock
 	uv pip compile --group docs --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
-	  -o requirements-docs.lock
+	  -c requirements.lock -o requirements-docs.lock
 
 clean: ## remove the environment and caches, not the runs
 	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -93,8 +94,8 @@ $(VENV)/.mlflow: requirements-mlflow.lock $(VENV)/.run
 	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/mlflow --upgrade -r requirements-mlflow.lock
 	@touch $@
 
-# MkDocs needs nothing of ours, and lies in a folder of its own, so that the environment does not get it.
-$(VENV)/.docs: requirements-docs.lock | $(VENV)/bin/python
+# Sphinx reads our docstrings, and lies in a folder of its own, so that the environment does not get it.
+$(VENV)/.docs: requirements-docs.lock $(VENV)/.run
 	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/docs --upgrade -r requirements-docs.lock
 	@touch $@
 

@@ -17,7 +17,6 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from benchmarks import ROOT
 from exp.config import Config
 from exp.data.cats_vs_dogs import folder_of
 from exp.data.images.cache_dir import cache_folder
@@ -56,11 +55,11 @@ class Pictures:
 
 def main() -> int:
     """Run this process's command line; returns the exit status."""
-    return run_script(_parser(), lambda arguments: _bench(arguments, ROOT / "conf"))
+    return run_script(_parser(), _bench)
 
 
-def _bench(arguments: argparse.Namespace, conf: Path) -> None:
-    pictures = _pictures(composed(["data=cats_vs_dogs", *arguments.overrides], conf=conf))
+def _bench(arguments: argparse.Namespace) -> None:
+    pictures = _pictures(composed(["data=cats_vs_dogs", *arguments.overrides]))
     rates: dict[str, list[float]] = {case: [] for case in _MAKERS}
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tensorflow", "keras"])

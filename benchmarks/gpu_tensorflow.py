@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import ROOT
 from benchmarks.gpu_work import LEARNING_RATE, Work, overrides, pictures
 
 Train = Callable[[int], tuple[float, int]]
@@ -44,7 +43,7 @@ def _ours(work: Work, options: list[str]) -> Train:
     from exp.run.build import build
     from exp.tools.program import composed
 
-    made = build(composed(options, conf=ROOT / "conf"), group=Alone())
+    made = build(composed(options), group=Alone())
     size = made.program.steps_per_call
 
     def train(steps: int) -> tuple[float, int]:

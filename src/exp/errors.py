@@ -25,5 +25,9 @@ class JobsFailed(Exception):  # noqa: N818
         self.message, self.status = message, status
 
 
+class RunFailed(Exception):  # noqa: N818
+    """A run that was started from Python failed or diverged; the message says where its folder is."""
+
+
 class WorkerLost(Exception):  # noqa: N818
     """Another worker of the same run is gone, or has other values, so that the run cannot continue."""

@@ -12,7 +12,6 @@ from benchmarks.gpu_tensorflow import flops, keras_model
 from benchmarks.gpu_work import SMOKE, WORKS, overrides
 from exp.model import cnn, conv_catsdogs
 from exp.tools.program import composed
-from tests.support.root import ROOT
 
 OURS = {
     "cnn-50": lambda: cnn.create(input_shape=(28, 28, 1), classes=10, filters=[32, 64], kernel_size=5, hidden=1024),
@@ -43,7 +42,7 @@ def test_operations_are_counted(tf):
 
 @pytest.mark.parametrize("work", WORKS)
 def test_a_work_is_a_command_line(work):
-    config = composed(overrides(WORKS[work], precision="bfloat16"), conf=ROOT / "conf")
+    config = composed(overrides(WORKS[work], precision="bfloat16"))
     assert config.data.batch_size == WORKS[work].batch_size
     assert config.train.precision == "mixed_bfloat16"
 

@@ -76,7 +76,8 @@ def test_no_run_is_another_one_for_where_it_logs():
     plain = {"seed": 0, "train": {"steps": 5}}
     for loggers in ({"jsonl": {}}, {"jsonl": {}, "mlflow": SERVER}):
         assert config_hash({**plain, "logger": loggers}) == config_hash(plain)
-        assert flat_config({**plain, "logger": loggers}, threads=None) == flat_config(plain, threads=None)
+        found = flat_config({**plain, "logger": loggers}, threads=None, choices={})
+        assert found == flat_config(plain, threads=None, choices={})
 
 
 def test_a_folder_names_no_server_that_the_user_does_not_name(monkeypatch):

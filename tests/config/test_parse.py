@@ -38,7 +38,6 @@ def test_defaults_parse_to_frozen_objects(defaults):
     assert config.model.name == "exp.model.mlp.create"
     assert config.model.arguments == {"hidden": 100}
     assert config.data.target.arguments == {"source": "bundled", "dir": None}
-    assert config.label() == "mlp_mnist_function_all"
     with pytest.raises(ValidationError, match="frozen"):
         config.seed = 1
 

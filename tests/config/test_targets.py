@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from exp.config.targets import Target, argument_errors, check_trusted, locate, needed_prefixes, nested_targets
+from exp.config.arguments import argument_errors
+from exp.config.targets import Target, check_trusted, locate, needed_prefixes, nested_targets
 from exp.errors import UserError
 
 
@@ -147,7 +148,7 @@ def test_nested_targets_are_all_found():
 
 def test_arguments_are_compared_with_the_signature():
     target = Target(name="exp.model.mlp.create", arguments={"hidden": "wide", "depth": 2})
-    errors, known = argument_errors("model", target, supplied=("input_shape", "classes"))
+    errors, known = argument_errors("model", target, trusted=())
     assert {(error["loc"], error["type"]) for error in errors} == {
         (("model", "hidden"), "int_type"),
         (("model", "depth"), "extra_forbidden"),
@@ -157,7 +158,7 @@ def test_arguments_are_compared_with_the_signature():
 
 def test_what_exp_supplies_cannot_be_configured():
     target = Target(name="exp.model.mlp.create", arguments={"hidden": 3, "classes": 10})
-    errors, _ = argument_errors("model", target, supplied=("input_shape", "classes"))
+    errors, _ = argument_errors("model", target, trusted=())
     assert [error["type"] for error in errors] == ["extra_forbidden"]
 
 

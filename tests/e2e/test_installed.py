@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from exp import __version__
+from exp.system.provenance import git_state
 from exp.terminal.commands import COMMANDS
 from tests.support.jobs import results
 from tests.support.root import ROOT
@@ -92,6 +95,14 @@ def test_a_run_and_every_command_that_it_prints(installed):
     assert (taken.returncode, "resume=outputs/run" in taken.stderr) == (2, True)
 
 
+def test_a_run_tells_the_version_and_the_commit_of_the_program(installed):
+    manifest = json.loads((installed.folder / "outputs" / "run" / "manifest.json").read_text())
+    state = git_state(ROOT)
+    assert (manifest["exp"], manifest["git"], manifest["code"]) == (__version__, None, {})
+    assert str(manifest["exp_commit"]).removesuffix("+changes") == (state or {"commit": "None"})["commit"]
+    assert f"exp=={__version__}" in (installed.folder / "outputs" / "run" / "packages.txt").read_text()
+
+
 def test_a_sweep_and_its_comparison(installed):
     rates = "optimizer.learning_rate=0.001,0.01 seed=0,1"
     output = installed.succeeds(f"exp -m {' '.join(QUICK)} {rates} hydra.sweep.dir=outputs/sweep")
@@ -135,10 +146,101 @@ def test_a_new_project_runs_at_once(demo):
     demo.succeeds("python -m pytest -q -p no:cacheprovider")
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("exp comp", ["compare"]),
+        ("exp re", ["report", "reproduce", "resume="]),
+        ("exp model=w", ["model=waves"]),
+        ("exp model=waves model.f", ["model.filters=", "model.frozen."]),
+        ("exp compare pypr", ["pyproject.toml"]),
+    ],
+)
+def test_a_shell_completes_commands_and_keys(demo, line, offered):
+    word = len(line.split()) - 1
+    asked = f"COMP_LINE='{line}' COMP_POINT={len(line)} COMP_CWORD={word} hydra_bash_completion"
+    script = f'eval "$(exp -sc install=bash)"; {asked}; echo "${{COMPREPLY[@]}}"'
+    assert demo.succeeds(f"bash -c {shlex.quote(script)}").split() == offered
+
+
+def test_a_run_of_a_project_is_not_trusted_elsewhere(demo):
+    for line in (
+        "exp mode=test run=RUN",
+        "exp resume=RUN train.steps=40",
+        "exp export RUN --to x",
+        "exp reproduce RUN",
+    ):
+        refused = demo.shell(f"cd .. && {line.replace('RUN', 'demo-1/outputs/run')}")
+        assert refused.returncode == 2, refused.stderr
+        assert "not trusted to run" in refused.stderr
+        remedy = refused.stderr.rpartition("; or stand in the run's own project: ")[2].strip()
+        assert remedy == f"cd {demo.folder}"
+
+
 def test_a_new_project_sweeps(demo):
     output = demo.succeeds("exp -m model=waves,mlp seed=0,1 train.steps=10 hydra.sweep.dir=outputs/sweep")
     assert "4 of 4 jobs completed" in output
     assert "model=waves" in demo.succeeds("exp compare outputs/sweep --against model=mlp")
+
+
+def test_annotations_of_a_projects_code_are_checked_before_anything_is_made(demo):
+    before = sorted((demo.folder / "outputs").rglob("*"))
+    wrong = demo.shell("python -X importtime $(command -v exp) model.filters=many")
+    told = [line for line in wrong.stderr.splitlines() if not line.startswith("import time:")]
+    assert (wrong.returncode, told) == (2, ["model.filters=many: must be a whole number"])
+    assert "demo_1.model" not in wrong.stderr
+    assert "tensorflow" not in wrong.stderr
+    swept = demo.shell("exp -m model.filters=2,many,3 seed=0,1 hydra.sweep.dir=outputs/wrong")
+    assert (swept.returncode, swept.stderr) == (
+        2,
+        "model.filters=many seed=0: model.filters=many: must be a whole number\n"
+        "model.filters=many seed=1: model.filters=many: must be a whole number\n"
+        "2 of 6 jobs cannot be, and none was started\n",
+    )
+    assert sorted((demo.folder / "outputs").rglob("*")) == before
+
+
+def test_a_mistake_in_a_projects_code_is_named_with_its_line(demo):
+    module = demo.folder / "demo_1" / "model.py"
+    source = module.read_text()
+    number = next(n for n, line in enumerate(source.splitlines(), 1) if "layers.Dense(classes)" in line)
+    module.write_text(source.replace("layers.Dense(classes)", "layers.Dense(clases)"))
+    wrong = demo.shell("exp hydra.run.dir=outputs/broken")
+    module.write_text(source)
+    assert (wrong.returncode, wrong.stderr.splitlines(keepends=True)[-1]) == (  # TensorFlow's own notes come first
+        2,
+        "model._target_=demo_1.model.waves: NameError: name 'clases' is not defined "
+        f"(demo_1/model.py, line {number}, in waves); the traceback is in outputs/broken/run.log\n",
+    )
+    assert "Traceback (most recent call last)" in (demo.folder / "outputs" / "broken" / "run.log").read_text()
+
+
+def test_models_of_one_module_have_the_names_of_their_choices(demo):
+    thin = demo.folder / "conf" / "model" / "thin.yaml"
+    thin.write_text("_target_: demo_1.model.waves\nfilters: 4\n")
+    demo.succeeds("exp -m model=thin,waves train.steps=10 hydra.sweep.dir=outputs/names")
+    ledger = json.loads((demo.folder / "outputs" / "names" / "sweep.json").read_text())
+    assert [job["name"] for job in ledger["jobs"]] == ["thin", "waves"]
+    table = demo.succeeds("exp compare outputs/names --sort model")
+    assert re.findall(r"^\W*(thin|waves)\b", table, flags=re.MULTILINE) == ["thin", "waves"]
+    assert "_target_" not in table
+    stored = json.loads((demo.folder / "outputs" / "names" / "thin" / "manifest.json").read_text())
+    assert stored["choices"] == {
+        "model": "thin",
+        "data": "waves",
+        "task": "classification",
+        "exec": "function",
+        "device": "all",
+        "optimizer": "adam",
+        "schedule": "constant",
+    }
+    tested = demo.succeeds("exp mode=test run=outputs/names/thin exec=eager")
+    assert "_thin_waves_eager_all_test\n" in f"{tested}\n"
+    demo.succeeds("exp resume=outputs/names/thin train.steps=12")
+    resumed = json.loads((demo.folder / "outputs" / "names" / "thin" / "manifest.json").read_text())
+    assert resumed["choices"] == stored["choices"]
+    assert "_thin_waves_function_all_reproduced" in demo.succeeds("exp reproduce outputs/names/thin")
+    thin.unlink()
 
 
 def test_a_projects_configuration_is_laid_over_ours(demo):
@@ -259,3 +361,68 @@ def test_a_command_is_printed_where_it_means_the_same(demo):
     outside = json.loads(demo.succeeds(f"cd .. && {asked.replace('outputs', 'demo-1/outputs')}"))["comparisons"][0]
     assert inside["next_command"].startswith("exp -m ")
     assert outside["next_command"] is None
+
+
+def test_a_project_of_the_repository_gives_the_same_weights_elsewhere(installed, tmp_path):
+    """By its own command, with the wheel alone; and as a project that says whom it trusts."""
+    ours = ROOT / "examples" / "projects" / "regression"
+    moved = installed.folder / "moved"
+    shutil.copytree(ours, moved, ignore=shutil.ignore_patterns("__pycache__"))
+    options = "data=throws model=net task=regression train.epochs=2 device.threads=2"
+    there = f"{sys.executable} {ROOT / 'run.py'} --config-dir={ours / 'conf'} trusted_targets=[throws.] {options}"
+    environment = {**os.environ, "PYTHONPATH": str(ours)}
+    subprocess.run(
+        [*there.split(), "hydra.run.dir=run"], cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
+    installed.succeeds(
+        f"cd moved && PYTHONPATH=. exp --config-dir=conf 'trusted_targets=[throws.]' {options} hydra.run.dir=old"
+    )
+    (moved / "pyproject.toml").write_text('[tool.exp]\ntrusted = ["throws."]\n')
+    installed.succeeds(f"cd moved && exp {options} hydra.run.dir=new")
+    digests = [results(run)["weights_sha256"] for run in (tmp_path / "run", moved / "old", moved / "new")]
+    assert digests[0] is not None
+    assert digests == [digests[0]] * 3
+    reproduced = installed.shell("cd moved && exp reproduce new")
+    assert reproduced.returncode == 0, reproduced.stdout + reproduced.stderr
+    assert "is reproduced by" in reproduced.stdout
+
+
+PRINTED = re.compile(r"(?:^|[;:] +)((?:exp|tensorboard|cd|\S+/python -m) [^;\n]+)$", flags=re.MULTILINE)
+
+
+def test_every_command_that_is_printed_can_be_pasted(installed):
+    """From a new project on: each line that tells a command is run where it was printed, and so are its own."""
+    first = PRINTED.findall(installed.succeeds("exp new walk"))
+    assert first == ["cd walk && exp"]
+    walk = Installed(installed.environment, installed.folder / "walk")
+    few = "train.steps=10 data.limit=300"
+    asked = [
+        f"exp {few}",
+        f"exp -m seed=0 model=waves,mlp {few} hydra.sweep.dir=outputs/SWEEP",
+        "exp compare outputs/SWEEP --against model=mlp",
+    ]
+    said = [walk.succeeds(line) for line in asked]
+    assert "next: " not in said[0]
+    killed = "timeout -s KILL 20 exp train.steps=1000000 hydra.run.dir=outputs/killed"
+    assert walk.shell(killed).returncode == 137
+    interrupted = walk.shell("timeout -s INT 20 exp train.steps=1000000 hydra.run.dir=outputs/stopped")
+    assert "interrupted" in interrupted.stdout
+    taken = walk.shell("exp hydra.run.dir=outputs/stopped")
+    assert taken.returncode == 2
+    todo = [line for text in (*said, interrupted.stdout, taken.stderr) for line in PRINTED.findall(text)]
+    kinds = {" ".join(line.split()[:2]).partition("=")[0] for line in todo if line.startswith("exp ")}
+    assert kinds == {"exp mode", "exp compare", "exp -m", "exp resume"}
+    done: set[str] = set()
+    while todo:
+        line = todo.pop(0)
+        if line in done:
+            continue
+        done.add(line)
+        if " --logdir " in line:  # it serves until it is stopped
+            assert "TensorBoard" in walk.shell(f"timeout -s INT 20 {line} --port 0 2>&1").stdout
+        elif "resume" in line:  # a million steps: it goes on, and is stopped again
+            again = walk.shell(f"timeout -s INT 20 {line}")
+            assert "restored outputs/stopped/checkpoints/ckpt-" in again.stdout, again.stderr
+        else:
+            todo += PRINTED.findall(walk.succeeds(line))
+    assert any(line.startswith("exp -m") for line in done)

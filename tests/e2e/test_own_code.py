@@ -35,11 +35,12 @@ def test_a_broken_network_is_one_sentence(jobs, tmp_path, name, message, code):
     assert done.status == 2
     assert done.errors.startswith("model")
     assert message in done.errors
-    assert done.errors.rstrip().endswith(place_of(code) if code else "")
+    has_traceback = code != "" or name == "piles"
+    assert (place_of(code) if code else "") + "; the traceback is in run/run.log\n" in done.errors or not has_traceback
     assert done.errors.count("\n") == 1
     assert "Traceback" not in done.output
-    log = (tmp_path / "run" / "run.log").read_text()
-    assert ("Traceback" in log) == (code != "" or name == "piles")
+    assert (tmp_path / "run").exists() == has_traceback
+    assert not has_traceback or "Traceback" in (tmp_path / "run" / "run.log").read_text()
 
 
 @pytest.mark.parametrize("mode", ["eager", "function"])

@@ -20,7 +20,8 @@ from tests.support.root import ROOT
 from tests.support.saving import assert_same, batch, step, store, values_of
 
 README = ROOT / "README.md"
-HOW_TOS = {path.stem: path for path in sorted((ROOT / "docs" / "how-to").glob("*.md"))}
+HOW_TOS = {path.stem: path for path in sorted((ROOT / "docs" / "how-to").glob("*.md")) if ".zh" not in path.suffixes}
+"""Their Chinese twins have the same blocks: tests/docs/test_site.py."""
 PAGES = {"README": README, **HOW_TOS}
 
 

@@ -38,6 +38,9 @@ def test_what_differs_is_named(folder, tmp_path):
     manifest = json.loads((tmp_path / "other" / "manifest.json").read_text())
     manifest["packages"]["tensorflow"] = "2.20.0"
     manifest["git"] = {"commit": "0" * 40, "dirty": True}
+    manifest["exp_commit"] = "1" * 40
+    packages = tmp_path / "other" / "packages.txt"
+    packages.write_text(packages.read_text().replace("rich==", "rich==0.") + "absent==1.0\n")
     (tmp_path / "other" / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "other" / "results.json").write_text(
         json.dumps({**results(tmp_path / "other"), "weights_sha256": "another", "status": "interrupted", "step": 20})
@@ -51,8 +54,12 @@ def test_what_differs_is_named(folder, tmp_path):
     assert "1 of 20 logged steps differ" in done.stdout
     assert "weights: differ" in done.stdout
     assert f"  git.commit: {'0' * 40} | " in done.stdout
+    assert f"  exp_commit: {'1' * 40} | " in done.stdout
     assert "  packages.tensorflow: 2.20.0 | " in done.stdout
-    assert "  git: the code had been changed since that commit" in done.stdout
+    assert "  installed.absent: 1.0 | None" in done.stdout
+    assert "  installed.rich: 0." in done.stdout
+    assert "installed.tensorflow" not in done.stdout
+    assert "  the code had been changed since its commit" in done.stdout
     (again,) = tmp_path.glob("outputs/*/*_reproduced")
     assert results(again)["step"] == 20
 

@@ -3,9 +3,6 @@
 Each page is followed from top to bottom, as a reader would, in a folder of its own.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,23 +66,3 @@ def test_files_are_shown_as_they_are_and_none_is_left_out():
     shown = [block for name in names() for block in blocks(page(name)) if block.language != "sh"]
     assert sorted(block.title for block in shown) == EXAMPLES
     assert not [block.title for block in shown if (ROOT / block.title).read_text() != block.text]
-
-
-def test_the_site_builds(tmp_path):
-    place = Path(sys.prefix) / "docs"  # where `make docs` installs it
-    path = f"{place}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": path,
-        "NO_MKDOCS_2_WARNING": "1",
-    }  # that one is no warning about our pages
-    there = subprocess.run([sys.executable, "-c", "import mkdocs"], env=environment, capture_output=True, check=False)
-    if there.returncode:
-        pytest.skip("MkDocs is not installed; `make docs` does it")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr
-    for name in names():
-        for folder, language in ((tmp_path, "en"), (tmp_path / "zh", "zh")):
-            assert f'<html lang="{language}"' in (folder / "guide" / f"{name}.html").read_text()

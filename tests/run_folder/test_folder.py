@@ -115,6 +115,21 @@ def test_a_metric_that_is_not_finite_is_null(tmp_path):
     assert json.loads((tmp_path / "results.json").read_text())["test"] == {"loss": 0.5, "mae": None, "r2": None}
 
 
+def test_every_installed_package_is_kept(tmp_path, monkeypatch):
+    """Also those that a run began with, if it is resumed with others."""
+    for text in ("a==1\n", "a==1\n", "a==2\n"):
+        monkeypatch.setattr("exp.run_folder.folder.freeze", lambda text=text: text)
+        folder = RunFolder(tmp_path)
+        folder.write_manifest({})
+        folder.close()
+    digests = [hashlib.sha256(text).hexdigest() for text in (b"a==1\n", b"a==2\n")]
+    kept = {path.name: path.read_text() for path in tmp_path.glob("packages*")}
+    assert kept == {f"packages.txt.{digests[0][:10]}": "a==1\n", "packages.txt": "a==2\n"}
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["packages_sha256"] == digests[1]
+    assert manifest["previous"][0]["packages_sha256"] == digests[0]
+
+
 def test_what_was_not_committed_is_kept(tmp_path, monkeypatch):
     """Also what a run began with, if it is resumed with other changes; nothing that is too large."""
 

@@ -8,6 +8,7 @@ What a block is follows from its fence:
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,10 @@ import yaml
 
 from tests.support.root import ROOT
 
-GUIDE = ROOT / "docs" / "guide"
+DOCS = ROOT / "docs"
+GUIDE = DOCS / "guide"
+BELOW: dict[str, list[str]] = yaml.safe_load((DOCS / "site" / "navigation.yaml").read_text())
+"""Under each page of the site that has pages below it, these pages."""
 _FENCE = re.compile(r"^```(\S*)(?: title=\"([^\"]+)\")?\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -44,8 +48,17 @@ def names() -> list[str]:
 
 def navigation() -> list[str]:
     """Every page in the site's navigation, as a path below docs/."""
-    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    return [page for entry in nav for page in (next(iter(entry.values())) if isinstance(entry, dict) else [entry])]
+    return list(_from("index"))
+
+
+def _from(name: str) -> Iterator[str]:
+    """A page, and those below it."""
+    yield f"{name}.md"
+    for below in BELOW.get(name, []):
+        if "*" in below:
+            yield from sorted(path.relative_to(DOCS).as_posix() for path in DOCS.glob(f"{below}.md"))
+        else:
+            yield from _from(below)
 
 
 def page(name: str, *, chinese: bool = False) -> Path:

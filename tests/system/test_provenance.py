@@ -161,7 +161,19 @@ def test_an_installed_package_leaves_the_place_to_the_users_code(repository, mon
     monkeypatch.syspath_prepend(str(repository))
     states = provenance._state
     monkeypatch.setattr(provenance, "_state", lambda path: None if "exp" in path.parts else states(path))
-    assert code_of(["my_models.create", "nowhere.create"]).facts["git"] == git_state(repository)
+    facts = code_of(["my_models.create", "nowhere.create"]).facts
+    assert facts["git"] == git_state(repository)
+    assert facts["exp_commit"] is None
+
+
+def test_an_installed_package_is_of_no_repository_around_it(repository, monkeypatch):
+    """An environment may lie in the user's repository, and not be ignored there."""
+    place = repository / "env" / "lib" / "site-packages" / "exp"
+    place.mkdir(parents=True)
+    (place / "commit.txt").write_text("abc+changes\n")
+    monkeypatch.setattr(provenance, "_EXP", place)
+    facts = code_of([]).facts
+    assert (facts["git"], facts["exp_commit"]) == (None, "abc+changes")
 
 
 def test_a_resumed_run_is_told_of_other_commits_of_its_code():

@@ -6,14 +6,17 @@ from typing import Any
 from exp.errors import UserError, excerpt
 from exp.run_folder import names
 from exp.run_folder import read as run_files
-from exp.run_folder.new import is_of_refused_run, new_folder
+from exp.run_folder.new import first_missing, is_of_refused_run, new_folder
 from exp.run_folder.stored import check_log
 from exp.system.lock import is_locked
 from exp.terminal import commands
 
 
-def choose_run_folder(wanted: Any, *, given: bool, label: str) -> Path:
+def choose_run_folder(wanted: Any, *, given: bool, label: str) -> tuple[Path, Path | None]:
     """Make the folder of a new run.
+
+    Returns:
+        The folder, and the topmost folder that was made for it; None if none was.
 
     Args:
         wanted: the value of `hydra.run.dir`.
@@ -25,7 +28,10 @@ def choose_run_folder(wanted: Any, *, given: bool, label: str) -> Path:
     """
     folder = inside("hydra.run.dir", wanted)
     if not given:
-        return new_folder(folder.with_name(f"{folder.name}_{label}"))
+        above = first_missing(folder.parent)
+        made = new_folder(folder.with_name(f"{folder.name}_{label}"))
+        return made, above or made
+    above = first_missing(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = is_of_refused_run(folder)
@@ -38,7 +44,7 @@ def choose_run_folder(wanted: Any, *, given: bool, label: str) -> Path:
     if is_locked(folder / names.LOCK):
         raise UserError(f"hydra.run.dir={folder}: another process is running in this folder")
     check_log(folder)
-    return folder
+    return folder, above
 
 
 def choose_sweep_folder(wanted: Any, *, given: bool) -> Path:

@@ -14,7 +14,7 @@ from exp.config.metric_rules import NEEDS_VALIDATION, check_metric
 from exp.config.question import parse_question
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError, excerpt
-from exp.run_folder.stored import stored_config, stored_loggers
+from exp.run_folder.stored import parse_stored, stored_config, stored_loggers
 from exp.system.project import trusted_by_project
 from exp.terminal import commands
 
@@ -63,7 +63,7 @@ def effective_config(
         if run is None:
             raise UserError("mode=test: needs run=RUN_DIR, the folder of the run to test")
         tested = _for_test(stored_config("run", run), tree, overrides)
-        return parse(tested, trusted=tree["trusted_targets"]), tested
+        return parse_stored(Path(str(run)), tested, trusted=tree["trusted_targets"]), tested
     if run is not None:
         raise UserError(f"run={run}: goes with mode=test; to go on with a run, use {commands.override('resume', run)}")
     config = parse(tree)
@@ -115,7 +115,7 @@ def _resumed(
     length = {key: composed["train"][key] for key in length_of(stored) if f"train.{key}" in given.values()}
     anew = any(_is_logger(key) for key in given.values())
     tree = {**with_length(stored, length), LOGGER: composed[LOGGER] if anew else _own_loggers(resume, composed)}
-    config = parse(tree, trusted=trusted)
+    config = parse_stored(Path(str(resume)), tree, trusted=trusted)
     check_unchanged(Path(str(resume)), stored)
     if "epochs" in length and config.train.steps is not None:
         raise UserError(

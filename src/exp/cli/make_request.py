@@ -16,9 +16,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli.choose_folder import choose_run_folder
-from exp.cli.effective_config import effective_config
+from exp.cli.effective_config import TEST_GROUPS, effective_config
 from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_loggers, check_sweep, is_search
 from exp.config import Config, Device
+from exp.config.choices import label, read_choices
 from exp.config.config_hash import config_hash
 from exp.config.length import length_of
 from exp.config.question import RegisteredQuestion, parse_question
@@ -27,9 +28,9 @@ from exp.errors import UserError
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.read import is_completed
-from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_config
+from exp.run_folder.stored import folder_of_run, folder_to_resume, stored_choices, stored_config
 from exp.system.files import from_here
-from exp.terminal.commands import command_line
+from exp.terminal.commands import FOLDER_VARIABLE, command_line
 
 OWN_LAUNCHERS = "hydra_plugins.exp_sweep."
 """Begins the names of the launchers that keep a ledger of the sweep."""
@@ -48,7 +49,7 @@ def make_request(composed: DictConfig) -> None:
     """
     hydra = composed.hydra
     config, tree = check(composed, hydra)
-    resume = composed.get("resume")
+    resume, made = composed.get("resume"), None
     if resume is not None:
         folder = folder_to_resume(resume)
         completed = is_completed(folder) and not _is_extended(folder, tree)
@@ -56,17 +57,19 @@ def make_request(composed: DictConfig) -> None:
     else:
         cluster = find_cluster(config.device)
         follows = cluster is not None and not cluster.is_chief
-        label = f"{config.label()}{'_test' if config.mode == 'test' else ''}"
+        name = f"{label(tree, _choices(composed, hydra))}{'_test' if config.mode == 'test' else ''}"
         given = is_given("hydra.run.dir", hydra)
         # The chief chooses for all workers, and the others write nothing here.
-        folder = Path() if follows else choose_run_folder(hydra.run.dir, given=given, label=label)
+        folder, made = (Path(), None) if follows else choose_run_folder(hydra.run.dir, given=given, label=name)
     with read_write(hydra), open_dict(hydra.runtime):
         hydra.run.dir = str(folder)
         hydra.runtime.output_dir = os.path.abspath(folder)  # noqa: PTH100 as Hydra does it for the job
-    request = replace(_request(composed, hydra, config, tree, resumed=resume is not None), cluster=cluster)
+    request = replace(_request(composed, hydra, config, tree, resumed=resume is not None), cluster=cluster, made=made)
     if request.is_follower:
         with read_write(hydra.job_logging):  # `exp.run.gather_workers` decides where the log of a follower goes
             hydra.job_logging.handlers.file.filename = os.devnull
+    if FOLDER_VARIABLE in os.environ and not request.is_follower:
+        Path(os.environ[FOLDER_VARIABLE]).write_text(str(folder))
     _made.clear()
     _made[_key(composed, hydra)] = request
 
@@ -182,6 +185,7 @@ def _request(
         tree=tree,
         folder=_folder(hydra),
         command=command_line(),
+        choices=_choices(composed, hydra),
         config_files=files,
         tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
         resumed=resumed,
@@ -189,6 +193,17 @@ def _request(
         sweep=_sweep(composed, hydra) if in_sweep else None,
         objective=composed.objective,
     )
+
+
+def _choices(composed: DictConfig, hydra: DictConfig) -> dict[str, str]:
+    """The choices of the run that is asked for; of one that is tested or resumed, those that it was begun with."""
+    begun = composed.get("resume") or composed.get("run")
+    here = read_choices(hydra.runtime.choices)
+    if begun is None:
+        return here
+    given = {str(override).lstrip("+").partition("=")[0].partition(".")[0] for override in hydra.overrides.task}
+    anew = {group: name for group, name in here.items() if group in given and group in TEST_GROUPS}
+    return {**stored_choices(Path(str(begun))), **anew}
 
 
 def _sweep(composed: DictConfig, hydra: DictConfig) -> dict[str, Any]:

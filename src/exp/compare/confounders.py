@@ -10,6 +10,7 @@ from exp.compare.rows import Row
 from exp.compare.runs import Run
 from exp.compare.table import selected_on_test
 from exp.config import yaml_text
+from exp.config.choices import KINDS
 from exp.terminal.tables import one_line, shortened
 from exp.terminal.words import counted
 
@@ -131,9 +132,14 @@ def other_keys(row: Row, other: Row, factor: Collection[str]) -> list[str]:
     return sorted(
         key
         for key in different
-        if not is_below(key, factor)
-        or (key not in factor and key.partition(".")[0] in _SETTINGS and key in ours and key in theirs)
+        if not is_below(key, factor) or (key not in factor and _is_setting(key) and key in ours and key in theirs)
     )
+
+
+def _is_setting(key: str) -> bool:
+    """Whether choices of the key's group have it in common, and it is not what a choice stands for."""
+    group, _, name = key.partition(".")
+    return group in _SETTINGS and name != KINDS[group]
 
 
 def keys_below(row: Row, other: Row, factor: Collection[str]) -> list[str]:

@@ -28,9 +28,19 @@ def differences(one: Run, other: Run) -> dict[str, list[Difference]]:
     """The differences by section: `config`, `manifest` (code, packages, data, devices), `results`."""
     return {
         "config": _different(one.config, other.config, ("",)),
-        "manifest": _different(one.manifest, other.manifest, _EXPLAINING),
+        "manifest": [*_different(one.manifest, other.manifest, _EXPLAINING), *_installed(one, other)],
         "results": _different(one.results, other.results, _RESULTS),
     }
+
+
+def _installed(one: Run, other: Run) -> list[Difference]:
+    """The packages that differ, without those that the manifests have; none if a run lacks its list."""
+    here, there = one.installed(), other.installed()
+    known = {key.removeprefix("packages.") for run in (one, other) for key in run.manifest}
+    if not here or not there:
+        return []
+    different = _different(here, there, ("",))
+    return [Difference(f"installed.{d.key}", d.one, d.other) for d in different if d.key not in known]
 
 
 def _different(here: dict[str, Any], there: dict[str, Any], prefixes: tuple[str, ...]) -> list[Difference]:

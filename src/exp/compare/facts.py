@@ -75,6 +75,12 @@ def _commit(run: Run) -> str | None:
     return ", ".join(f"{whose}{str(commit)[:10]}" for whose, commit in found if commit is not None) or None
 
 
+def _exp(run: Run) -> str | None:
+    version, commit = run.manifest.get("exp"), str(run.manifest.get("exp_commit") or "")
+    told = commit.startswith(str(run.manifest.get("git.commit")))  # as the commit of the code
+    return None if version is None else f"{version}{f' ({commit[:10]})' if commit and not told else ''}"
+
+
 def _patch(run: Run) -> str | None:
     """The changes that were not committed: their digest, or that nobody kept them."""
     found = []
@@ -125,7 +131,7 @@ def _warm_start(run: Run) -> str | None:
 _FACTS = (
     Fact("commit", _commit),
     Fact("patch", _patch),
-    Fact("exp", _text("exp")),
+    Fact("exp", _exp),
     Fact("data", _data),
     Fact("split", _split, asked=lambda run: seeds_of(run.config).split),
     Fact("skipped files", _skipped),

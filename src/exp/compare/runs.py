@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exp.config.choices import read_choices
 from exp.config.flat import flat, flat_config
 from exp.config.migrations import with_later_keys
 from exp.errors import UserError
@@ -66,6 +67,14 @@ class Run:
             found = sweep.get("question_sha256") if isinstance(sweep, dict) else None
         return str(found) if found else None
 
+    def installed(self) -> dict[str, str]:
+        """The version of each installed package; empty if the folder does not tell.
+
+        Raises:
+            UserError: they cannot be read.
+        """
+        return run_files.read_packages(self.folder)
+
     def losses(self) -> list[tuple[int, float]]:
         """The logged steps with their training losses, as far as these are looked at and can be computed with.
 
@@ -120,7 +129,8 @@ def read_run(folder: Path) -> Run:
     except MissingError as error:
         raise UserError(f"{folder}: is not the folder of a run (it has no {names.CONFIG})") from error
     manifest = flat(_or_empty(run_files.read_manifest, folder))
-    config = flat_config(with_later_keys(tree), threads=manifest.get("devices.threads"))
+    choices = read_choices({key.removeprefix("choices."): name for key, name in manifest.items()})
+    config = flat_config(with_later_keys(tree), threads=manifest.get("devices.threads"), choices=choices)
     results = flat(_or_empty(run_files.read_results, folder)) or {"status": "unfinished"}
     for part in ("train", "validation", "test"):
         for key in [key for key in results if key.startswith(f"{part}.")]:

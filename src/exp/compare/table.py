@@ -6,10 +6,9 @@ from exp.compare.rows import Row, incomplete
 from exp.compare.runs import Run
 from exp.compare.seeds import SEEDS
 from exp.config import yaml_text
+from exp.config.choices import KINDS
 from exp.errors import UserError
 from exp.run_folder.results import tagged_metrics
-
-_LABELS = ("model", "data", "task", "exec", "device", "optimizer")
 
 
 def choose(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
@@ -35,7 +34,17 @@ def differing(rows: Sequence[Row]) -> list[str]:
     """The configuration keys in which rows differ, choices first."""
     keys = sorted({key for row in rows for run in row.runs for key in run.config} - {*SEEDS})
     different = [key for key in keys if len({yaml_text(row.value(key)) for row in rows}) > 1]
-    return sorted(different, key=lambda key: (key not in _LABELS, key))
+    different = [key for key in different if not _is_said_by_choice(key, rows)]
+    return sorted(different, key=lambda key: (key not in KINDS, key))
+
+
+def _is_said_by_choice(key: str, rows: Sequence[Row]) -> bool:
+    """Whether a key is what a choice stands for, and rows with the same choice have the same there."""
+    group, _, kind = key.partition(".")
+    if KINDS.get(group) != kind:
+        return False
+    pairs = {(yaml_text(row.value(group)), yaml_text(row.value(key))) for row in rows}
+    return len({choice for choice, _ in pairs}) == len(pairs)
 
 
 def metrics_of(rows: Sequence[Row]) -> list[str]:

@@ -55,11 +55,17 @@ def _sentence(path: str, error: ErrorDetails, known: Sequence[str]) -> str:
     if path.startswith("hooks"):
         allowed = _KEYS[path] if path == "hooks" else _HOOK
         return f"{path}={excerpt(yaml_text(error['input']))}: must be {allowed}"
-    if kind == "missing":
-        return f"{path}: is missing; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)"
+    if kind in _MISSING:
+        return f"{path}: is missing{_MISSING[kind].format(path=path, **context)}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return f"{path}.name={excerpt(context.get('tag'))}: must be one of {', '.join(VARIANTS[path])}"
     return f"{path}={excerpt(yaml_text(error['input']))}: must be {_allowed(path, kind, context, error)}"
+
+
+_MISSING = {
+    "missing": "; conf/ gives every key a value, so take the whole group (GROUP=CHOICE)",
+    "missing_argument": ", and {target} needs it; give +{path}=VALUE, or add it to the file of the choice",
+}
 
 
 def _transform_sentence(path: str, error: ErrorDetails) -> str:
@@ -93,7 +99,8 @@ _TYPES = {
     "dict_type": "a group of keys",
     "model_type": "a group of keys",
     "model_attributes_type": "a group of keys",
-    "too_short": "a list with at least {min_length} element",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
     "string_pattern_mismatch": "a plain file name: letters, digits, '_', '-' and '.', at most 64 of them",
 }
 

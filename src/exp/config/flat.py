@@ -3,13 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from exp.config.choices import KINDS, is_said_by, name_of_choice
 from exp.config.loggers import without_loggers
-from exp.config.targets import short_name
-
-_TARGETS = ("model", "data", "task", "optimizer")
-"""Groups whose choice is known by the function that their `_target_` names."""
-_NAMES = ("exec", "device", "schedule")
-"""Groups whose choice is known by their key `name`."""
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -24,20 +19,23 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def flat_config(tree: Mapping[str, Any], *, threads: int | None) -> dict[str, Any]:
+def flat_config(tree: Mapping[str, Any], *, threads: int | None, choices: Mapping[str, str]) -> dict[str, Any]:
     """A run's configuration by dotted key, and its choices by the names of their groups; where it logs is left out.
+
+    What a choice stands for, such as `model._target_`, is a key beside it if the choice's name does not say it.
 
     Args:
         tree: the configuration as the run folder has it.
         threads: the number of threads that the run really had, if that is known. The last bits of results depend on it.
+        choices: the choices made, by group, as far as they are known; others are named by what they stand for.
     """
     config = flat(without_loggers(tree))
-    for group in _TARGETS:
-        if f"{group}._target_" in config:
-            config[group] = short_name(str(config.pop(f"{group}._target_")))
-    for group in _NAMES:
-        if f"{group}.name" in config:
-            config[group] = config.pop(f"{group}.name")
+    for group, kind in KINDS.items():
+        name = name_of_choice(group, tree, choices)
+        if name is not None:
+            config[group] = name
+            if is_said_by(name, str(config[f"{group}.{kind}"])):
+                del config[f"{group}.{kind}"]
     if threads is not None:
         config["device.threads"] = threads
     return config

@@ -6,16 +6,15 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from exp.config.arguments import argument_errors, targets_in
 from exp.config.combination_rules import check_combinations
 from exp.config.error_messages import refuse_errors
 from exp.config.loggers import KEY, parse_loggers
 from exp.config.metric_rules import check_choosing, check_metric_names
 from exp.config.schema import REQUEST_KEYS, Config, Data
 from exp.config.suggestions import known_keys
-from exp.config.targets import argument_errors, check_trusted, nested_targets
+from exp.config.targets import check_trusted, nested_targets
 
-SUPPLIED = {"model": ("input_shape", "classes", "inputs", "targets"), "task": ("classes", "targets", "weighted")}
-"""Parameters of targets that the run passes itself, because their values follow from the data set."""
 OWN_KEYS = {"data": set(Data.model_fields), "model": {"frozen"}, "task": {"step"}}
 """Keys beside a `_target_` that are none of its arguments."""
 SECTIONS_WITH_TARGET = ("model", "data", "task", "optimizer")
@@ -44,13 +43,8 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
         refuse_errors(errors, [*known_keys(raw), *_argument_keys(raw)])
     wrong: list[ErrorDetails] = []
     known = known_keys(raw)
-    for path, target in (
-        ("model", config.model),
-        ("data", config.data.target),
-        ("task", config.task),
-        ("optimizer", config.optimizer),
-    ):
-        errors, arguments = argument_errors(path, target, supplied=SUPPLIED.get(path, ()))
+    for path, target, whole in targets_in(config):
+        errors, arguments = argument_errors(path, target, trusted=prefixes, whole=whole)
         wrong, known = [*wrong, *errors], [*known, *arguments]
     refuse_errors(wrong, known)
     check_metric_names(config)

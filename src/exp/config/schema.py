@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag
 
-from exp.config.loggers import LoggerChoice
+from exp.config.loggers import KEY, MLFLOW, LoggerChoice, Mlflow
 from exp.config.schedules import SCHEDULES, Schedule
 from exp.config.section import Fraction, Section, name_of
 from exp.config.targets import Target
@@ -206,10 +206,6 @@ class Config(Section):
         own: int | None = getattr(self.seeds, what)
         return self.seed if own is None else own
 
-    def label(self) -> str:
-        """A short readable name: model, data set, execution and device."""
-        return "_".join([self.model.short_name, self.data.target.short_name, self.exec.name, self.device.name])
-
 
 DEVICES: dict[str, type[Section]] = {
     "all": AllDevices,
@@ -227,5 +223,6 @@ SECTIONS: dict[str, type[Section]] = {
     "checkpoint": Checkpoint,
     "summary": Summary,
     "seeds": Seeds,
+    f"{KEY}.{MLFLOW}": Mlflow,
 }
 """The sections that have the same keys whatever is chosen."""

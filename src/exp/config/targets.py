@@ -1,4 +1,4 @@
-"""Nodes that name code by `_target_`: what they may name, and which arguments that code takes.
+"""Nodes that name code by `_target_`, and what they may name.
 
 A configuration may come from anywhere, so that a `_target_` is a way to run code. Three locks guard it: the name starts
 with a trusted prefix; what it leads to is that package's own (`exp.model.mlp.os.remove` is not `exp`'s); and it is a
@@ -10,10 +10,9 @@ import importlib
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict
 
 from exp.errors import UserError, excerpt
 from exp.system.own_code import place_of, told
@@ -26,6 +25,10 @@ KERAS_CLASSES = (KERAS_OPTIMIZERS, "keras.losses.", "keras.metrics.")
 """Modules of Keras whose classes may be targets; none of their functions is one."""
 KERAS_APPLICATIONS = "keras.applications."
 """Each function that this module itself offers makes a network, and may be a target."""
+
+
+class NotTrustedError(UserError):
+    """A configuration names code that nobody said may run."""
 
 
 class Target(BaseModel):
@@ -76,7 +79,7 @@ def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
     """Refuse a `_target_` that no trusted prefix covers.
 
     Raises:
-        UserError: the name is not a dotted name, or starts with none of the prefixes.
+        NotTrustedError: the name is not a dotted name, or starts with none of the prefixes.
     """
     prefixes = (*OWN_PREFIXES, *KERAS_CLASSES, KERAS_APPLICATIONS, *trusted)
     if isinstance(name, str) and name.startswith(prefixes):
@@ -89,44 +92,12 @@ def check_trusted(path: str, name: Any, trusted: Sequence[str]) -> None:
             and all(part.isidentifier() and not part.startswith("_") for part in parts)
         ):
             return
-    raise UserError(
+    raise NotTrustedError(
         f"{path}={excerpt('null' if name is None else name)}: not trusted to run; "
         f"a target is exp.model.NAME.create, exp.task.NAME.create, exp.data.NAME.load, or starts with one of "
         f"{', '.join(prefix for prefix in prefixes if prefix not in OWN_NAMES)} "
         "(add a prefix of your own code with trusted_targets=[PREFIX])"
     )
-
-
-def argument_errors(path: str, target: Target, *, supplied: Sequence[str]) -> tuple[list[ErrorDetails], list[str]]:
-    """Compare a target's arguments with the signature of our own function, without importing TensorFlow.
-
-    Args:
-        path: the node's path in the configuration.
-        target: the callable and its arguments. Only names under `exp.` are looked up: what is elsewhere may import
-            TensorFlow, and is checked when it is called.
-        supplied: parameters that the run passes itself, and that a configuration must not set.
-
-    Returns:
-        pydantic's errors, each located by its path in the configuration; and the paths of all arguments there are.
-    """
-    if not target.name.startswith(OWN_PREFIXES):
-        return [], [f"{path}.{name}" for name in target.arguments]
-    function = locate(path, target.name, trusted=())
-    hints = get_type_hints(function, include_extras=True)
-    parameters = {n: p for n, p in inspect.signature(function).parameters.items() if n not in supplied}
-    fields: dict[str, Any] = {
-        name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
-        for name, parameter in parameters.items()
-    }
-    strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    errors: list[ErrorDetails] = []
-    try:
-        create_model("Arguments", __config__=strict, **fields).model_validate(target.arguments)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-        for details in errors:
-            details["loc"] = (path, *details["loc"])
-    return errors, [f"{path}.{name}" for name in parameters]
 
 
 def locate(path: str, name: str, *, trusted: Sequence[str]) -> Any:

@@ -17,6 +17,7 @@ class Spec:
     """The shape and the type of one array of an example, without the batch dimension."""
 
     shape: tuple[int, ...]
+    """Without the examples: () for a number, (height, width, channels) for a picture."""
     dtype: str
     """As NumPy and TensorFlow name it, such as "uint8", which means pixels, or "float32"."""
 
@@ -30,7 +31,9 @@ class Skipped:
     """A file that is not used, and why."""
 
     file: str
+    """Its path."""
     reason: str
+    """What is wrong with it, as the end of a sentence about it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +41,13 @@ class Dataset:
     """A data set, ready to be read."""
 
     name: str
+    """As messages and the folders of runs call it."""
     source: str
+    """Where the data came from, for the manifest, such as `bundled`."""
     train: Split
+    """What is trained on."""
     test: Split
+    """What is tested with, and nothing else."""
     features: Specs
     """What a model gets of an example, before transforms."""
     targets: Specs
@@ -54,6 +61,7 @@ class Dataset:
     set_apart: str | None = None
     """If the validation split was taken from the training examples: SHA-256 of their indices, as int64."""
     skipped: tuple[Skipped, ...] = ()
+    """Files that are not used."""
     leaks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """How many examples of a split are in another one, by both splits and by how that was found."""
     notes: tuple[str, ...] = ()

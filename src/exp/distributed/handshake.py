@@ -43,7 +43,7 @@ def facts_of(tree: Mapping[str, Any], *, what: str) -> dict[str, Any]:
     states = {"exp": code["git"], **code["code"]}
     return {
         "run": what,
-        "configuration": flat_config(tree, threads=None),
+        "configuration": flat_config(tree, threads=None, choices={}),
         "packages": package_versions(("tensorflow", "keras", "numpy")),
         "code of exp": _source_digest(),
         "git commits": {name: state["commit"] if state else None for name, state in states.items()},

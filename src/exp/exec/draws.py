@@ -33,7 +33,7 @@ class Draws:
         self._draws = 0
 
     def uniform(self, shape: Sequence[int] = (), low: float = 0.0, high: float = 1.0) -> Any:
-        """Numbers from `low` to `high`, without `high`: (rows, *shape) float32.
+        """Numbers from `low` to `high`, without `high`: `(rows, *shape)` float32.
 
         Args:
             shape: of the numbers for each row.
@@ -44,7 +44,7 @@ class Draws:
         return whole * 2.0**-24 * (high - low) + low
 
     def normal(self, shape: Sequence[int] = (), mean: float = 0.0, stddev: float = 1.0) -> Any:
-        """Numbers of a normal distribution: (rows, *shape) float32.
+        """Numbers of a normal distribution: `(rows, *shape)` float32.
 
         Args:
             shape: of the numbers for each row.

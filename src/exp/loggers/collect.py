@@ -1,4 +1,4 @@
-"""`exp.summary`: what a model or a layer logs besides the loss, in every execution mode.
+"""`exp.summary`: what a model or a layer logs besides the loss, in every execution mode::
 
     from exp import summary
 
@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from exp.errors import UserError
+
+__all__ = ["audio", "histogram", "image", "scalar", "text"]
 
 Found = dict[str, Any]
 """Tensors by `kind/name`, or `audio/RATE/name`."""

@@ -21,9 +21,11 @@ class LossRow(NamedTuple):
     """What is logged of a training step."""
 
     step: int
+    """The number of the step, from 1 on."""
     loss: float
     """The mean loss of the global batch."""
     epoch: int
+    """The number of the epoch that the step is in, from 0 on."""
     others: Mapping[str, float] = MappingProxyType({})
     """Further losses of a step of one's own, by name."""
 

@@ -67,7 +67,7 @@ def outside_loggers(request: Request, *, run: str, done: int, threads: int | Non
     if asked.csv:
         makers[CSV] = partial(CsvTable, folder, earlier=earlier)
     if asked.mlflow:
-        config = flat_config(request.tree, threads=threads)
+        config = flat_config(request.tree, threads=threads, choices=request.choices)
         makers[MLFLOW] = partial(_mlflow, request, asked.mlflow, run=run, config=config, earlier=earlier, say=say)
     return [OutsideLogger(name, make, say=say) for name, make in makers.items()]
 

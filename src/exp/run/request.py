@@ -19,6 +19,8 @@ class Request:
     """The configuration as plain data."""
     folder: Path
     command: Sequence[str]
+    choices: Mapping[str, str]
+    """The choices made, by group, as far as they are known: `model` is `mine`."""
     config_files: Mapping[str, str]
     """Files of `.hydra/` by name, to be written; empty if a run is resumed, which keeps those that it has."""
     tested: Path | None = None
@@ -30,6 +32,8 @@ class Request:
     """For a job of a sweep: the sweep's folder, and the number of jobs that ran side by side."""
     objective: str | None = None
     """The figure of `results.json` that a search chooses by; None: the first metric, on the validation split."""
+    made: Path | None = None
+    """The topmost folder that was made for the run's own; None if that was there before."""
     cluster: Cluster | None = None
     """The workers that train together, if they were started from outside (`TF_CONFIG`, Slurm)."""
 
@@ -57,6 +61,7 @@ def request_of(order: Mapping[str, Any]) -> Request:
         tree=order["tree"],
         folder=from_here(Path(order["folder"])),
         command=[],
+        choices={},
         config_files={},
         tested=Path(order["tested"]) if order["tested"] else None,
         resumed=order["resumed"],

@@ -42,6 +42,7 @@ from exp.run.outside import check_own, outside_loggers
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.folder import Folder, NoFolder, RunFolder
+from exp.run_folder.new import remove_refused
 from exp.run_folder.results import Results, ResultsSoFar, not_tested
 from exp.run_folder.test_readings import TestReadings
 from exp.system.files import storage_problem
@@ -68,10 +69,13 @@ def run(request: Request, display: Display, *, started: float) -> int:
         The exit status: 0 completed, 1 failed or diverged, 130, 143 or 129 stopped by a signal.
 
     Raises:
-        UserError: the request is impossible here; nothing but run.log was written.
+        UserError: the request is impossible here. Its new folder is gone, unless run.log has a traceback to read.
     """
-    with gathered(request, display) as member:
-        return _run(member.request, member.display, started, member.group)
+    try:
+        with gathered(request, display) as member:
+            return _run(member.request, member.display, started, member.group)
+    except UserError as error:
+        raise UserError(f"{error}{remove_refused(request.folder, request.made)}") from error
 
 
 def _run(request: Request, display: Display, started: float, group: Group) -> int:
@@ -167,7 +171,7 @@ def _stages(
         outside.all += outside_loggers(request, run=state.run, done=state.step, threads=threads, say=display.say)
     logger = Loggers(files, outside.all)
     if not request.resumed or not state.step:
-        logger.hparams(flat_config(request.tree, threads=threads))
+        logger.hparams(flat_config(request.tree, threads=threads, choices=request.choices))
     try:
         readings = TestReadings(request.tested or request.folder) if group.is_chief else None
         context = RunContext(
@@ -245,6 +249,7 @@ def _facts(request: Request, components: Components) -> dict[str, Any]:
         "mode": request.config.mode,
         "tested_run": str(request.tested) if request.tested else None,
         "config_hash": config_hash(request.tree),
+        "choices": dict(request.choices),
         "length": length_of(request.tree),
         "sweep": request.sweep,
         "seed": request.config.seed,

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from exp.run_folder import names
 from exp.run_folder.read import read_manifest, results_if_any
 from exp.system.files import write_atomically
+from exp.system.installed import freeze
 from exp.system.lock import Lock
 from exp.system.provenance import bearing, code_of, package_versions
 from exp.system.safe_files import MissingError, read_bytes
@@ -87,12 +88,13 @@ class RunFolder:
         Returns:
             Those facts on which last bits can depend and that have changed since the run began, as text.
         """
-        path, code = self.path / names.MANIFEST, code_of(targets)
+        path, code, packages = self.path / names.MANIFEST, code_of(targets), freeze().encode()
         manifest = {
             **facts,
             "started": self.started.isoformat(timespec="seconds"),
             **code.facts,
             "packages": package_versions(),
+            "packages_sha256": hashlib.sha256(packages).hexdigest(),
             "python": platform.python_version(),
             "platform": platform.platform(),
         }
@@ -101,7 +103,8 @@ class RunFolder:
             earlier = read_manifest(self.path)
             changes = _changes(earlier, manifest)
             manifest["previous"] = [*earlier.pop("previous", []), {**earlier, "results": results_if_any(self.path)}]
-        _keep_patches(self.path, code.patches)
+        patches = {names.patch_of(package): patch for package, patch in code.patches.items()}
+        _keep(self.path, {**patches, names.FREEZE: packages})
         write_atomically(path, json.dumps(manifest, indent=2) + "\n")
         # A resumed run has not ended, and must not look so if it is killed.
         (self.path / names.RESULTS).unlink(missing_ok=True)
@@ -135,22 +138,22 @@ class NoFolder:
         """The chief writes them."""
 
 
-def _keep_patches(folder: Path, patches: Mapping[str, bytes]) -> None:
-    """Write what was not committed, for each repository.
+def _keep(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write what was not committed, for each repository, and what was installed.
 
     A resumed run keeps what it began with under another name, if it is not the same. A patch of more than a megabyte is
     known by its digest in the manifest alone.
     """
-    now = {names.patch_of(package): patch for package, patch in patches.items()}
-    for path in sorted(folder.glob(names.PATCHES)):
+    now = dict(files)
+    for path in sorted([*folder.glob(names.PATCHES), *folder.glob(names.FREEZE)]):
         earlier = read_bytes(path, most=LARGEST_PATCH)
         if earlier == now.get(path.name):
             del now[path.name]
         else:
             path.replace(names.former(path, hashlib.sha256(earlier).hexdigest()))
-    for name, patch in now.items():
-        if len(patch) <= LARGEST_PATCH:
-            write_atomically(folder / name, patch)
+    for name, content in now.items():
+        if len(content) <= LARGEST_PATCH:
+            write_atomically(folder / name, content)
 
 
 def _changes(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

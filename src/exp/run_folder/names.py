@@ -26,6 +26,8 @@ PATCH = "uncommitted.patch"
 """What was not committed in the repository of the run's code, for `git apply`."""
 PATCHES = "uncommitted*.patch"
 """The same of all repositories."""
+FREEZE = "packages.txt"
+"""Every package that was installed, as `pip freeze` lists them."""
 EVENTS = "events.out.tfevents."
 """How the names of TensorBoard's event files begin."""
 AUTOGRAPH = "autograph.py"
@@ -38,7 +40,7 @@ LOG_PATTERNS = (LOG, "worker-*.log", f"{LOCK}*", JOB_REPORT)
 FOLDERS = (HYDRA_FOLDER, CHECKPOINTS, PLUGINS)
 FILE_PATTERNS = (
     *(*LOG_PATTERNS, MANIFEST, METRICS, CSV, f".{CSV}*", RESULTS, TEST_READINGS, AUTOGRAPH),
-    *(f"{EVENTS}*", f".{EVENTS}*", "uncommitted*.patch*"),
+    *(f"{EVENTS}*", f".{EVENTS}*", "uncommitted*.patch*", f"{FREEZE}*"),
 )
 """What a run writes in its folder: folders by name, and files by pattern."""
 

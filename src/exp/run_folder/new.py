@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from exp.errors import UserError
-from exp.run_folder.names import LOG_PATTERNS
+from exp.run_folder.names import LOG, LOG_PATTERNS
+
+_TRACEBACK = "Traceback (most recent call last)"
 
 
 def new_folder(wanted: Path, *, key: str | None = "hydra.run.dir") -> Path:
@@ -21,11 +23,10 @@ def new_folder(wanted: Path, *, key: str | None = "hydra.run.dir") -> Path:
     """
     number = 1
     try:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
         while True:
             path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
             with contextlib.suppress(FileExistsError):
-                path.mkdir()  # fails if it exists: that makes the name ours alone, without a lock
+                path.mkdir(parents=True)  # fails if it exists: that makes the name ours alone, without a lock
                 return path
             number += 1
     except OSError as error:
@@ -40,3 +41,36 @@ def is_of_refused_run(folder: Path) -> bool:
             and any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in LOG_PATTERNS)
             for entry in entries
         )
+
+
+def first_missing(folder: Path) -> Path | None:
+    """The topmost of a folder and those above it that is not there; None if the folder is there."""
+    return next((place for place in (*reversed(folder.parents), folder) if not place.exists()), None)
+
+
+def remove_refused(folder: Path, made: Path | None) -> str:
+    """Remove the folder of a run that was refused before it began, and those above it that were made for it.
+
+    It stays if its log has the traceback of an error in somebody's code, or if there is more in it than logs.
+
+    Args:
+        folder: of the run.
+        made: the topmost folder that was made for it; None if that was there before, and then it stays.
+
+    Returns:
+        Words for the end of the sentence that says why the run was refused: where the traceback is, if there is one.
+    """
+    try:
+        if made is None or not is_of_refused_run(folder):
+            return ""
+        if _TRACEBACK in (folder / LOG).read_text(errors="replace"):
+            return f"; the traceback is in {folder / LOG}"
+        for path in folder.iterdir():
+            path.unlink()
+        for place in (folder, *folder.parents):
+            place.rmdir()  # fails if it is not empty
+            if place == made:
+                break
+    except OSError:
+        pass
+    return ""

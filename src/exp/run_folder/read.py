@@ -16,16 +16,20 @@ from pydantic import BaseModel, ValidationError
 from exp.run_folder import names
 from exp.run_folder.formats import LoggedStep, StoredManifest, StoredResults
 from exp.system.files import NOT_A_FILE, NOT_FOLLOWED
+from exp.system.installed import read_freeze
 from exp.system.safe_files import (
     MissingError,
     UnreadableError,
     check_content,
     first_problem,
+    read_bytes,
     read_lines,
     read_object,
     read_yaml,
     read_yaml_list,
 )
+
+LARGEST_PACKAGES = 2**20
 
 
 def check_places(folder: Path) -> None:
@@ -49,6 +53,18 @@ def _check_place(path: Path, *, folder_too: bool) -> None:
     mode = path.lstat().st_mode
     if not (stat.S_ISREG(mode) or (folder_too and stat.S_ISDIR(mode))):
         raise UnreadableError(f"{path}: {NOT_FOLLOWED if stat.S_ISLNK(mode) else NOT_A_FILE}; move it away")
+
+
+def read_packages(folder: Path) -> dict[str, str]:
+    """`packages.txt` of a run: the version of each installed package; empty if there is none.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    try:
+        return read_freeze(read_bytes(folder / names.FREEZE, most=LARGEST_PACKAGES).decode(errors="replace"))
+    except MissingError:
+        return {}
 
 
 def read_results(folder: Path) -> dict[str, Any]:

@@ -2,17 +2,23 @@
 
 import contextlib
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from exp.config import Config, parse
+from exp.config.choices import read_choices
 from exp.config.flat import flat
 from exp.config.loggers import DEFAULT, KEY
 from exp.config.migrations import with_later_keys
 from exp.config.schema import REQUEST_KEYS
+from exp.config.targets import NotTrustedError
 from exp.errors import UserError, excerpt
 from exp.run_folder import names
 from exp.run_folder import read as run_files
 from exp.system.files import is_folder, open_regular
+from exp.system.project import other_project_around
 from exp.system.safe_files import MissingError
 
 GROUPS = ("model", "data", "task", "exec", "device", "optimizer", "schedule", "train", "checkpoint", "summary")
@@ -64,6 +70,18 @@ def check_log(folder: Path) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def stored_choices(folder: Path) -> dict[str, str]:
+    """The choices that a run was begun with, by group; empty if its manifest has none.
+
+    Raises:
+        UserError: the manifest cannot be read.
+    """
+    try:
+        return read_choices(run_files.read_manifest(folder).get("choices"))
+    except MissingError:
+        return {}
+
+
 def stored_loggers(folder: Path) -> Any:
     """Where a run logs, as its folder says. It is for whoever goes on with the run, and knows whom to trust.
 
@@ -96,3 +114,24 @@ def stored_config(key: str, value: Any) -> dict[str, Any]:
                 f"{path}: {name} is {str(node)[:60]}; a stored configuration has values, and refers to none"
             )
     return stored
+
+
+def parse_stored(folder: Path, tree: dict[str, Any], *, trusted: Sequence[str]) -> Config:
+    """Parse the configuration of a run that was begun.
+
+    Args:
+        folder: of the run.
+        tree: the configuration, as it shall be now.
+        trusted: prefixes of code that it may name besides `exp`'s own.
+
+    Raises:
+        UserError: something is wrong with it; if it names code that is not trusted, and the run lies in a project of
+            its own, with that project's folder.
+    """
+    try:
+        return parse(tree, trusted=trusted)
+    except NotTrustedError as error:
+        home = other_project_around(folder)
+        if home is None:
+            raise
+        raise UserError(f"{error}; or stand in the run's own project: cd {shlex.quote(str(home))}") from error

@@ -1,5 +1,6 @@
 """The plan of a sweep: all jobs are composed and checked before the first of them starts."""
 
+import copy
 import hashlib
 import re
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from exp.cli.main import raised_by_hydra
 from exp.cli.make_request import check
 from exp.cli.messages import explain
 from exp.cli.request_checks import TrainingSizes
+from exp.config.choices import label, read_choices
 from exp.config.config_hash import config_hash
 from exp.config.migrations import earlier_hashes
 from exp.errors import UserError
@@ -114,7 +116,9 @@ class Plan:
         swept = self.swept(overrides)
         with read_write(composed), open_dict(composed):
             composed.hydra.mode = RunMode.MULTIRUN
+            choices = copy.copy(composed.hydra.runtime.choices)  # merging changes the node itself
             composed.hydra.runtime.merge_with(self._master.hydra.runtime)
+            composed.hydra.runtime.choices = choices  # the job's own
             composed.hydra.sweep.dir = str(self._master.hydra.sweep.dir)
             composed.hydra.launcher.n_jobs = self._n_jobs
             # Results depend on the number of threads in their last bits, so that it belongs into the configuration.
@@ -123,8 +127,8 @@ class Plan:
                 composed.device.threads = threads
                 composed.hydra.overrides.task.append(f"device.threads={threads}")
         HydraConfig.instance().set_config(composed)
-        config, tree = check(composed, composed.hydra, self._sizes)
-        name = folder_name(swept) or config.label()
+        _, tree = check(composed, composed.hydra, self._sizes)
+        name = folder_name(swept) or label(tree, read_choices(composed.hydra.runtime.choices))
         with read_write(composed.hydra), open_dict(composed.hydra):  # `set_config` has closed it
             composed.hydra.job.id, composed.hydra.job.num, composed.hydra.sweep.subdir = name, number, name
         folder = Path(str(composed.hydra.sweep.dir)) / name

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from exp.cli.make_request import plain, question_in
 from exp.compare.seeds import SEEDS
 from exp.config import yaml_text
+from exp.config.choices import read_choices
 from exp.config.flat import flat_config
 from exp.config.question import RegisteredQuestion
 from exp.errors import UserError
@@ -36,7 +37,10 @@ def check_answerable(question: RegisteredQuestion, jobs: Sequence[Job]) -> None:
         raise UserError(
             f"question.factor={question.factor}: seeds are the samples of a comparison; must be another key"
         )
-    configs = [flat_config(plain(job.composed), threads=None) for job in jobs]  # as runs are compared by them
+    configs = [
+        flat_config(plain(job.composed), threads=None, choices=read_choices(job.composed.hydra.runtime.choices))
+        for job in jobs
+    ]  # as runs are compared by them
     if question.factor not in configs[0]:
         near = difflib.get_close_matches(question.factor, configs[0], n=1)
         meant = f"; did you mean {near[0]}?" if near else ""

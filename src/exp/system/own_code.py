@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exp.errors import excerpt
+from exp.system.provenance import is_installed
 
 _HERE = Path(__file__).resolve().parents[1]
 _LIBRARIES = tuple(str(Path(path).resolve()) for path in sysconfig.get_paths().values())
@@ -74,9 +75,9 @@ def _own(filename: str, line: int, name: str) -> Iterator[tuple[Path, int, str]]
     if filename.startswith("<") or not path.is_file() or path.name == "run.py":
         return
     resolved = path.resolve()
-    if not resolved.is_relative_to(_HERE) and not str(resolved).startswith(_LIBRARIES) and not _is_installed(resolved):
+    if not resolved.is_relative_to(_HERE) and not str(resolved).startswith(_LIBRARIES) and not _is_library(resolved):
         yield resolved, line, "" if name == "<module>" else name
 
 
-def _is_installed(path: Path) -> bool:
-    return bool({"site-packages", "dist-packages"} & set(path.parts)) or path.name.startswith("__autograph_generated")
+def _is_library(path: Path) -> bool:
+    return is_installed(path) or path.name.startswith("__autograph_generated")

@@ -66,7 +66,15 @@ def trusted_by_project() -> list[str]:
     return list(found.trusted) if found else []
 
 
-def _read(folder: Path) -> Project | None:
+def other_project_around(folder: Path) -> Path | None:
+    """The folder of the nearest project that a run's folder lies in, unless it is the one that one stands in."""
+    around = next((place for place in folder.absolute().parents if _settings(place) is not None), None)
+    here = project()
+    return None if around is None or (here is not None and here.folder == around) else around
+
+
+def _settings(folder: Path) -> bytes | None:
+    """The file that makes a folder a project; None if it is none."""
     path = folder / SETTINGS
     # A folder of a run or a sweep may come from a stranger, and is no project.
     if not path.is_file() or any(os.path.lexists(folder / name) for name in markers.ALL):
@@ -76,7 +84,12 @@ def _read(folder: Path) -> Project | None:
             content = file.read(LARGEST + 1)
     except OSError:  # whose it is, and why, is not for us to say
         return None
-    if _TABLE not in content.replace(b" ", b""):
+    return content if _TABLE in content.replace(b" ", b"") else None
+
+
+def _read(folder: Path) -> Project | None:
+    path, content = folder / SETTINGS, _settings(folder)
+    if content is None:
         return None
     _check_owner(path)
     try:

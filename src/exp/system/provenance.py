@@ -5,7 +5,6 @@ import importlib.util
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,9 @@ PACKAGES = (
     "tensorflow-datasets",
     "pydantic",
 )
+COMMIT = "commit.txt"
+"""The file in an installed `exp` that has the commit from which it was built."""
+_EXP = Path(__file__).resolve().parents[1]
 MOST_NEW_FILES = 200
 """Files that git does not know yet, of which the contents are kept; more are an environment, or data."""
 _CODE = ("*.py", "*.yaml", "*.yml")
@@ -31,7 +33,7 @@ class Code(NamedTuple):
     """The code of a run."""
 
     facts: dict[str, Any]
-    """As the manifest has them: `exp`, `git`, `code`."""
+    """As the manifest has them: `exp`, `exp_commit`, `git`, `code`."""
     patches: dict[str, bytes]
     """What was not committed, for `git apply`: by package; "" stands for the repository in `git`."""
 
@@ -50,16 +52,39 @@ def code_of(targets: Sequence[str]) -> Code:
     Args:
         targets: the dotted names of what the configuration calls.
     """
-    own = _state(Path(str(resources.files("exp"))) / "__init__.py")
+    own = _state(_EXP / "__init__.py") if not is_installed(_EXP) else None
     packages = dict.fromkeys(name.partition(".")[0] for name in targets)
     others = {name: _state(path) for name in packages if (path := _file_of(name)) is not None}
     states = {name: state for name, state in {"": own, **others}.items() if state}
     first = next(iter(states.values()), None)
     code = {name: state.facts if state else None for name, state in others.items()}
-    facts = {"exp": package_versions(("exp",))["exp"], "git": first.facts if first else None, "code": code}
+    facts = {
+        "exp": package_versions(("exp",))["exp"],
+        "exp_commit": commit_text(own.facts) if own else _built_from(),
+        "git": first.facts if first else None,
+        "code": code,
+    }
     patches = {"": first.patch} if first and first.patch else {}
     patches |= {name: state.patch for name, state in states.items() if state.patch and state is not first}
     return Code(facts, {name: patch for name, patch in patches.items() if not name or patch != patches.get("")})
+
+
+def commit_text(state: Mapping[str, Any]) -> str:
+    """The commit that `git_state` found, with `+changes` if some were not committed."""
+    return f"{state['commit']}{'+changes' if state['dirty'] else ''}"
+
+
+def _built_from() -> str | None:
+    """The commit that an installed `exp` was built from; None if its wheel does not tell it."""
+    try:
+        return (_EXP / COMMIT).read_text().strip() or None
+    except OSError:
+        return None
+
+
+def is_installed(path: Path) -> bool:
+    """Whether a file or folder lies among installed packages, whatever repository they lie in."""
+    return bool({"site-packages", "dist-packages"} & set(path.parts))
 
 
 def _file_of(package: str) -> Path | None:
@@ -133,6 +158,8 @@ def bearing(manifest: Mapping[str, Any]) -> dict[str, Any]:
     commits = {f"commit{whose}": str((state or {}).get("commit"))[:10] for whose, state in repositories.items()}
     changes = {f"uncommitted changes{whose}": _changes(state or {}) for whose, state in repositories.items()}
     return {
+        "exp": manifest.get("exp"),
+        "commit of exp": str(manifest.get("exp_commit"))[:10] if manifest.get("exp_commit") else None,
         **commits,
         **changes,
         "python": manifest.get("python"),

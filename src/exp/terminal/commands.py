@@ -14,6 +14,8 @@ _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
 """A text that Hydra takes as a string without quotes; one that begins with a digit could be a number."""
 COMMANDS = ("new", "compare", "report", "reproduce", "export", "import", "data", "devices", "workers")
 """The programs beside the one that runs and sweeps."""
+FOLDER_VARIABLE = "EXP_RUN_FOLDER_TO"
+"""Names a file into which a run that begins writes its folder, for the program that started it."""
 _SCRIPTS = {"data": "show_data", "import": "import_checkpoint", "workers": "plan_workers"}
 """The programs in `scripts/` that have another name than their command."""
 _SCRIPT = re.compile(r"python scripts/(\w+)\.py")

@@ -20,6 +20,11 @@ class PlainConsole(Console):
         return super().render_str(printable(text), **options)
 
 
+def silent() -> PlainConsole:
+    """Shows nothing."""
+    return PlainConsole(quiet=True)
+
+
 def console() -> PlainConsole:
     """Writes lines to stdout; a long one is left to the terminal to wrap."""
     return PlainConsole(soft_wrap=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exp.config import parse
 from exp.distributed import Alone
 from exp.errors import UserError
 from exp.loggers.console import Display
@@ -18,6 +17,7 @@ from exp.run_folder.stored import stored_config
 from exp.system.tensorflow import import_tensorflow
 from exp.terminal.commands import as_called
 from exp.tools.program import run_script, say
+from exp.tools.without_training import without_training
 
 if TYPE_CHECKING:
     from exp.tools.served import Served
@@ -51,7 +51,7 @@ def _export(arguments: argparse.Namespace) -> None:
         raise UserError(f"{target}: is there already; remove it, or name another folder with --to")
     tree = stored_config("RUN_DIR", str(run))
     restore = {"checkpoint": {**tree["checkpoint"], "restore": arguments.checkpoint, "scope": "all", "exclude": []}}
-    config = parse({**tree, **_PLAIN, **restore}, trusted=arguments.trust)
+    config, _ = without_training(run, {**tree, **restore}, trusted=arguments.trust)
     import_tensorflow()
 
     from exp.run.averaged import take_averages
@@ -85,21 +85,6 @@ def _export(arguments: argparse.Namespace) -> None:
         raise
     say(f"{target}/saved_model: {served.tried} gave the run's {next(iter(given))} (largest difference {worst:.1e})")
     say(reason or f"{target}/model.keras: was loaded again, and gave the same")
-
-
-_PLAIN: dict[str, Any] = {
-    "mode": "test",
-    "exec": {
-        "name": "function",
-        "steps_per_call": 1,
-        "jit_compile": False,
-        "deterministic": "auto",
-        "show_autograph": False,
-        "profile": None,
-    },
-    "device": {"name": "all", "memory": "growth", "threads": None},
-}
-"""Whatever the run trained with, its model is exported from the eager world of one process."""
 
 
 def _write_saved_model(served: "Served", folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from exp.cli.conf import conf_folder
+from exp.config.choices import label
 from exp.config.config_hash import config_hash
 from exp.config.targets import needed_prefixes, target_names
 from exp.distributed import Alone
@@ -30,11 +30,11 @@ on (resume=FOLDER). The optimizer starts anew.
 
 def main() -> int:
     """Run this process's command line; returns the exit status."""
-    return run_script(_parser(), lambda arguments: _import(arguments, conf_folder()))
+    return run_script(_parser(), _import)
 
 
-def _import(arguments: argparse.Namespace, conf: Path) -> None:
-    config, tree = composed_tree(arguments.overrides, conf=conf)
+def _import(arguments: argparse.Namespace) -> None:
+    config, tree, choices = composed_tree(arguments.overrides)
     import_tensorflow()
 
     from exp.checkpoint import copies_of_weights, keras2, prefix_of, read_record
@@ -51,7 +51,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
     here = {path: named for path, named in named_here.items() if id(named.variable) in weights}
     pairs = keras2.match(found, here, dict(arguments.map))
     values = keras2.values_of(found, [key for _, key in pairs])
-    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(config.label()), key=None)
+    folder = new_folder(Path("outputs") / f"{datetime.now():%Y-%m-%d}" / _name(label(tree, choices)), key=None)
     state = InitialState()
     checkpoints = open_checkpoints(components, folder / names.CHECKPOINTS, run=state.run)
     with components.executor.scope():
@@ -72,6 +72,7 @@ def _import(arguments: argparse.Namespace, conf: Path) -> None:
         "run": state.run,
         "mode": "train",
         "config_hash": config_hash(tree),
+        "choices": choices,
         "seed": config.seed,
     }
     source = {"checkpoint": str(found.prefix), "key": found.root, "weights_sha256": record.weights_sha256}

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from exp.cli.conf import conf_folder
 from exp.cli.effective_config import with_projects
 from exp.cli.main import VERSION_BASE, print_mistake, raised_by_hydra
 from exp.cli.make_request import plain
 from exp.config import Config, parse
+from exp.config.choices import read_choices
 from exp.config.schema import REQUEST_KEYS
 from exp.errors import UserError
 from exp.system.files import storage_problem
@@ -19,35 +21,46 @@ from exp.system.streams import outlast, printable
 from exp.system.tensorflow import native_messages_to
 
 
-def composed(overrides: list[str], *, conf: Path) -> Config:
+def composed(overrides: list[str]) -> Config:
     """The configuration that `python run.py OVERRIDES` would have.
 
     Raises:
         UserError: an override is wrong.
     """
-    return composed_tree(overrides, conf=conf)[0]
+    return composed_tree(overrides)[0]
 
 
-def composed_tree(overrides: list[str], *, conf: Path) -> tuple[Config, dict[str, Any]]:
-    """The configuration that `python run.py OVERRIDES` would have, and the same as plain data.
+def composed_tree(overrides: list[str]) -> tuple[Config, dict[str, Any], dict[str, str]]:
+    """The configuration that `python run.py OVERRIDES` would have, the same as plain data, and the choices made.
 
     Raises:
         UserError: an override is wrong.
     """
+    tree, choices = composed_plain(overrides)
+    own = {key: value for key, value in tree.items() if key not in REQUEST_KEYS}
+    return parse(own), own, choices
+
+
+def composed_plain(overrides: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What Hydra composes, as plain data that nothing has checked yet, and the choices made.
+
+    Raises:
+        UserError: it cannot be composed.
+    """
     from hydra import compose, initialize_config_dir
 
+    conf = conf_folder()
     try:
         with initialize_config_dir(str(conf), version_base=VERSION_BASE):
-            tree = plain(compose("config", overrides))
-            tree["trusted_targets"] = with_projects(tree.get("trusted_targets"))
+            whole = compose("config", overrides, return_hydra_config=True)
+            tree, choices = plain(whole), read_choices(whole.hydra.runtime.choices)
     except Exception as error:
         if not raised_by_hydra(error):
             raise
         from exp.cli.messages import explain
 
         raise UserError(explain(error, overrides, conf)) from error
-    own = {key: value for key, value in tree.items() if key not in REQUEST_KEYS}
-    return parse(own), own
+    return {**tree, "trusted_targets": with_projects(tree.get("trusted_targets"))}, choices
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:

@@ -13,14 +13,14 @@ from omegaconf import OmegaConf
 
 from exp.compare.diff import differences
 from exp.compare.runs import Run, read_run
-from exp.config import parse
+from exp.config.choices import label
 from exp.errors import UserError
 from exp.loggers.console import Display
 from exp.run.request import Request
 from exp.run.run import run
 from exp.run_folder import names
 from exp.run_folder.new import new_folder
-from exp.run_folder.stored import stored_config
+from exp.run_folder.stored import parse_stored, stored_choices, stored_config
 from exp.system.streams import PlainFormatter
 from exp.terminal.commands import as_called, command_line, override, run_command
 from exp.terminal.tables import one_line
@@ -47,9 +47,12 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
     original = read_run(arguments.run)
     original.losses()  # what cannot be compared with afterwards is refused now
     tree = _tree(original, arguments.run, arguments.trust)
-    config = parse(tree, trusted=arguments.trust)
+    config = parse_stored(arguments.run, tree, trusted=arguments.trust)
+    choices = stored_choices(arguments.run)
     now = datetime.now()
-    folder = new_folder(Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{config.label()}_reproduced", key=None)
+    folder = new_folder(
+        Path("outputs") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}_{label(tree, choices)}_reproduced", key=None
+    )
     to_file = logging.FileHandler(folder / names.LOG)
     to_file.setFormatter(PlainFormatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
     logging.basicConfig(handlers=[to_file], level=logging.INFO, force=True)
@@ -58,6 +61,8 @@ def _reproduce(arguments: argparse.Namespace) -> bool:
         tree=tree,
         folder=folder,
         command=command_line(),
+        choices=choices,
+        made=folder,
         config_files={names.CONFIG_YAML: OmegaConf.to_yaml(OmegaConf.create(tree)), names.OVERRIDES_YAML: "[]\n"},
     )
     if run(request, Display(), started=started):
@@ -102,11 +107,16 @@ def _compare(original: Run, again: Run) -> bool:
         say(f"  {one_line(str(difference))}")
     if not known:
         print("  nothing that was noted differs: it must be the hardware, or code that was changed and not committed")
-    elif original.manifest.get("git.dirty"):
-        patch = original.folder / names.PATCH
-        how = f"as {patch} has it, for git apply" if patch.is_file() else "how, nobody knows"
-        say(f"  git: the code had been changed since that commit; {how}")
+    if any(original.manifest.get(f"{repository}.dirty") for repository in _repositories(original)):
+        patches = [str(path) for path in sorted(original.folder.glob(names.PATCHES))]
+        how = f"as {' and '.join(patches)} has it, for git apply" if patches else "how, nobody knows"
+        say(f"  the code had been changed since its commit; {how}")
     return False
+
+
+def _repositories(run: Run) -> set[str]:
+    """The beginnings of the manifest's keys about repositories."""
+    return {"git", *(key.rpartition(".")[0] for key in run.manifest if key.startswith("code."))}
 
 
 def _losses(original: Run, again: Run) -> str | None:

@@ -38,28 +38,35 @@ class Served:
     """What these features are, in words."""
 
 
+def serving(components: Components) -> tuple[Callable[[Any], dict[str, Any]], Any]:
+    """A function from features, as the data set has them, to what a run's model gives, by name; and its signature."""
+    program, transforms = components.program, components.feed.transforms
+
+    def serve(features: Any) -> dict[str, Any]:
+        changed = transforms.test(features) if transforms else features
+        return dict(program.task.named_outputs(step.called(program.model)(changed)))
+
+    return serve, _signature(components.dataset.features)
+
+
 def serve_whole(components: Components) -> Served:
     """The model of a run, which takes features as the data set has them.
 
     Raises:
         UserError: the run has several models.
     """
-    program, transforms, dataset = components.program, components.feed.transforms, components.dataset
+    program, dataset = components.program, components.dataset
     model = program.model
     if isinstance(model, NamedModels):
         raise UserError(f"--model: is missing; this run has several models: {', '.join(model.names)}")
-
-    def serve(features: Any) -> dict[str, Any]:
-        changed = transforms.test(features) if transforms else features
-        return dict(program.task.named_outputs(step.called(model)(changed)))
-
+    serve, signature = serving(components)
     features = next(iter(evaluation_dataset(dataset.test, components.feed)))[0]
     features = tf.nest.map_structure(lambda tensor: tensor[0][:CHECKED], features)
     count = min(dataset.test.size, program.batch_size, CHECKED)
     return Served(
         model=model,
         serve=serve,
-        signature=_signature(dataset.features),
+        signature=signature,
         raw=tf.nest.map_structure(tf.constant, read_examples(dataset.test, range(count))[0]),
         given=step.scaled(features),
         wanted=components.executor.computing(step.called(model))(features),

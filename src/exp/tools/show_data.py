@@ -5,7 +5,6 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from exp.cli.conf import conf_folder
 from exp.data import Feed
 from exp.errors import UserError
 from exp.run.load_data import load_data
@@ -28,11 +27,11 @@ MOST_CLASSES = 10
 
 def main() -> int:
     """Run this process's command line; returns the exit status."""
-    return run_script(_parser(), lambda arguments: _show(arguments, conf_folder()))
+    return run_script(_parser(), _show)
 
 
-def _show(arguments: argparse.Namespace, conf: Path) -> None:
-    config = composed(arguments.overrides, conf=conf)
+def _show(arguments: argparse.Namespace) -> None:
+    config = composed(arguments.overrides)
     import_tensorflow()
     dataset, order, transforms = load_data(config)
     if not (arguments.shuffle or dataset.is_pictures):

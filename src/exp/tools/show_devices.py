@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 from exp.cli.conf import conf_folder
@@ -28,10 +27,10 @@ Each choice is tried in a process of its own, which ends again: nothing is chang
 
 def main() -> int:
     """Run this process's command line; returns the exit status."""
-    return run_script(_parser(), lambda arguments: _show(arguments.overrides, conf_folder()))
+    return run_script(_parser(), lambda arguments: _show(arguments.overrides))
 
 
-def _show(overrides: list[str], conf: Path) -> None:
+def _show(overrides: list[str]) -> None:
     context: Any = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tensorflow", "keras"])
     memory = _memory()
@@ -40,8 +39,8 @@ def _show(overrides: list[str], conf: Path) -> None:
     with started as pool:
         devices = [[name, what, memory.get(name, "")] for name, what in pool.apply(_physical)]
         _print_table("physical devices", ["device", "what it is", "memory"], devices)
-        choices = sorted(path.stem for path in (conf / "device").glob("*.yaml"))
-        tried = [[f"device={choice}", *_tried(pool, choice, overrides, conf)] for choice in choices]
+        choices = sorted(path.stem for path in (conf_folder() / "device").glob("*.yaml"))
+        tried = [[f"device={choice}", *_tried(pool, choice, overrides)] for choice in choices]
     headings = ["choice", "replicas", "trains on", "logical devices", "threads"]
     _print_table("what each choice does here", headings, tried)
     say("one replica is a whole copy of the model; a batch is shared out among them")
@@ -53,9 +52,9 @@ def _print_table(title: str, headings: list[str], rows: list[list[str]]) -> None
     say("\n".join([title, *whole(table, line_width()), ""]))
 
 
-def _tried(pool: Any, choice: str, overrides: list[str], conf: Path) -> list[str]:
+def _tried(pool: Any, choice: str, overrides: list[str]) -> list[str]:
     try:
-        device = composed([f"device={choice}", *overrides], conf=conf).device
+        device = composed([f"device={choice}", *overrides]).device
         if isinstance(device, WorkersDevices):
             return [
                 "one a worker",

@@ -1,0 +1,109 @@
+"""Arguments of targets, held to the signature of what they name before TensorFlow is imported."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, ValidationError, create_model
+from pydantic_core import ErrorDetails
+
+from exp.config.schema import Config
+from exp.config.signatures import Parameter, Signature, signature_of
+from exp.config.targets import OWN_PREFIXES, Target, locate, nested_targets
+
+_SUPPLIED = {
+    "model": ("input_shape", "classes", "inputs", "targets"),
+    "task": ("classes", "targets", "weighted"),
+}
+"""Parameters of targets that the run passes itself, because their values follow from the data set."""
+MISSING_ARGUMENT = "missing_argument"
+"""The kind of the error of an argument that a target needs and does not have."""
+
+
+def argument_errors(
+    path: str, target: Target, *, trusted: Sequence[str], whole: bool = True
+) -> tuple[list[ErrorDetails], list[str]]:
+    """Compare a target's arguments with the signature of what it names, without importing TensorFlow.
+
+    Args:
+        path: the node's path in the configuration.
+        target: the callable and its arguments. What is neither ours nor trusted, Keras's, may import TensorFlow, and is
+            checked when it is called.
+        trusted: prefixes of the user's own code.
+        whole: whether the node has all that is needed for the call; if not, more arguments are given later.
+
+    Returns:
+        pydantic's errors, each located by its path in the configuration; and the paths of all arguments there are.
+    """
+    signature = _signature(path, target, trusted)
+    if signature is None:
+        return [], [f"{path}.{name}" for name in target.arguments]
+    supplied = _SUPPLIED.get(path, ())
+    parameters = {name: one for name, one in signature.parameters.items() if name not in supplied}
+    errors = _errors(target, parameters, open_to_others=signature.takes_others)
+    for details in errors:
+        details["loc"] = (path, *details["loc"])
+    is_own = target.name.startswith(OWN_PREFIXES)
+    if not is_own:  # nothing in conf/ of ours has what is missing
+        errors = [
+            {**one, "type": MISSING_ARGUMENT, "ctx": {"target": target.name}} if one["type"] == "missing" else one
+            for one in errors
+            if whole or one["type"] != "missing"
+        ]
+    return errors, [f"{path}.{name}" for name in parameters]
+
+
+def targets_in(config: Config) -> Iterator[tuple[str, Target, bool]]:
+    """Every target of a configuration, with its path, and whether it has all that its call needs."""
+    nodes = {"model": config.model, "data": config.data.target, "task": config.task, "optimizer": config.optimizer}
+    parts: dict[str, Target] = {f"hooks[{number}]": hook for number, hook in enumerate(config.hooks)}
+    if config.task.step is not None:
+        parts["task.step"] = config.task.step
+    yield from ((path, target, True) for path, target in nodes.items())
+    yield from ((path, target, False) for path, target in parts.items())
+    for path, target in {**nodes, **parts}.items():
+        for below, node in _nodes(target.arguments, path):
+            arguments = {key: value for key, value in node.items() if key != "_target_"}
+            yield below, Target(name=str(node["_target_"]), arguments=arguments), False
+
+
+def _nodes(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The nodes with a `_target_` at or below some arguments."""
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _nodes(value, f"{path}.{key}")
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for index, value in enumerate(node):
+            yield from _nodes(value, f"{path}[{index}]")
+
+
+def _signature(path: str, target: Target, trusted: Sequence[str]) -> Signature | None:
+    if target.name.startswith(OWN_PREFIXES):
+        function = locate(path, target.name, trusted=())
+        hints = get_type_hints(function, include_extras=True)
+        parameters = {
+            name: Parameter(hints.get(name, Any), required=one.default is one.empty)
+            for name, one in inspect.signature(function).parameters.items()
+        }
+        return Signature(parameters, takes_others=False)
+    told_in_another_way = any(name.startswith("_") for name in target.arguments)  # such as Hydra's `_args_`
+    if told_in_another_way or not target.name.startswith(tuple(trusted)):
+        return None
+    return signature_of(path, target.name)
+
+
+def _errors(target: Target, parameters: Mapping[str, Parameter], *, open_to_others: bool) -> list[ErrorDetails]:
+    fields: dict[str, Any] = {}
+    for name, one in parameters.items():
+        made = any(True for _ in nested_targets(target.arguments.get(name)))  # its value is what a target gives
+        fields[name] = (Any if made else one.kind, ... if one.required else None)
+    strict = ConfigDict(
+        extra="ignore" if open_to_others else "forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
+    try:
+        create_model("Arguments", __config__=strict, **fields).model_validate(target.arguments)
+    except ValidationError as error:
+        return error.errors(include_url=False)
+    return []

@@ -1,0 +1,200 @@
+"""Signatures of a user's own functions and classes, read from their source: importing that may import TensorFlow.
+
+What the source does not tell, because it is made while the module is imported, is left to the call itself.
+"""
+
+import ast
+import difflib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from exp.config.annotations import type_of
+from exp.errors import UserError
+from exp.system.own_code import told
+
+_KEEP_SIGNATURES = ("register_keras_serializable", "override", "final", "no_type_check", "staticmethod")
+"""Decorators that leave the parameters of what they decorate alone."""
+MOST_IMPORTS = 5
+"""How many modules are followed to the one that defines what others import from it."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that a configuration may set."""
+
+    kind: Any
+    """A type for pydantic; `Any` if its annotation says nothing, or nothing that a configuration can be held to."""
+    required: bool
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a function, or the `__init__` of a class, takes by name."""
+
+    parameters: dict[str, Parameter]
+    takes_others: bool
+    """Whether it takes any other name as well (`**kwargs`)."""
+
+
+def signature_of(path: str, name: str) -> Signature | None:
+    """The signature of what a dotted name leads to; None if the source does not tell.
+
+    Nothing is imported.
+
+    Args:
+        path: the key of the node that names it.
+        name: of a function or class.
+
+    Raises:
+        UserError: there is no such module, or no such name in it, or its source is no Python.
+    """
+    module, _, attribute = name.rpartition(".")
+    return _find(f"{path}._target_={name}", module, attribute, MOST_IMPORTS)
+
+
+def _find(what: str, module: str, attribute: str, imports_left: int) -> Signature | None:
+    place = _place(what, module)
+    if place is None or not imports_left:
+        return None
+    defined = _parsed(what, place, place.stat().st_mtime_ns)
+    found = defined.get(attribute)
+    if isinstance(found, ast.FunctionDef):
+        return _signature(found) if _keeps_signature(found) else None
+    if isinstance(found, ast.ClassDef):
+        return _of_class(what, module, found, defined, imports_left)
+    if isinstance(found, tuple):
+        level, source, original = found
+        package = module if place.name == "__init__.py" else module.rpartition(".")[0]
+        above = package.rsplit(".", level - 1)[0] if level > 1 else package
+        origin = ".".join(part for part in (above if level else "", source) if part)
+        return _find(what, origin, original, imports_left - 1)
+    if found is None and not {"*", "__getattr__"} & defined.keys() and _submodule(place, attribute) is None:
+        near = difflib.get_close_matches(attribute, defined, n=1)
+        meant = f"; did you mean {module}.{near[0]}?" if near else ""
+        raise UserError(f"{what}: cannot be found (module {module!r} has no attribute {attribute!r}){meant}")
+    return None
+
+
+def _of_class(
+    what: str, module: str, found: ast.ClassDef, defined: dict[str, Any], imports_left: int
+) -> Signature | None:
+    if not _keeps_signature(found) or found.keywords:  # a metaclass may call it in its own way
+        return None
+    for node in found.body:
+        if isinstance(node, ast.FunctionDef) and node.name in ("__init__", "__new__"):
+            return _signature(node, skip=1) if _keeps_signature(node) else None
+    base = found.bases[0] if len(found.bases) == 1 else None
+    if isinstance(base, ast.Name) and base.id in defined and base.id != found.name:
+        return _find(what, module, base.id, imports_left - 1)
+    return None
+
+
+def _signature(node: ast.FunctionDef, *, skip: int = 0) -> Signature:
+    """The signature of a definition, without its first parameters, such as `self`."""
+    given = node.args
+    positional = [*given.posonlyargs, *given.args]
+    defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
+    pairs = [*zip(positional, defaults, strict=True)][skip:]
+    pairs = [(one, default) for one, default in pairs if one not in given.posonlyargs]
+    pairs += zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    parameters = {}
+    for one, default in pairs:
+        kind = type_of(one.annotation)
+        if isinstance(default, ast.Constant) and default.value is None and kind is not Any:
+            kind = kind | None  # `width: int = None` is often written, and means it
+        parameters[one.arg] = Parameter(kind, required=default is None)
+    return Signature(parameters, takes_others=given.kwarg is not None)
+
+
+def _keeps_signature(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    for decorator in node.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+        if name not in _KEEP_SIGNATURES:
+            return False
+    return True
+
+
+def _place(what: str, module: str) -> Path | None:
+    """The source of a module; None if it has none, or if only its package knows where it is.
+
+    Raises:
+        UserError: there is no such module.
+    """
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        raise UserError(f"{what}: cannot be found (No module named {top!r})")
+    place = Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    for number, part in enumerate(rest, 2):
+        found = next((one for folder in folders if (one := _below(folder, part)) is not None), None)
+        if found is None:
+            _check_absent(what, ".".join([top, *rest][:number]), part, place, folders)
+            return None
+        place = found if found.is_file() else None
+        folders = [found.parent if found.name == "__init__.py" else found]
+    return place
+
+
+def _check_absent(what: str, module: str, part: str, package: Path | None, folders: Sequence[Path]) -> None:
+    """Refuse a module that is not there, unless its package may make it, or has something else of that name."""
+    if any(folder.glob(f"{part}.*") for folder in folders if [*folder.glob(f"{part}.*")]):
+        return
+    if package is not None:
+        source = package.read_text(errors="replace")
+        if (
+            part in _parsed(what, package, package.stat().st_mtime_ns)
+            or "sys.modules" in source
+            or "__path__" in source
+        ):
+            return
+    raise UserError(f"{what}: cannot be found (No module named {module!r})")
+
+
+def _below(folder: Path, name: str) -> Path | None:
+    """A module or package in a folder: its file, or a folder that is a package without one."""
+    for place in (folder / name / "__init__.py", folder / f"{name}.py"):
+        if place.is_file():
+            return place
+    return folder / name if (folder / name).is_dir() else None
+
+
+def _submodule(place: Path, name: str) -> Path | None:
+    return _below(place.parent, name) if place.name == "__init__.py" else None
+
+
+@lru_cache(maxsize=64)
+def _parsed(what: str, place: Path, changed: int) -> dict[str, Any]:
+    """What a module defines by name: a definition; for an import, its level, module and name; else True."""
+    try:
+        tree = ast.parse(place.read_bytes(), filename=str(place))
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{what}: cannot be imported: {told(error)}") from error
+    return dict(_definitions(tree.body))
+
+
+def _definitions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, Any]]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, node
+        elif isinstance(node, ast.AsyncFunctionDef):
+            yield node.name, True
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((one.asname or one.name, (node.level, node.module or "", one.name)) for one in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((one.asname or one.name.partition(".")[0], True) for one in node.names)
+        elif isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While):
+            # Which branch is taken is not known here, so that a definition in one tells the name alone.
+            inner = [one for one in ast.walk(node) if isinstance(one, ast.stmt) and one is not node]
+            yield from ((name, name == "*" or True) for name, _ in _definitions(inner))
+        else:
+            stored = (one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+            yield from ((name, True) for name in stored)
