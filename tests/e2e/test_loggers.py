@@ -235,7 +235,10 @@ def test_a_server_that_is_not_there_stops_nothing(lines, server, tmp_path):
 def test_mlflow_that_is_not_installed_is_asked_for(jobs, tmp_path):
     done = jobs.run("+logger=mlflow", cwd=tmp_path)
     assert (done.status, done.output) == (2, "")
-    assert done.errors == "logger=mlflow: needs MLflow's client: pip install 'exp[mlflow]'\n"
+    assert done.errors == (
+        "logger=mlflow: needs MLflow's client: pip install 'exp[mlflow]'; or log elsewhere: "
+        "'logger=[tensorboard,jsonl]'\n"
+    )
 
 
 def test_a_logger_of_ones_own_is_told_what_it_has_methods_for(jobs, tmp_path):
