@@ -97,7 +97,8 @@ def check_loggers(config: Config) -> None:
     found = importlib.util.find_spec("mlflow")
     if found is None or found.origin is None:  # a folder of that name, such as a server's, is no package
         raise UserError(
-            f"{LOGGER}={MLFLOW}: needs MLflow's client: pip install 'exp[mlflow]'; or log elsewhere: 'logger=[tensorboard,jsonl]'"
+            f"{LOGGER}={MLFLOW}: needs MLflow's client: pip install 'exp[mlflow]'; or log elsewhere: "
+            f"'{LOGGER}=[tensorboard,jsonl]'"
         )
     if config.logger.mlflow.tracking_uri is None and os.environ.get(SERVER_VARIABLE):
         check_server(SERVER_VARIABLE, os.environ[SERVER_VARIABLE])
