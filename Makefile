@@ -63,6 +63,9 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	  -o requirements.lock
 	uv pip compile pyproject.toml --extra optuna --extra slurm --extra submitit --universal --python-version 3.11 --no-header \
 	  --no-annotate --upgrade -q -c requirements.lock | grep -vxFf requirements.lock > requirements-plugins.lock
+	uv pip compile pyproject.toml --extra mlflow --group mlflow-server --universal --python-version 3.11 --no-header \
+	  --no-annotate --upgrade -q -c requirements.lock | grep -vxFf requirements.lock > requirements-mlflow.lock
+	sed -n 's/^mlflow-skinny==/mlflow==/p' requirements-mlflow.lock >> requirements-mlflow.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
 	  -c requirements.lock -o requirements-dev.lock
 	uv pip compile --group docs --universal --python-version 3.11 --no-header --no-annotate --upgrade -q \
@@ -86,6 +89,11 @@ $(VENV)/.plugins: requirements-plugins.lock $(VENV)/.run
 	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/plugins --upgrade -r requirements-plugins.lock
 	@touch $@
 
+# A server and its client, for tests. What only models need of MLflow is left out, and what it shares with us is ours.
+$(VENV)/.mlflow: requirements-mlflow.lock $(VENV)/.run
+	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/mlflow --upgrade -r requirements-mlflow.lock
+	@touch $@
+
 # Sphinx reads our docstrings, and lies in a folder of its own, so that the environment does not get it.
 $(VENV)/.docs: requirements-docs.lock $(VENV)/.run
 	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/docs --upgrade -r requirements-docs.lock
@@ -96,6 +104,6 @@ $(VENV)/.bench: $(VENV)/.run
 	$(BIN)/python -m pip install -q --target $(VENV)/bench --upgrade -c requirements.lock 'torch>=2.9,<3' 'lightning>=2.5,<3'
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.run $(VENV)/.plugins
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run $(VENV)/.plugins $(VENV)/.mlflow
 	$(BIN)/python -m pip install -q -r requirements-dev.lock
 	@touch $@

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, TypeAdapter
 
+from exp.config.choices import LOGGER
 from exp.config.schema import SECTIONS, VARIANTS, Config, Data
 from exp.config.target_names import SECTIONS_WITH_TARGET
 from exp.config.targets import locate
@@ -20,6 +21,8 @@ def allowed(path: str, *, choice: str, target: str | None) -> str:
         target: what the choice's `_target_` names.
     """
     section, _, name = path.rpartition(".")
+    if section == LOGGER:
+        return ""  # a logger without settings
     fields = {key: field.rebuild_annotation() for key, field in _model(section, choice).model_fields.items()}
     if section in SECTIONS_WITH_TARGET and name not in fields and target:
         fields = typing.get_type_hints(locate(section, target, trusted=()), include_extras=True)

@@ -39,8 +39,8 @@ class File:
     keys: tuple[Key, ...]
     target: str | None
     """What the file's own `_target_` names."""
-    choices: dict[str, str] = field(hash=False)
-    """Of `config.yaml`: the choice of each group that is taken by default."""
+    choices: dict[str, str | list[str]] = field(hash=False)
+    """Of `config.yaml`: the choice of each group that is taken by default; of `logger`, all of them."""
 
 
 def files(conf: Path = CONF) -> list[File]:

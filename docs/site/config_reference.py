@@ -35,7 +35,8 @@ def _is_of_all(key: Key) -> bool:
 
 
 def _choice(file: File, root: File) -> str:
-    default = " (default)" if root.choices.get(file.group) == file.name else ""
+    taken = root.choices.get(file.group)
+    default = " (default)" if file.name in (taken if isinstance(taken, list) else [taken]) else ""
     return f"- `{file.group}={file.name}`{default}: {_escaped(file.sentence)}"
 
 

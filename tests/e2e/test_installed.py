@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,20 +45,19 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory) -> Installed:
+def installed(tmp_path_factory) -> Iterator[Installed]:
+    """The wheel is built and installed as a user does it, with all that it asks for, in the locked versions."""
     place = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", place / "wheel", ROOT], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", place / "wheel", ROOT], check=True)
     environment = place / "env"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    (packages,) = (environment / "lib").glob("python*/site-packages")
-    # What it depends on is lent by this environment, whose own .pth files, which lead to the repository, do not count.
-    (packages / "lent.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")) + "\n")
-    wheel = next((place / "wheel").glob("*.whl"))
-    into = ["--python", environment / "bin" / "python", "install", "-q", "--no-deps", "--force-reinstall", wheel]
-    subprocess.run([*pip, *into], check=True)
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    (wheel,) = (place / "wheel").glob("*.whl")
+    locks = [option for name in ("requirements", "requirements-dev") for option in ("-c", ROOT / f"{name}.lock")]
+    install = [environment / "bin" / "python", "-m", "pip", "install", "-q", wheel, "pytest", *locks]
+    subprocess.run(install, check=True)
     (place / "work").mkdir()
-    return Installed(environment, place / "work")
+    yield Installed(environment, place / "work")
+    os.spawnlp(os.P_NOWAIT, "rm", "rm", "-rf", str(environment))  # two gigabytes, which nobody has to wait for
 
 
 def printed(output: str, what: str) -> str:

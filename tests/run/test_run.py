@@ -106,7 +106,7 @@ def test_results_that_cannot_be_written_are_a_failed_run(tf, request_, monkeypat
 
 
 def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
-    """The folder is a run's before training; the log is closed before the results are written; the lock goes last."""
+    """The folder is a run's before training; its log is closed before the results; the lock goes last."""
     happened: list[str] = []
 
     def note(name: str, value: Any = None) -> Any:
@@ -139,7 +139,8 @@ def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
     monkeypatch.setattr(module, "build", note("build", components))
     monkeypatch.setattr("exp.run.initial_state.initial_state", note("initial state", state))
     monkeypatch.setattr("exp.loggers.folder_loggers.file_loggers", note("open log", []))
-    monkeypatch.setattr("exp.loggers.logger.Loggers", lambda inner: logger)
+    monkeypatch.setattr("exp.loggers.logger.Loggers", lambda files, outside: logger)
+    monkeypatch.setattr("exp.loggers.outside.OutsideLoggers.close", note("close outside"))
     monkeypatch.setattr("exp.run.rewind.train", note("train", trained))
     monkeypatch.setattr("exp.run.evaluate.evaluate", note("evaluate", evaluation))
     monkeypatch.setattr("exp.run.evaluate.show_predictions", note("show predictions"))
@@ -149,5 +150,6 @@ def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
     assert run(request_)[0] == 0
     assert happened == [
         *("build", "initial state", "write config", "write manifest", "open log", "hparams", "train", "evaluate"),
-        *("show predictions", "show graph", "ended", "close log", "write results", "close"),
+        *("show predictions", "show graph", "ended", "close log", "write results"),
+        *("close outside", "close"),
     ]

@@ -32,7 +32,10 @@ _RECIPES = "exec/test_recipe.py tries each part of a recipe quickly in every mod
 _SHAPES = "other sizes of batches are tried quickly, such as ones that do not divide, or are too large"
 _SIGNALS = "the same signal is tried quickly at another moment, or another signal at this one"
 
+_SERVERS = "a server that is killed is tried quickly, and so is a logger of one's own that hangs"
+
 SLOW = {
+    "e2e/test_loggers.py::test_a_server_that_hangs_in_mid_run_stops_nothing": _SERVERS,
     "e2e/test_plugins.py::*": _LAUNCHERS,
     "e2e/test_sweeps.py::test_the_jobs_are_the_runs[three modes]": "one mode is tried quickly, on the same devices",
     "e2e/test_sweeps.py::test_a_sweep_killed_half_way_goes_on[its jobs too]": _KILLED,

@@ -1,17 +1,20 @@
 """The configuration that counts: the composed one, or that of the run which is tested or resumed."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from exp.cli.request_checks import check_unchanged
 from exp.config import Config, parse, yaml_text
+from exp.config.choices import LOGGER
 from exp.config.length import LENGTH_KEYS, length_of, with_length
+from exp.config.loggers import SERVER_VARIABLE, server_to_trust
 from exp.config.metric_rules import NEEDS_VALIDATION, check_metric
 from exp.config.question import parse_question
 from exp.config.schema import REQUEST_KEYS
-from exp.errors import UserError
-from exp.run_folder.stored import parse_stored, stored_config
+from exp.errors import UserError, excerpt
+from exp.run_folder.stored import parse_stored, stored_config, stored_loggers
 from exp.system.project import trusted_by_project
 from exp.terminal import commands
 
@@ -97,12 +100,12 @@ def _resumed(
     resume: Any, composed: Mapping[str, Any], overrides: Sequence[str], *, trusted: Sequence[str]
 ) -> tuple[Config, dict[str, Any]]:
     """Read the configuration of the run to resume, of which the command line may change the length alone."""
-    given = {override: override.split("=")[0] for override in overrides}
-    others = [override for override, key in given.items() if key not in ("resume", "trusted_targets", *LENGTH_KEYS)]
+    given = {override: override.split("=")[0].lstrip("+~") for override in overrides}
+    others = [override for override, key in given.items() if not _may_be_given_anew(key)]
     if others:
         raise UserError(
             f"resume={resume}: goes on with the run's own config; leave out {' '.join(others)} (only a length "
-            f"can be given anew: {', '.join(LENGTH_KEYS)})"
+            f"can be given anew: {', '.join(LENGTH_KEYS)}, and the loggers)"
         )
     stored = stored_config("resume", resume)
     if stored.get("mode") == "test":
@@ -110,7 +113,8 @@ def _resumed(
             f"resume={resume}: is the folder of a test, which is not resumed; mode=test run=RUN_DIR tests the run again"
         )
     length = {key: composed["train"][key] for key in length_of(stored) if f"train.{key}" in given.values()}
-    tree = with_length(stored, length)
+    anew = any(_is_logger(key) for key in given.values())
+    tree = {**with_length(stored, length), LOGGER: composed[LOGGER] if anew else _own_loggers(resume, composed)}
     config = parse_stored(Path(str(resume)), tree, trusted=trusted)
     check_unchanged(Path(str(resume)), stored)
     if "epochs" in length and config.train.steps is not None:
@@ -121,17 +125,44 @@ def _resumed(
     return config, tree
 
 
+def _may_be_given_anew(key: str) -> bool:
+    return key in ("resume", "trusted_targets", *LENGTH_KEYS) or _is_logger(key)
+
+
+def _is_logger(key: str) -> bool:
+    return key == LOGGER or key.startswith(f"{LOGGER}.")
+
+
+def _own_loggers(resume: Any, composed: Mapping[str, Any]) -> Any:
+    """The loggers of the run to resume. Its folder may be a stranger's, and must not say where to send anything.
+
+    Raises:
+        UserError: it names a server that nobody else names.
+    """
+    node = stored_loggers(Path(str(resume)))
+    address = server_to_trust(node, composed.get(LOGGER))
+    if address is not None:
+        command = commands.run_command(commands.override("resume", resume))
+        raise UserError(
+            f"{LOGGER}.mlflow.tracking_uri={excerpt(address)}: is what the folder says, and a folder may be a "
+            f"stranger's; if that is your server, say so: {SERVER_VARIABLE}={shlex.quote(address)} {command}"
+        )
+    return node
+
+
 def _for_test(stored: dict[str, Any], composed: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Change the tested run's configuration as far as a test may be given other values.
 
-    A run that was warm-started is tested by its own checkpoints: `checkpoint.restore` names where it began.
+    A run that was warm-started is tested by its own checkpoints: `checkpoint.restore` names where it began. The test
+    logs where one asks now.
     """
+    stored[LOGGER] = composed.get(LOGGER)
     stored["checkpoint"] = {**stored["checkpoint"], "restore": None, "scope": "all", "exclude": []}
     for override in overrides:
         key = override.split("=")[0].lstrip("+~")
         group = key.split(".")[0]
         same_data = key == "data" and composed["data"].get("_target_") == stored["data"].get("_target_")
-        if key in ("mode", "run", "trusted_targets") or same_data:
+        if key in ("mode", "run", "trusted_targets") or same_data or _is_logger(key):
             continue
         if group in TEST_GROUPS:
             stored[group] = composed[group]

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli.choose_folder import choose_run_folder
 from exp.cli.effective_config import TEST_GROUPS, effective_config
-from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_sweep, is_search
+from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_loggers, check_sweep, is_search
 from exp.config import Config, Device
 from exp.config.choices import label, read_choices
 from exp.config.config_hash import config_hash
@@ -118,6 +118,7 @@ def check(composed: DictConfig, hydra: DictConfig, sizes: TrainingSizes | None =
     check_hydra(hydra)
     config, tree = _effective(composed, hydra)
     check_batch(config, sizes or TrainingSizes())
+    check_loggers(config)
     if hydra.mode == RunMode.MULTIRUN:
         check_sweep(config)
     return config, tree

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli import habits
 from exp.cli.conf import conf_folders
+from exp.config.choices import LOGGER
 from exp.config.flat import flat
 from exp.config.suggestions import unknown_choice, unknown_key
 from exp.config.target_names import OWN_PREFIXES, SECTIONS_WITH_TARGET
@@ -48,6 +49,7 @@ def explain(error: BaseException, arguments: Sequence[str], conf: Path) -> str:
     return (
         _unreadable(error, arguments, conf)
         or _wrong_choice(error, arguments, conf)
+        or _wrong_logger(error, arguments, conf)
         or _wrong_key(error, arguments, conf)
         or f"{_blamed(error, arguments)}: {_reason(error)}"
     )
@@ -77,7 +79,7 @@ def _unreadable(error: BaseException, arguments: Sequence[str], conf: Path) -> s
 
 def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
     """The sentence for a choice that does not exist in its group, or that is not a name."""
-    missing = re.search(r"Could not find '(.+)/([^/']*)'", str(error))
+    missing = re.search(r"Could not (?:find|load) '(.+)/([^/']*)'", str(error))
     if missing:
         return _unknown_choice(missing[1], missing[2], conf)
     for argument in arguments:
@@ -87,6 +89,8 @@ def _wrong_choice(error: BaseException, arguments: Sequence[str], conf: Path) ->
         group = key.partition("@")[0]
         no_name = value.startswith(("[", "{")) or (value == "null" and "Got NoneType" in str(error))
         if no_name and _is_group(group, conf) and isinstance(error, TypeError | ValueError):
+            if group == LOGGER:
+                return f"{excerpt(argument)}: must be a list of choices, such as {LOGGER}=[tensorboard,jsonl]"
             such = f", such as {group}={_names(group, conf)[0]}" if _names(group, conf) else ""
             return f"{excerpt(argument)}: must be the name of one choice{such}"
     return None
@@ -115,6 +119,25 @@ def _wrong_key(error: BaseException, arguments: Sequence[str], conf: Path) -> st
             return f"{excerpt(argument)}: {own} has no such key; if your function takes it, write +{excerpt(argument)}"
         return f"{unknown_key(key, _keys(conf))} (you gave {excerpt(argument)})"
     return None
+
+
+def _wrong_logger(error: BaseException, arguments: Sequence[str], conf: Path) -> str | None:
+    """The sentence for a key of a logger that is not chosen, or that no logger has."""
+    given = ((argument, *_split(argument)[:2]) for argument in arguments)
+    own = [(argument, key) for argument, sign, key in given if not sign and key.startswith(f"{LOGGER}.")]
+    argument, key = next((pair for pair in own if _not_overridden(pair[1], error)), ("", ""))
+    if not key:
+        return None
+    _, name, *rest = key.split(".")
+    files = {path.stem: node.get(path.stem) for path, node in _choices(conf) if path.parent.name == LOGGER}
+    if name not in files:
+        return f"{excerpt(argument)}: there is no such logger; there are {', '.join(files)}"
+    keys = [f"{LOGGER}.{name}.{leaf}" for leaf in (files[name] or {})]
+    if not rest or key in keys:
+        return f"{excerpt(argument)}: {name} is not among the loggers; add it: +{LOGGER}={name}"
+    if not keys:
+        return f"{excerpt(argument)}: there is no such key; {name} has none"
+    return f"{unknown_key(key, keys)} (you gave {excerpt(argument)})"
 
 
 def _own_choice(group: str, arguments: Sequence[str], conf: Path) -> str | None:

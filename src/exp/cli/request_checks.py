@@ -1,6 +1,8 @@
 """Rules that a request must meet besides those of its configuration: about Hydra, the data set and the run's folder."""
 
 import contextlib
+import importlib.util
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +12,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from exp.config import Config, Target, WorkersDevices
+from exp.config.choices import LOGGER
 from exp.config.combination_rules import check_batch_size
 from exp.config.config_hash import config_hash
 from exp.config.length import with_length
+from exp.config.loggers import MLFLOW, SERVER_VARIABLE, check_server
 from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import locate
 from exp.errors import UserError, excerpt
@@ -80,6 +84,24 @@ def is_search(hydra: DictConfig) -> bool:
     """Whether a sweeper chooses jobs by what came out of earlier ones."""
     sweeper = str(hydra.sweeper._target_)
     return hydra.mode == RunMode.MULTIRUN and not sweeper.endswith(("GridSweeper", "BasicSweeper"))
+
+
+def check_loggers(config: Config) -> None:
+    """Refuse an MLflow server if MLflow is not installed, or if the address that its variable has can be none.
+
+    Raises:
+        UserError: one of these.
+    """
+    if config.logger.mlflow is None:
+        return
+    found = importlib.util.find_spec("mlflow")
+    if found is None or found.origin is None:  # a folder of that name, such as a server's, is no package
+        raise UserError(
+            f"{LOGGER}={MLFLOW}: needs MLflow's client: pip install 'exp[mlflow]'; or log elsewhere: "
+            f"'{LOGGER}=[tensorboard,jsonl]'"
+        )
+    if config.logger.mlflow.tracking_uri is None and os.environ.get(SERVER_VARIABLE):
+        check_server(SERVER_VARIABLE, os.environ[SERVER_VARIABLE])
 
 
 def check_sweep(config: Config) -> None:

@@ -58,6 +58,7 @@ def targets_in(config: Config) -> Iterator[tuple[str, Target, bool]]:
     """Every target of a configuration, with its path, and whether it has all that its call needs."""
     nodes = {"model": config.model, "data": config.data.target, "task": config.task, "optimizer": config.optimizer}
     parts: dict[str, Target] = {f"hooks[{number}]": hook for number, hook in enumerate(config.hooks)}
+    parts |= {f"logger.{name}": logger for name, logger in config.logger.own.items()}
     if config.task.step is not None:
         parts["task.step"] = config.task.step
     yield from ((path, target, True) for path, target in nodes.items())

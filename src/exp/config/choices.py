@@ -16,6 +16,9 @@ KINDS = {
     "schedule": "name",
 }
 """The groups whose choices runs are known by, with the key that tells what a choice stands for."""
+LOGGER = "logger"
+"""A group of which several choices hold at once. It is no part of what a run is: no figure depends on it, and a run
+that goes on may log elsewhere."""
 _LABELLED = ("model", "data", "exec", "device")
 _OWN = {"exp.model.conv_catsdogs.create": "conv-catsdogs", "exp.data.npz.load": "arrays"}
 """Choices of ours that are not named as their modules are, by target."""
@@ -59,3 +62,8 @@ def read_choices(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
         return {}
     return {str(group): name for group, name in value.items() if group in KINDS and isinstance(name, str) and name}
+
+
+def without_loggers(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a configuration on which the figures of a run can depend."""
+    return {key: value for key, value in tree.items() if key != LOGGER}

@@ -12,6 +12,7 @@ def check_combinations(config: Config) -> None:
         *_mode_problems(config),
         *_own_step_problems(config),
         *_schedule_problems(config),
+        *_logger_problems(config),
     ]
     memory = getattr(config.device, "memory", None)
     if isinstance(memory, float) and config.exec.name != "session":
@@ -127,6 +128,18 @@ def _schedule_problems(config: Config) -> list[str]:
         return []
     found = "has none" if rate is None else "is a schedule already"
     return [f"{one}: needs optimizer.learning_rate as a number, and it {found}" for one in asked]
+
+
+def _logger_problems(config: Config) -> list[str]:
+    """A sentence for each thing that no logger can show."""
+    summary = config.summary
+    if config.logger.tensorboard or config.logger.own:
+        return []
+    asked = [f"summary.histograms={summary.histograms}"] if summary.histograms else []
+    asked += ["summary.images=true"] if summary.images else []
+    return [
+        f"{one}: is shown by TensorBoard, which is not among the loggers; add it: +logger=tensorboard" for one in asked
+    ]
 
 
 def _replicas(device: Device) -> int:

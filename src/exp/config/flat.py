@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from exp.config.choices import KINDS, is_said_by, name_of_choice
+from exp.config.choices import KINDS, is_said_by, name_of_choice, without_loggers
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -19,7 +19,7 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def flat_config(tree: Mapping[str, Any], *, threads: int | None, choices: Mapping[str, str]) -> dict[str, Any]:
-    """A run's configuration by dotted key, and its choices by the names of their groups.
+    """A run's configuration by dotted key, and its choices by the names of their groups; where it logs is left out.
 
     What a choice stands for, such as `model._target_`, is a key beside it if the choice's name does not say it.
 
@@ -28,7 +28,7 @@ def flat_config(tree: Mapping[str, Any], *, threads: int | None, choices: Mappin
         threads: the number of threads that the run really had, if that is known. The last bits of results depend on it.
         choices: the choices made, by group, as far as they are known; others are named by what they stand for.
     """
-    config = flat(tree)
+    config = flat(without_loggers(tree))
     for group, kind in KINDS.items():
         name = name_of_choice(group, tree, choices)
         if name is not None:

@@ -7,8 +7,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exp.config.arguments import argument_errors, targets_in
+from exp.config.choices import LOGGER
 from exp.config.combination_rules import check_combinations
 from exp.config.error_messages import refuse_errors
+from exp.config.loggers import parse_loggers
 from exp.config.metric_rules import check_choosing, check_metric_names
 from exp.config.schema import REQUEST_KEYS, Config, Data
 from exp.config.suggestions import known_keys
@@ -34,8 +36,9 @@ def parse(raw: Mapping[str, Any], *, trusted: Sequence[str] | None = None) -> Co
     prefixes = [p for p in prefixes if isinstance(p, str)] if isinstance(prefixes, Sequence) else []
     for path, name in nested_targets(raw):
         check_trusted(path, name, prefixes)
+    loggers = parse_loggers(raw.get(LOGGER))
     try:
-        config = Config.model_validate(_with_targets(raw))
+        config = Config.model_validate({**_with_targets(raw), LOGGER: loggers})
     except ValidationError as error:
         errors = error.errors(include_url=False)
         refuse_errors(errors, [*known_keys(raw), *_argument_keys(raw)])

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag
 
+from exp.config.choices import LOGGER
+from exp.config.loggers import MLFLOW, LoggerChoice, Mlflow
 from exp.config.schedules import SCHEDULES, Schedule
 from exp.config.section import Fraction, Section, name_of
 from exp.config.targets import Target
@@ -193,6 +195,7 @@ class Config(Section):
     train: Train
     checkpoint: Checkpoint
     summary: Summary
+    logger: LoggerChoice
     mode: Literal["train", "test"]
     seed: Seed
     seeds: Seeds
@@ -221,5 +224,6 @@ SECTIONS: dict[str, type[Section]] = {
     "checkpoint": Checkpoint,
     "summary": Summary,
     "seeds": Seeds,
+    f"{LOGGER}.{MLFLOW}": Mlflow,
 }
 """The sections that have the same keys whatever is chosen."""

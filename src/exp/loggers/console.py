@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from exp.config.flat import flat
+from exp.config.loggers import LoggerChoice, server_given
 from exp.loggers.time_breakdown import WHAT
 from exp.terminal.commands import neighbourhood, override, run_command, tensorboard
 from exp.terminal.plain_console import PlainConsole
@@ -116,7 +117,13 @@ class Display:
             self._progress = None
 
     def closing(
-        self, results: Mapping[str, Any], folder: Path, *, trusted: Sequence[str] = (), begun: bool = True
+        self,
+        results: Mapping[str, Any],
+        folder: Path,
+        *,
+        trusted: Sequence[str] = (),
+        begun: bool = True,
+        logger: LoggerChoice | None = None,
     ) -> None:
         """Show the closing table, if the run had begun, and the commands that a person may want next.
 
@@ -125,10 +132,11 @@ class Display:
             folder: the run folder.
             trusted: the prefixes of the user's own code that the run needs.
             begun: whether the results hold anything to show.
+            logger: where the run logged; None: to TensorBoard among others.
         """
         if begun:
             self._print([f"{results['mode']}: {results['status']}", *facts(_result_rows(results), self._width())])
-        for line in _next_commands(results, folder, trusted):
+        for line in _next_commands(results, folder, trusted, logger):
             self.say(line)
 
     def _width(self) -> int:
@@ -215,16 +223,19 @@ def _caveats(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _next_commands(results: Mapping[str, Any], folder: Path, trusted: Sequence[str]) -> list[str]:
+def _next_commands(
+    results: Mapping[str, Any], folder: Path, trusted: Sequence[str], logger: LoggerChoice | None
+) -> list[str]:
     lines = [f"run folder: {folder}"]
     if results["status"] == "interrupted" and results["mode"] == "test":
         lines.append("test again:  the same command, in another folder")
     elif results["status"] == "interrupted":
-        lines.append(f"go on:       {run_command(override('resume', folder), trusted=trusted)}")
+        server = server_given(logger)
+        lines.append(f"go on:       {server}{run_command(override('resume', folder), trusted=trusted)}")
     elif results["status"] == "completed" and results["mode"] == "train":
         best = ["checkpoint.restore=best"] if results["tested"] == "best" else []
         command = run_command("mode=test", override("run", folder), *best, trusted=trusted)
         lines.append(f"test again:  {command}")
-    if results["mode"] == "train":
+    if results["mode"] == "train" and (logger is None or logger.tensorboard):
         lines.append(f"look at it:  {tensorboard(neighbourhood(folder))}")
     return lines

@@ -1,6 +1,6 @@
 """What a run tells its loggers: the `Logger` protocol, and `Loggers`, which passes everything on to none or several.
 
-A new kind of log is one class that has the methods of `Logger`, and one more entry in `exp.loggers.folder_loggers`.
+A new kind of log is one class that has methods of `Logger`, behind an `exp.loggers.outside.OutsideLogger`.
 """
 
 import threading
@@ -84,8 +84,14 @@ class Loggers:
     Without loggers nothing happens at all.
     """
 
-    def __init__(self, loggers: Sequence[Logger]) -> None:
-        self._loggers = tuple(loggers)
+    def __init__(self, files: Sequence[Logger], outside: Sequence[Logger] = ()) -> None:
+        """Begin the thread.
+
+        Args:
+            files: write the run folder; an error of theirs is the run's, and `close` closes them.
+            outside: are told after them, take every call at once, and are closed by others, later.
+        """
+        self._files, self._loggers = tuple(files), (*files, *outside)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loggers")
         self._pending: list[Future[None]] = []
         self._room = threading.BoundedSemaphore(MOST_WAITING)
@@ -136,19 +142,24 @@ class Loggers:
             one.result()
 
     def begin_again(self, make: Callable[[], Sequence[Logger]]) -> None:
-        """Write what is left, close all loggers, and go on with others, which are made then."""
+        """Write what is left, close the loggers of the folder, and go on with others, which are made then.
+
+        The outside loggers go on: they are told of some steps again.
+        """
         self.flush()
-        for logger in self._loggers:
+        outside = self._loggers[len(self._files) :]
+        for logger in self._files:
             logger.close()
-        self._loggers = tuple(make()) if self._loggers else ()
+        self._files = tuple(make()) if self._loggers else ()
+        self._loggers = (*self._files, *outside)
 
     def close(self) -> None:
-        """Write what is left, and close all loggers."""
+        """Write what is left, and close the loggers of the folder."""
         try:
             self.flush()
         finally:
             self._thread.shutdown()
-            for logger in self._loggers:
+            for logger in self._files:
                 logger.close()
 
     def _arrays_later(self, values: Mapping[str, Any], write: Callable[[Logger, Mapping[str, Any]], None]) -> None:

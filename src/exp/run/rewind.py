@@ -65,5 +65,6 @@ def _gone_back(run: RunContext, trained: Trained, unwanted: Mapping[int, str]) -
     )
     remembered: RunState = state.record.state.model_copy(update={"rewinds": rewinds})
     record = state.record.model_copy(update={"state": remembered})
-    run.logger.begin_again(lambda: file_loggers(run.folder.path, done=state.step))
+    with_events = run.config.logger.tensorboard
+    run.logger.begin_again(lambda: file_loggers(run.folder.path, done=state.step, tensorboard=with_events))
     return replace(run, state=replace(state, record=record))

@@ -12,9 +12,10 @@ The order, and what would go wrong in another one:
 6. Training. At each checkpoint the log is flushed before the checkpoint is written: a checkpoint must never be ahead of
    the log. Before training ends, all checkpoints are on disk.
 7. The digest of the weights is taken. Then the test, of these weights, or of the best ones if there is a choice.
-8. The loggers are closed, so that a complete log stands beside the results.
+8. The loggers of the folder are closed, so that a complete log stands beside the results.
 9. `results.json` is written, last and in one atomic step. Whoever sees it knows that the run has ended.
-10. The lock is given back, and then the other workers are released: TensorFlow's servers need the chief's until then.
+10. The loggers outside of the folder get a few seconds, and what they may send of it is complete.
+11. The lock is given back, and then the other workers are released: TensorFlow's servers need the chief's until then.
 """
 
 import logging
@@ -33,9 +34,11 @@ from exp.config.targets import needed_prefixes, target_names
 from exp.distributed import Group
 from exp.errors import UserError
 from exp.loggers.console import Display
+from exp.loggers.outside import OutsideLoggers
 from exp.run.build import build
 from exp.run.components import Components
 from exp.run.gather_workers import gathered
+from exp.run.outside import check_own, outside_loggers
 from exp.run.request import Request
 from exp.run_folder import names
 from exp.run_folder.folder import Folder, NoFolder, RunFolder
@@ -83,19 +86,20 @@ def _run(request: Request, display: Display, started: float, group: Group) -> in
     so_far = ResultsSoFar(Results(mode=request.config.mode, test=not_tested(known)))
     logging.captureWarnings(True)  # Keras warns of a network at length, before its error says the same
     logging.raiseExceptions = False  # a full disk stops the log: the person shall not see a traceback for each line
-    begun = True
+    begun, outside = True, OutsideLoggers()
     with native_messages_to(log_file), StopRequest() as stop:
         stop.leaves = group.size == 1  # several processes stop together, once they agree on it
         if folder.note:
             display.say(folder.note)
         try:
-            _stages(request, folder, display, so_far, stop=stop, group=group)
+            _stages(request, folder, display, so_far, stop=stop, group=group, outside=outside)
         except Stopped:
             begun = False
             so_far.add(status="interrupted")
             display.say(f"stopped by a signal before anything was {'tested' if request.tested else 'trained'}")
             stop.signal = group.all_stopped(stop.signal)
         except UserError:
+            outside.close()
             folder.close()
             raise
         except (Exception, SystemExit) as error:  # a user's code may end the program, which is no success
@@ -103,11 +107,13 @@ def _run(request: Request, display: Display, started: float, group: Group) -> in
         so_far.add(seconds={"total": time.perf_counter() - started})
         if begun or not request.resumed:  # what an earlier process has done stays as it noted it
             _write_results(so_far, folder, display)
+        outside.close()
         folder.close()
         results = so_far.value
         if group.is_chief:
             trusted = needed_prefixes(request.tree, request.config.trusted_targets)
-            display.closing(results.facts(), request.folder, trusted=trusted, begun=begun)
+            loggers = request.config.logger
+            display.closing(results.facts(), request.folder, trusted=trusted, begun=begun, logger=loggers)
         group.close(results.error if results.status == "failed" else None)
     if results.status == "interrupted":
         return stop.exit_status
@@ -115,7 +121,14 @@ def _run(request: Request, display: Display, started: float, group: Group) -> in
 
 
 def _stages(
-    request: Request, folder: Folder, display: Display, so_far: ResultsSoFar, *, stop: StopRequest, group: Group
+    request: Request,
+    folder: Folder,
+    display: Display,
+    so_far: ResultsSoFar,
+    *,
+    stop: StopRequest,
+    group: Group,
+    outside: OutsideLoggers,
 ) -> None:
     """Do the work of a run; what each stage finds out is added to the results."""
     with _timed(so_far, "import"):
@@ -129,6 +142,8 @@ def _stages(
     try:
         with _timed(so_far, "build"):
             check_current()
+            if group.is_chief:
+                check_own(request.config)
             components = build(request.config, group=group)
             check_current()
             for note in components.notes():
@@ -150,9 +165,13 @@ def _stages(
     changes = folder.write_manifest(facts, targets=target_names(request.tree))
     if changes and request.resumed and state.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
-    logger = Loggers(file_loggers(request.folder, done=state.step) if group.is_chief else [])
+    threads, with_events = components.devices.threads, request.config.logger.tensorboard
+    files = file_loggers(request.folder, done=state.step, tensorboard=with_events) if group.is_chief else []
+    if group.is_chief:
+        outside.all += outside_loggers(request, run=state.run, done=state.step, threads=threads, say=display.say)
+    logger = Loggers(files, outside.all)
     if not request.resumed or not state.step:
-        logger.hparams(flat_config(request.tree, threads=components.devices.threads, choices=request.choices))
+        logger.hparams(flat_config(request.tree, threads=threads, choices=request.choices))
     try:
         readings = TestReadings(request.tested or request.folder) if group.is_chief else None
         context = RunContext(

@@ -17,6 +17,9 @@ PLUGINS = "plugins"
 LOG = "run.log"
 MANIFEST = markers.MANIFEST
 METRICS = "metrics.jsonl"
+CSV = "metrics.csv"
+MLFLOW = "mlflow.json"
+"""In a folder of a sweep: the name by which its run on an MLflow server is found."""
 RESULTS = "results.json"
 TEST_READINGS = "test_readings.jsonl"
 PATCH = "uncommitted.patch"
@@ -36,7 +39,7 @@ LOG_PATTERNS = (LOG, "worker-*.log", f"{LOCK}*", JOB_REPORT)
 """Files that are there before a run has begun, so that they remain if it is refused."""
 FOLDERS = (HYDRA_FOLDER, CHECKPOINTS, PLUGINS)
 FILE_PATTERNS = (
-    *(*LOG_PATTERNS, MANIFEST, METRICS, RESULTS, TEST_READINGS, AUTOGRAPH),
+    *(*LOG_PATTERNS, MANIFEST, METRICS, CSV, f".{CSV}*", RESULTS, TEST_READINGS, AUTOGRAPH),
     *(f"{EVENTS}*", f".{EVENTS}*", "uncommitted*.patch*", f"{FREEZE}*"),
 )
 """What a run writes in its folder: folders by name, and files by pattern."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from exp.config import Config, parse
-from exp.config.choices import read_choices
+from exp.config.choices import LOGGER, read_choices
 from exp.config.flat import flat
+from exp.config.loggers import DEFAULT
 from exp.config.migrations import with_later_keys
 from exp.config.schema import REQUEST_KEYS
 from exp.config.targets import NotTrustedError
@@ -81,8 +82,17 @@ def stored_choices(folder: Path) -> dict[str, str]:
         return {}
 
 
+def stored_loggers(folder: Path) -> Any:
+    """Where a run logs, as its folder says. It is for whoever goes on with the run, and knows whom to trust.
+
+    Raises:
+        UserError: the configuration cannot be read.
+    """
+    return run_files.read_config(folder).get(LOGGER, dict(DEFAULT))
+
+
 def stored_config(key: str, value: Any) -> dict[str, Any]:
-    """The configuration of a run that was begun, as plain data.
+    """The configuration of a run that was begun, as plain data, with the loggers that write the folder alone.
 
     Args:
         key: the key by which the user gave the folder.
@@ -94,7 +104,7 @@ def stored_config(key: str, value: Any) -> dict[str, Any]:
     folder = folder_of_run(key, value)
     path = folder / names.CONFIG
     written = {name: node for name, node in run_files.read_config(folder).items() if name not in REQUEST_KEYS}
-    stored = with_later_keys(written)
+    stored = {**with_later_keys(written), LOGGER: dict(DEFAULT)}
     for name in GROUPS:
         if not isinstance(stored.get(name), dict):
             raise UserError(f"{path}: {name} is not a group of keys")
