@@ -129,7 +129,10 @@ def test_a_model_that_is_not_built_is_refused(tf):
     ("overrides", "message"),
     [
         ([f"task.step={{_target_: {STEPS}.asking}}"], "takes temperature, which nothing gives; a run gives model, "),
-        ([f"task.step={{_target_: {STEPS}.penalized, strenght: 3}}"], "has no argument strenght to be set; it has str"),
+        (
+            [f"task.step={{_target_: {STEPS}.penalized, strenght: 3}}"],
+            "task.step.strenght: there is no such key; did you mean task.step.strength",
+        ),
         (
             [f"task.step={{_target_: {STEPS}.penalised}}"],
             "cannot be found .*; did you mean tests.support.own_steps.pen",
