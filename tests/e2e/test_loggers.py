@@ -290,7 +290,7 @@ def test_a_logger_that_cannot_be_is_refused(jobs, tmp_path, node, sentence):
     done = jobs.run(f"+logger.mine={node}", OWN, *SHORT, "hydra.run.dir=r", cwd=tmp_path)
     assert done.status == 2
     assert sentence in done.errors
-    assert done.errors.startswith("logger.mine._target_=")
+    assert done.errors.startswith("logger.mine.")
     assert not (tmp_path / "r" / "manifest.json").exists()
 
 
