@@ -282,7 +282,7 @@ def test_a_logger_of_ones_own_that_fails_or_hangs_stops_nothing(jobs, tmp_path, 
     ("node", "sentence"),
     [
         ("{_target_:tests.support.own_loggers.Hang}", "cannot be found"),
-        ("{_target_:tests.support.own_loggers.Hangs,x:1}", "got an unexpected keyword argument 'x'"),
+        ("{_target_:tests.support.own_loggers.Hangs,x:1}", "logger.mine.x: there is no such key"),
         ("{_target_:tests.support.own_loggers.Notes}", "missing a required argument: 'path'"),
     ],
 )
@@ -290,7 +290,7 @@ def test_a_logger_that_cannot_be_is_refused(jobs, tmp_path, node, sentence):
     done = jobs.run(f"+logger.mine={node}", OWN, *SHORT, "hydra.run.dir=r", cwd=tmp_path)
     assert done.status == 2
     assert sentence in done.errors
-    assert done.errors.startswith("logger.mine._target_=")
+    assert done.errors.startswith("logger.mine.")
     assert not (tmp_path / "r" / "manifest.json").exists()
 
 
