@@ -38,11 +38,25 @@ def test_the_page_shows_the_choices_that_are_made(tmp_path):
 
 
 def test_configuration_of_ones_own_is_on_the_page(tmp_path):
-    (tmp_path / "conf dir" / "model").mkdir(parents=True)
-    (tmp_path / "conf dir" / "model" / "mine.yaml").write_text("_target_: exp.model.mlp.create\nhidden: 77\n")
-    page = run("--config-dir=conf dir", "model=mine", "--help", cwd=tmp_path).stdout
+    (tmp_path / "conf's dir" / "model").mkdir(parents=True)
+    (tmp_path / "conf's dir" / "model" / "mine.yaml").write_text("_target_: exp.model.mlp.create\nhidden: 77\n")
+    page = run("--config-dir=conf's dir", "model=mine", "--help", cwd=tmp_path).stdout
     assert "\nmodel: cnn, conv-catsdogs, mine, mlp\n" in page
     assert "\n  hidden: 77\n" in page
+
+
+def test_a_choice_in_a_folder_of_its_own_is_meant(tmp_path):
+    (tmp_path / "conf" / "model" / "deep").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "deep" / "err.yaml").write_text("_target_: exp.model.mlp.create\nhidden: 7\n")
+    refused = run("--config-dir=conf", "model=deep/er", cwd=tmp_path)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "model=deep/er: must be one of cnn, conv-catsdogs, deep/err, mlp; did you mean model=deep/err?\n",
+    )
+
+
+def test_a_sweep_has_a_page_too(tmp_path):
+    assert "\n  hidden: 100\n" in run("-m", "seed=1,2", "--help", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize(

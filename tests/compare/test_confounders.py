@@ -1,9 +1,12 @@
 """Each thing that can spoil a comparison, planted alone: it is named, and nothing else is."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from exp.compare.facts import UNKNOWN, _exp
+from exp.compare.runs import Run
 from tests.support.comparing import compare, verdicts, write_run
 
 MANIFEST = {
@@ -59,6 +62,17 @@ def write_sweep(folder, *, planted=None, in_runs=(), results=None):
 
 GROUP = [(0.01, seed) for seed in range(5)]
 AGAINST = ("--against", "optimizer.learning_rate=0.001")
+
+
+def test_an_installed_program_with_changes_is_not_the_commit_itself():
+    def told(commit, git=None):
+        manifest = {"exp": "0.1.0", "exp_commit": commit, **({"git.commit": git} if git else {})}
+        return _exp(Run(Path("run"), {}, {}, manifest))
+
+    assert told("a" * 40) == f"0.1.0 ({'a' * 10})"
+    assert told("a" * 40 + "+changes") == f"0.1.0 ({'a' * 10}, {UNKNOWN})"
+    assert told("a" * 40 + "+changes", git="a" * 40) == "0.1.0"
+    assert told(None) == "0.1.0"
 
 
 def test_without_any_there_is_a_verdict(tmp_path):

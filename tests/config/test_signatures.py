@@ -16,7 +16,7 @@ SOURCE = '''
     from dataclasses import dataclass
     from typing import Annotated, Any, Literal, Optional, Union
     import typing as t
-    from pydantic import Field
+    from pydantic import Field, PositiveInt
     from .layers import deep, Deep as Deeper
     raise RuntimeError("imported")
 
@@ -50,6 +50,32 @@ SOURCE = '''
 
     if True:
         def conditional(): ...
+    for looped in (): ...
+    match 1:
+        case 1:
+            def matched(): ...
+
+    class Path(dict): ...
+    Mode = int
+
+    def odd(
+        *, path: Path = None, mode: Mode.int = 1, empty: tuple[()] = (), bound: Annotated[str, Field(gt=0)] = "",
+        wrong: Annotated[int, Field(gt="a")] = 0, none: Literal[()] = None, words: t.Sequence[str] = (),
+        model_config: int = 1, json: int = 1, norm: float = 1.0, sequence: Sequence = 1,
+    ): ...
+
+    class Redone(Base):
+        if True:
+            def __init__(self, other): ...
+
+    class Replaced:
+        __init__ = print
+
+    class Changes:
+        def __init_subclass__(cls): ...
+
+    class Changed(Changes):
+        """Whatever its base makes of it."""
     made = lambda width: width
 '''
 
@@ -58,6 +84,7 @@ SOURCE = '''
 def package(tmp_path, monkeypatch):
     folder = tmp_path / "annotated"
     (folder / "sub").mkdir(parents=True)
+    (folder / "dyn").mkdir()
     (folder / "__init__.py").write_text("raise RuntimeError('imported')\n")
     (folder / "models.py").write_text(dedent(SOURCE))
     (folder / "layers.py").write_text(
@@ -65,6 +92,9 @@ def package(tmp_path, monkeypatch):
     )
     (folder / "sub" / "inner.py").write_text("def deep(*, levels: int): ...\n")
     (folder / "wrong.py").write_text("def deep(:\n")
+    (folder / "dyn" / "made.py").write_text(
+        "globals()['late'] = 1\nimport sys\nsys.modules['annotated.dyn.more'] = sys\n"
+    )
     (folder / "star.py").write_text("from annotated.models import *\n")
     monkeypatch.syspath_prepend(tmp_path)
     yield
@@ -102,7 +132,6 @@ def test_what_fits_is_taken(arguments):
         ("width", 1.5, "a whole number"),
         ("width", True, "a whole number"),
         ("rate", "1e-3x", "a number"),
-        ("rate", float("nan"), "a finite number"),
         ("kind", "c", "one of a or b"),
         ("share", 2.0, "a number of at most 1.0"),
         ("names", "x", "a list, such as [0,1]"),
@@ -116,6 +145,32 @@ def test_what_fits_is_taken(arguments):
 def test_what_does_not_fit_is_named(key, value, allowed):
     shown = "true" if value is True else value
     assert said({"width": 3, key: value}) == f"model.{key}={shown}: must be {allowed}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"path": {"a": 1}, "mode": "x", "empty": [], "bound": "x", "wrong": 5, "none": 3, "sequence": 1.5},
+        {"words": "text", "norm": float("inf")},
+        {"words": ["a"], "model_config": 2, "json": 3},
+    ],
+)
+def test_what_says_nothing_refuses_nothing(arguments):
+    """Names of the user's own, bounds that no value can be held to, parameters with names that pydantic has, too."""
+    assert said(arguments, name="models.odd") == ""
+    assert said({"model_config": "x"}, name="models.odd") == "model.model_config=x: must be a whole number"
+
+
+def test_an_archive_is_left_to_python(tmp_path, monkeypatch):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+        archive.writestr("zipped.py", "def model(width: int): ...\n")
+        archive.writestr("zippack/__init__.py", "")
+        archive.writestr("zippack/models.py", "def model(width: int): ...\n")
+    monkeypatch.syspath_prepend(tmp_path / "code.zip")
+    assert signature_of("model", "zipped.model") is None
+    assert signature_of("model", "zippack.models.model") is None
 
 
 def test_names_are_checked():
@@ -141,6 +196,13 @@ def test_names_are_checked():
         ("models.other", None),
         ("models.conditional", None),
         ("models.made", None),
+        ("models.looped", None),
+        ("models.matched", None),
+        ("models.Redone", None),
+        ("models.Replaced", None),
+        ("models.Changed", None),
+        ("dyn.made.late", None),
+        ("dyn.more.late", None),
         ("models.Base.method", None),
         ("star.model", None),
     ],

@@ -240,6 +240,10 @@ def test_models_of_one_module_have_the_names_of_their_choices(demo):
     resumed = json.loads((demo.folder / "outputs" / "names" / "thin" / "manifest.json").read_text())
     assert resumed["choices"] == stored["choices"]
     assert "_thin_waves_function_all_reproduced" in demo.succeeds("exp reproduce outputs/names/thin")
+    changed = demo.succeeds(
+        "exp model=thin '~model.filters' model._target_=exp.model.mlp.create +model.hidden=3 train.steps=2"
+    )
+    assert "_mlp_waves_function_all\n" in changed  # what it is, and not what was chosen
     thin.unlink()
 
 

@@ -6,15 +6,17 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from exp.config.config_hash import config_hash
 from exp.errors import UserError
 from exp.run_folder.folder import RunFolder
-from exp.run_folder.new import new_folder
+from exp.run_folder.new import new_folder, remove_refused
 from exp.run_folder.results import Results
 from exp.system.files import write_atomically
+from exp.system.lock import Lock
 from exp.system.provenance import Code, package_versions
 
 
@@ -113,6 +115,31 @@ def test_a_metric_that_is_not_finite_is_null(tmp_path):
     folder.write_results(Results(mode="train", test={"loss": 0.5, "mae": math.nan, "r2": -math.inf}).facts())
     folder.close()
     assert json.loads((tmp_path / "results.json").read_text())["test"] == {"loss": 0.5, "mae": None, "r2": None}
+
+
+def test_the_folder_of_a_refused_run_goes_with_those_that_were_made_for_it(tmp_path):
+    def refused(made: Path | None, log: str = "INFO\n", **others: str) -> str:
+        folder = tmp_path / "a" / "b" / "run"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in {"run.log": log, **others}.items():
+            (folder / name).write_text(text)
+        return remove_refused(folder, made, shown=Path("run"))
+
+    assert refused(tmp_path / "a" / "b") == ""
+    assert list(tmp_path.rglob("*")) == [tmp_path / "a"]
+    kept = [tmp_path / "a" / "b" / "run", tmp_path / "a" / "b" / "run" / "run.log"]
+    trace = "Traceback (most recent call last):\n"
+    for made in (tmp_path / "a", None):
+        assert refused(made, trace) == "; the traceback is in run/run.log"
+    assert refused(None) == ""
+    assert sorted(tmp_path.rglob("*"))[2:] == kept
+    assert refused(tmp_path / "a", notes="mine") == ""
+    assert (tmp_path / "a" / "b" / "run" / "notes").read_text() == "mine"
+    (tmp_path / "a" / "b" / "run" / "notes").unlink()
+    lock = Lock(tmp_path / "a" / "b" / "run" / ".lock")
+    assert refused(tmp_path / "a") == ""
+    lock.close()
+    assert (tmp_path / "a" / "b" / "run" / "run.log").is_file()
 
 
 def test_every_installed_package_is_kept(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def test_where_a_package_comes_from_is_told(tmp_path, monkeypatch):
     sources = {
         "plain-1.0": None,
         "from_folder-2.0": {"url": "file:///somewhere", "dir_info": {"editable": True}},
-        "Of.Git-3.0": {"url": "https://host/x", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+        "Of.Git-3.0": {"url": "https://me:secret@host/x", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
         "odd-4.0": ["no object"],
     }
     for name, source in sources.items():

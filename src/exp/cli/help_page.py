@@ -6,6 +6,7 @@ from pathlib import Path
 
 from exp.cli.conf import VERSION_BASE, conf_folders
 from exp.errors import UserError
+from exp.terminal.commands import in_hydras_grammar
 
 _NO_GROUPS = ("hydra",)
 
@@ -29,15 +30,22 @@ def help_page(overrides: Sequence[str], *, config_name: str, conf: Path, more: P
 
     if more is not None and not more.is_dir():
         raise UserError(f"--config-dir={more}: there is no such folder")
-    searched = [f"hydra.searchpath=['file://{more.absolute()}']"] if more else []
+    searched = [f"hydra.searchpath=[{in_hydras_grammar(f'file://{more.absolute()}')}]"] if more else []
     with initialize_config_dir(str(conf.absolute()), version_base=VERSION_BASE):
-        composed = compose(config_name, [*overrides, *searched], return_hydra_config=True)
+        single = [override for override in overrides if not _is_swept(override)]  # with -m there may be others
+        composed = compose(config_name, [*single, *searched], return_hydra_config=True)
     HydraConfig.instance().set_config(composed)
     keys = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     folders = [*conf_folders(conf), *([more] if more else [])]
     return string.Template(composed.hydra.help.template).safe_substitute(
         APP_CONFIG_GROUPS=_groups(folders), CONFIG=OmegaConf.to_yaml(keys)
     )
+
+
+def _is_swept(override: str) -> bool:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return bool(OverridesParser.create().parse_override(override).is_sweep_override())
 
 
 def _groups(folders: Sequence[Path]) -> str:

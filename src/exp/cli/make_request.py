@@ -15,11 +15,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from exp.cli.choices_made import choices_made
 from exp.cli.choose_folder import choose_run_folder
 from exp.cli.effective_config import TEST_GROUPS, effective_config
 from exp.cli.request_checks import TrainingSizes, check_batch, check_hydra, check_loggers, check_sweep, is_search
 from exp.config import Config, Device
-from exp.config.choices import label, read_choices
+from exp.config.choices import label
 from exp.config.config_hash import config_hash
 from exp.config.length import length_of
 from exp.config.question import RegisteredQuestion, parse_question
@@ -68,8 +69,9 @@ def make_request(composed: DictConfig) -> None:
     if request.is_follower:
         with read_write(hydra.job_logging):  # `exp.run.gather_workers` decides where the log of a follower goes
             hydra.job_logging.handlers.file.filename = os.devnull
-    if FOLDER_VARIABLE in os.environ and not request.is_follower:
-        Path(os.environ[FOLDER_VARIABLE]).write_text(str(folder))
+    tell = os.environ.pop(FOLDER_VARIABLE, None)  # programs that the run starts have other folders
+    if tell is not None and not request.is_follower:
+        Path(tell).write_text(str(folder))
     _made.clear()
     _made[_key(composed, hydra)] = request
 
@@ -198,7 +200,7 @@ def _request(
 def _choices(composed: DictConfig, hydra: DictConfig) -> dict[str, str]:
     """The choices of the run that is asked for; of one that is tested or resumed, those that it was begun with."""
     begun = composed.get("resume") or composed.get("run")
-    here = read_choices(hydra.runtime.choices)
+    here = choices_made(composed, hydra)
     if begun is None:
         return here
     given = {str(override).lstrip("+").partition("=")[0].partition(".")[0] for override in hydra.overrides.task}

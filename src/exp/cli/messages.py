@@ -4,16 +4,15 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from exp.cli import habits
+from exp.cli.choices_made import read_node
 from exp.cli.conf import conf_folders
 from exp.config.choices import LOGGER
 from exp.config.flat import flat
@@ -21,11 +20,8 @@ from exp.config.suggestions import unknown_choice, unknown_key
 from exp.config.target_names import OWN_PREFIXES, SECTIONS_WITH_TARGET
 from exp.errors import UserError, excerpt
 from exp.system.project import ROOT, project
-from exp.system.safe_yaml import load_yaml
 
 _SWEEP = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'(?: requires|\n|$)", flags=re.DOTALL)
-DEEPEST = 20
-"""Levels of groups in a file of `conf/`."""
 _LOGGING = ("hydra.verbose", "hydra.hydra_logging", "hydra.job_logging", "hydra/hydra_logging", "hydra/job_logging")
 """The keys with which Hydra sets up the log. Its errors do not tell which of them is wrong."""
 
@@ -194,6 +190,9 @@ def _split(argument: str) -> tuple[str, str, str]:
 
 
 def _unknown_choice(group: str, choice: str, conf: Path) -> str:
+    if "/" in group and not group.startswith("hydra/"):  # a choice in a folder of its own: model=deep/mine
+        group, _, inner = group.partition("/")
+        choice = f"{inner}/{choice}"
     if group.startswith("hydra/") and group not in ("hydra/launcher", "hydra/sweeper"):
         return f"{group}={excerpt(choice)}: there is no such choice"
     if group.startswith("hydra/"):
@@ -207,7 +206,9 @@ def _names(group: str, conf: Path) -> list[str]:
     given = [Path(folder) for option, folder in pairwise(sys.argv) if option in ("--config-dir", "-cd")]
     given += [Path(word.partition("=")[2]) for word in sys.argv if word.startswith("--config-dir=")]
     folders = [*conf_folders(conf), *given]
-    return sorted({path.stem for folder in folders for path in (folder / group.partition("@")[0]).glob("*.yaml")})
+    places = [folder / group.partition("@")[0] for folder in folders]
+    found = {path.relative_to(place).with_suffix("").as_posix() for place in places for path in place.rglob("*.yaml")}
+    return sorted(found)
 
 
 def _is_group(key: str, conf: Path) -> bool:
@@ -221,7 +222,7 @@ def _choose(key: str, choices: Sequence[str]) -> str:
 
 def _keys(conf: Path) -> list[str]:
     """All keys: those that every run has, the groups, and those that only some choices have."""
-    root = flat(_node(conf / f"{ROOT}.yaml"))
+    root = flat(read_node(conf / f"{ROOT}.yaml"))
     choices = [(path.parent.name, key) for path, node in _choices(conf) for key in node]
     groups = [group for group, _ in choices]
     own = [f"{group}.{key}" for group, key in choices if key != "_target_"]
@@ -231,14 +232,4 @@ def _keys(conf: Path) -> list[str]:
 def _choices(conf: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Every file of every group, with its content."""
     found = [path for folder in conf_folders(conf) for path in sorted(folder.glob("*/*.yaml"))]
-    return [(path, _node(path)) for path in found if path.parent.name != "experiment"]
-
-
-@cache
-def _node(path: Path) -> dict[str, Any]:
-    """What a file says; nothing if it cannot be read, which is said elsewhere."""
-    try:
-        node = load_yaml(path.read_text(), deepest=DEEPEST)
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return {str(key): value for key, value in node.items()} if isinstance(node, dict) else {}
+    return [(path, read_node(path)) for path in found if path.parent.name != "experiment"]

@@ -36,7 +36,9 @@ def differences(one: Run, other: Run) -> dict[str, list[Difference]]:
 def _installed(one: Run, other: Run) -> list[Difference]:
     """The packages that differ, without those that the manifests have; none if a run lacks its list."""
     here, there = one.installed(), other.installed()
-    known = {key.removeprefix("packages.") for run in (one, other) for key in run.manifest}
+    known = {
+        key.removeprefix("packages.") for run in (one, other) for key in run.manifest if key.startswith("packages.")
+    }
     if not here or not there:
         return []
     different = _different(here, there, ("",))

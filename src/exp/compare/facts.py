@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from exp.compare.runs import Run
 from exp.compare.seeds import seeds_of
 from exp.config import yaml_text
+from exp.system.provenance import CHANGED
 
 SPEED = "examples_per_second"
 UNKNOWN = "unknown changes"
@@ -76,9 +77,11 @@ def _commit(run: Run) -> str | None:
 
 
 def _exp(run: Run) -> str | None:
+    """Its version, with the commit, unless that is told as the commit of the code. Changes in a wheel are unknown."""
     version, commit = run.manifest.get("exp"), str(run.manifest.get("exp_commit") or "")
-    told = commit.startswith(str(run.manifest.get("git.commit")))  # as the commit of the code
-    return None if version is None else f"{version}{f' ({commit[:10]})' if commit and not told else ''}"
+    if version is None or not commit or commit.startswith(str(run.manifest.get("git.commit"))):
+        return version
+    return f"{version} ({commit[:10]}{f', {UNKNOWN}' if commit.endswith(CHANGED) else ''})"
 
 
 def _patch(run: Run) -> str | None:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,13 +129,17 @@ def read_run(folder: Path) -> Run:
     except MissingError as error:
         raise UserError(f"{folder}: is not the folder of a run (it has no {names.CONFIG})") from error
     manifest = flat(_or_empty(run_files.read_manifest, folder))
-    choices = read_choices({key.removeprefix("choices."): name for key, name in manifest.items()})
+    choices = read_choices(_below(manifest, "choices."))
     config = flat_config(with_later_keys(tree), threads=manifest.get("devices.threads"), choices=choices)
     results = flat(_or_empty(run_files.read_results, folder)) or {"status": "unfinished"}
     for part in ("train", "validation", "test"):
         for key in [key for key in results if key.startswith(f"{part}.")]:
             results[key.replace(".", "/", 1)] = results.pop(key)
     return Run(folder, config, results, manifest)
+
+
+def _below(manifest: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in manifest.items() if key.startswith(prefix)}
 
 
 def number(value: Any) -> float | None:

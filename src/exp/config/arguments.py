@@ -4,9 +4,10 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
+from exp.config.annotations import STRICT
 from exp.config.schema import Config
 from exp.config.signatures import Parameter, Signature, signature_of
 from exp.config.target_names import OWN_PREFIXES
@@ -41,16 +42,12 @@ def argument_errors(
         return [], [f"{path}.{name}" for name in target.arguments]
     supplied = _SUPPLIED.get(path, ())
     parameters = {name: one for name, one in signature.parameters.items() if name not in supplied}
-    errors = _errors(target, parameters, open_to_others=signature.takes_others)
+    if target.name.startswith(OWN_PREFIXES):
+        errors = _errors_of_ours(target, parameters)
+    else:
+        errors = list(_errors(target, parameters, whole=whole, takes_others=signature.takes_others))
     for details in errors:
         details["loc"] = (path, *details["loc"])
-    is_own = target.name.startswith(OWN_PREFIXES)
-    if not is_own:  # nothing in conf/ of ours has what is missing
-        errors = [
-            {**one, "type": MISSING_ARGUMENT, "ctx": {"target": target.name}} if one["type"] == "missing" else one
-            for one in errors
-            if whole or one["type"] != "missing"
-        ]
     return errors, [f"{path}.{name}" for name in parameters]
 
 
@@ -96,16 +93,39 @@ def _signature(path: str, target: Target, trusted: Sequence[str]) -> Signature |
     return signature_of(path, target.name)
 
 
-def _errors(target: Target, parameters: Mapping[str, Parameter], *, open_to_others: bool) -> list[ErrorDetails]:
-    fields: dict[str, Any] = {}
-    for name, one in parameters.items():
-        made = any(True for _ in nested_targets(target.arguments.get(name)))  # its value is what a target gives
-        fields[name] = (Any if made else one.kind, ... if one.required else None)
-    strict = ConfigDict(
-        extra="ignore" if open_to_others else "forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
-    )
+def _kind(target: Target, name: str, parameter: Parameter) -> Any:
+    """The type of an argument; any, if its value is what a target gives."""
+    made = any(True for _ in nested_targets(target.arguments.get(name)))
+    return Any if made else parameter.kind
+
+
+def _errors_of_ours(target: Target, parameters: Mapping[str, Parameter]) -> list[ErrorDetails]:
+    fields: dict[str, Any] = {
+        name: (_kind(target, name, one), ... if one.required else None) for name, one in parameters.items()
+    }
+    strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     try:
         create_model("Arguments", __config__=strict, **fields).model_validate(target.arguments)
     except ValidationError as error:
         return error.errors(include_url=False)
     return []
+
+
+def _errors(
+    target: Target, parameters: Mapping[str, Parameter], *, whole: bool, takes_others: bool
+) -> Iterator[ErrorDetails]:
+    """What is wrong with arguments of a user's own code; a parameter may have any name there, and be infinite."""
+    for name, value in target.arguments.items():
+        if name in parameters:
+            try:
+                TypeAdapter(_kind(target, name, parameters[name]), config=STRICT).validate_python(value)
+            except ValidationError as error:
+                for details in error.errors(include_url=False):
+                    details["loc"] = (name, *details["loc"])
+                    yield details
+        elif not takes_others:
+            yield {"type": "extra_forbidden", "loc": (name,), "msg": "", "input": value}
+    for name, one in parameters.items():
+        if whole and one.required and name not in target.arguments:
+            needed = {"target": target.name}
+            yield {"type": MISSING_ARGUMENT, "loc": (name,), "msg": "", "input": None, "ctx": needed}

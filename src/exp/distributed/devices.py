@@ -52,9 +52,7 @@ def configure(device: Device, *, session: bool, cluster: Cluster | None = None) 
     """
     physical = tf.config.list_physical_devices()
     shared = cluster.size if cluster and cluster.local else 1
-    threads = device.threads or max(1, available_cores() // shared)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    threads = _set_threads(device.threads, default=max(1, available_cores() // shared))
     proto = tf.compat.v1.ConfigProto(
         allow_soft_placement=True, intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
     )
@@ -83,6 +81,25 @@ def configure(device: Device, *, session: bool, cluster: Cluster | None = None) 
         threads=threads,
         session_config=proto,
     )
+
+
+def _set_threads(asked: int | None, *, default: int) -> int:
+    """Set TensorFlow's threads; returns their number.
+
+    In a notebook TensorFlow may have computed before, and then keeps the threads that it has.
+
+    Raises:
+        UserError: another number is asked for, and it is too late.
+    """
+    threads = asked or default
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        if asked is not None:
+            raise UserError(f"device.threads={asked}: TensorFlow has computed in this process before") from error
+        return int(tf.config.threading.get_intra_op_parallelism_threads()) or available_cores()
+    return threads
 
 
 def tensorflow_version() -> str:

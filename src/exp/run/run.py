@@ -71,11 +71,12 @@ def run(request: Request, display: Display, *, started: float) -> int:
     Raises:
         UserError: the request is impossible here. Its new folder is gone, unless run.log has a traceback to read.
     """
+    folder, made = request.folder.absolute(), request.made and request.made.absolute()  # code may change the place
     try:
         with gathered(request, display) as member:
             return _run(member.request, member.display, started, member.group)
     except UserError as error:
-        raise UserError(f"{error}{remove_refused(request.folder, request.made)}") from error
+        raise UserError(f"{error}{remove_refused(folder, made, shown=request.folder)}") from error
 
 
 def _run(request: Request, display: Display, started: float, group: Group) -> int:

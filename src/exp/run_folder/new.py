@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from exp.errors import UserError
-from exp.run_folder.names import LOG, LOG_PATTERNS
+from exp.run_folder.names import LOCK, LOG, LOG_PATTERNS
+from exp.system.lock import Lock
 
 _TRACEBACK = "Traceback (most recent call last)"
 
@@ -48,7 +49,7 @@ def first_missing(folder: Path) -> Path | None:
     return next((place for place in (*reversed(folder.parents), folder) if not place.exists()), None)
 
 
-def remove_refused(folder: Path, made: Path | None) -> str:
+def remove_refused(folder: Path, made: Path | None, *, shown: Path) -> str:
     """Remove the folder of a run that was refused before it began, and those above it that were made for it.
 
     It stays if its log has the traceback of an error in somebody's code, or if there is more in it than logs.
@@ -56,21 +57,31 @@ def remove_refused(folder: Path, made: Path | None) -> str:
     Args:
         folder: of the run.
         made: the topmost folder that was made for it; None if that was there before, and then it stays.
+        shown: the folder as a person knows it.
 
     Returns:
         Words for the end of the sentence that says why the run was refused: where the traceback is, if there is one.
     """
     try:
-        if made is None or not is_of_refused_run(folder):
-            return ""
         if _TRACEBACK in (folder / LOG).read_text(errors="replace"):
-            return f"; the traceback is in {folder / LOG}"
-        for path in folder.iterdir():
-            path.unlink()
-        for place in (folder, *folder.parents):
-            place.rmdir()  # fails if it is not empty
-            if place == made:
-                break
-    except OSError:
+            return f"; the traceback is in {shown / LOG}"
+        if made is None:
+            return ""
+        lock = Lock(folder / LOCK)  # another process may have found the folder free meanwhile
+        try:
+            if is_of_refused_run(folder):
+                _remove(folder, made)
+        finally:
+            lock.close()
+    except (OSError, UserError):
         pass
     return ""
+
+
+def _remove(folder: Path, made: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    for place in (folder, *folder.parents):
+        place.rmdir()  # fails if it is not empty
+        if place == made:
+            break

@@ -13,11 +13,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
+from exp.cli.choices_made import choices_made
 from exp.cli.main import raised_by_hydra
 from exp.cli.make_request import check
 from exp.cli.messages import explain
 from exp.cli.request_checks import TrainingSizes
-from exp.config.choices import label, read_choices
+from exp.config.choices import label
 from exp.config.config_hash import config_hash
 from exp.config.migrations import earlier_hashes
 from exp.errors import UserError
@@ -128,7 +129,7 @@ class Plan:
                 composed.hydra.overrides.task.append(f"device.threads={threads}")
         HydraConfig.instance().set_config(composed)
         _, tree = check(composed, composed.hydra, self._sizes)
-        name = folder_name(swept) or label(tree, read_choices(composed.hydra.runtime.choices))
+        name = folder_name(swept) or label(tree, choices_made(composed, composed.hydra))
         with read_write(composed.hydra), open_dict(composed.hydra):  # `set_config` has closed it
             composed.hydra.job.id, composed.hydra.job.num, composed.hydra.sweep.subdir = name, number, name
         folder = Path(str(composed.hydra.sweep.dir)) / name

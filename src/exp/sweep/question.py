@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Sequence
 
+from exp.cli.choices_made import choices_made
 from exp.cli.make_request import plain, question_in
 from exp.compare.seeds import SEEDS
 from exp.config import yaml_text
-from exp.config.choices import read_choices
 from exp.config.flat import flat_config
 from exp.config.question import RegisteredQuestion
 from exp.errors import UserError
@@ -38,7 +38,7 @@ def check_answerable(question: RegisteredQuestion, jobs: Sequence[Job]) -> None:
             f"question.factor={question.factor}: seeds are the samples of a comparison; must be another key"
         )
     configs = [
-        flat_config(plain(job.composed), threads=None, choices=read_choices(job.composed.hydra.runtime.choices))
+        flat_config(plain(job.composed), threads=None, choices=choices_made(job.composed, job.composed.hydra))
         for job in jobs
     ]  # as runs are compared by them
     if question.factor not in configs[0]:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 _FOLDER = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-(?P<version>[^-]+)(-py[\d.]+)?\.(dist|egg)-info")
 
+_LINE = re.compile(r"([a-z0-9-]+)(?:==| @ )(.*)")
+_USER = re.compile(r"(?<=://)[^/@]*@")
+"""A name, and perhaps a password, in an address: it is nobody's business in a run folder."""
+
 
 def freeze() -> str:
     """A line for each installed package, sorted; `pip install -r` takes them.
@@ -29,9 +33,9 @@ def read_freeze(text: str) -> dict[str, str]:
     """What `freeze` wrote: the version of each package, or where it comes from."""
     found = {}
     for line in text.splitlines():
-        name, sign, version = line.partition(" @ " if " @ " in line else "==")
-        if sign:
-            found[name] = version
+        parts = _LINE.fullmatch(line)
+        if parts is not None:
+            found[parts[1]] = parts[2]
     return found
 
 
@@ -46,7 +50,7 @@ def _line(name: str, version: str, path: Path) -> str:
     """As `pip freeze` has it; of what was installed from a folder or a repository, where that is."""
     try:
         source = json.loads((path / "direct_url.json").read_bytes())
-        url, commit = str(source["url"]), source.get("vcs_info", {}).get("commit_id")
+        url, commit = _USER.sub("", str(source["url"])), source.get("vcs_info", {}).get("commit_id")
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return f"{name}=={version}"
     if commit is None:

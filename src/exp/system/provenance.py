@@ -19,6 +19,8 @@ PACKAGES = (
     "tensorflow-datasets",
     "pydantic",
 )
+CHANGED = "+changes"
+"""Ends the commit of `exp` if there were changes that were not committed."""
 COMMIT = "commit.txt"
 """The file in an installed `exp` that has the commit from which it was built."""
 _EXP = Path(__file__).resolve().parents[1]
@@ -71,7 +73,7 @@ def code_of(targets: Sequence[str]) -> Code:
 
 def commit_text(state: Mapping[str, Any]) -> str:
     """The commit that `git_state` found, with `+changes` if some were not committed."""
-    return f"{state['commit']}{'+changes' if state['dirty'] else ''}"
+    return f"{state['commit']}{CHANGED if state['dirty'] else ''}"
 
 
 def _built_from() -> str | None:
@@ -159,7 +161,7 @@ def bearing(manifest: Mapping[str, Any]) -> dict[str, Any]:
     changes = {f"uncommitted changes{whose}": _changes(state or {}) for whose, state in repositories.items()}
     return {
         "exp": manifest.get("exp"),
-        "commit of exp": str(manifest.get("exp_commit"))[:10] if manifest.get("exp_commit") else None,
+        "commit of exp": manifest.get("exp_commit"),
         **commits,
         **changes,
         "python": manifest.get("python"),

@@ -24,7 +24,7 @@ _WORDS = ("null", "true", "false", "nan", "inf")
 
 def override(key: str, value: object) -> str:
     """`KEY=VALUE` for a text or a path, as the shell hands it to Hydra as that very text."""
-    return f"{key}={shlex.quote(_quoted(str(value)))}"
+    return f"{key}={shlex.quote(in_hydras_grammar(str(value)))}"
 
 
 def program(command: str | None = None) -> str:
@@ -69,7 +69,7 @@ def run_command(*overrides: str, trusted: Sequence[str] = ()) -> str:
         trusted: the prefixes of the user's own code that the run needs; what the project trusts anyway is left out.
     """
     trusted = [prefix for prefix in trusted if prefix not in trusted_by_project()]
-    prefixes = ",".join(map(_quoted, trusted))
+    prefixes = ",".join(map(in_hydras_grammar, trusted))
     more = [f"trusted_targets={shlex.quote(f'[{prefixes}]')}"] if trusted else []
     return " ".join([*_environment(trusted), program(), *overrides, *more])
 
@@ -150,7 +150,7 @@ def _path(path: Path) -> str:
     return shlex.quote(f"./{text}" if text.startswith(("-", "~")) else text)
 
 
-def _quoted(text: str) -> str:
+def in_hydras_grammar(text: str) -> str:
     """A text in Hydra's grammar."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text

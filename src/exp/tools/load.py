@@ -18,7 +18,7 @@ from exp.loggers.console import Display
 from exp.run_folder.stored import folder_of_run, stored_config
 from exp.system.tensorflow import import_tensorflow, native_messages_to
 from exp.terminal.plain_console import silent
-from exp.tools.program import composed_plain
+from exp.tools.program import check_overrides, composed_plain
 from exp.tools.without_training import without_training
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class LoadedModel:
             raise UserError(f"predict: this run has several models; call loaded.model[{self.model.names[0]!r}](...)")
         serve, signature = serving(self._components)
         arrays = tf.nest.map_structure(np.asarray, features)
-        _check_features(arrays, signature)
+        _check_features(features, arrays, signature)
         compute = self._components.executor.computing(serve)
         size = len(tf.nest.flatten(arrays)[0])
         parts = [
@@ -85,7 +85,7 @@ class LoadedModel:
         return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
 
     def examples(self, count: int, *, split: Literal["train", "validation", "test"]) -> tuple[Any, Any]:
-        """The first examples of a split, as the data set has them.
+        """The first examples of a split, as the data set has them; their weights, if there are some, are left out.
 
         Args:
             count: how many.
@@ -97,12 +97,36 @@ class LoadedModel:
         Raises:
             UserError: there is no such split, or it has fewer examples.
         """
+        from exp.data.split import Weighted
+
+        features, targets = self._read(count, split)
+        return features, targets.targets if isinstance(targets, Weighted) else targets
+
+    def weights(self, count: int, *, split: Literal["train", "validation", "test"]) -> Any:
+        """The weights of the first examples of a split, by which metrics are means; None if the data set has none.
+
+        Args:
+            count: how many.
+            split: of which.
+
+        Returns:
+            float32 (count,), or (count, positions) for sequences.
+
+        Raises:
+            UserError: there is no such split, or it has fewer examples.
+        """
+        from exp.data.split import Weighted
+
+        _, targets = self._read(count, split)
+        return targets.weights if isinstance(targets, Weighted) else None
+
+    def _read(self, count: int, split: str) -> tuple[Any, Any]:
         from exp.data.split import read_examples
 
         found: Split | None = getattr(self._components.dataset, split, None) if split in _SPLITS else None
         if found is None:
             raise UserError(f"split={split}: this data set has no such split; there can be {', '.join(_SPLITS)}")
-        if not 0 < count <= found.size:
+        if not isinstance(count, int) or not 0 < count <= found.size:
             raise UserError(f"count={count}: must be 1 to {found.size}, the examples of this split")
         return read_examples(found, range(count))
 
@@ -114,7 +138,8 @@ def load(run: str | Path, overrides: Sequence[str] = ()) -> LoadedModel:
     """Load the model of a run: its newest checkpoint, verified, or the one that an override names.
 
     The model is built as for a test, from the configuration in the run's folder, so that its data set must be there.
-    Python's, NumPy's and Keras's settings are left as they were; TensorFlow's seed is not.
+    Python's and NumPy's random states and Keras's policy of types are left as they were. TensorFlow's seed is not, nor
+    are its threads, if it has not computed anything before: then it gets as many as there are cores.
 
     Args:
         run: the folder of a run.
@@ -123,8 +148,10 @@ def load(run: str | Path, overrides: Sequence[str] = ()) -> LoadedModel:
     Raises:
         UserError: this is not the folder of a run, its code is not trusted, or its checkpoint is damaged.
     """
-    if isinstance(overrides, str):
-        raise UserError(f"overrides={overrides}: must be a list, such as ['checkpoint.restore=best']")
+    check_overrides(overrides, such_as="checkpoint.restore=best")
+    other = next((one for one in overrides if one.lstrip("+~").partition("=")[0] in ("mode", "run", "resume")), None)
+    if other is not None:
+        raise UserError(f"overrides: {other}: the run that is loaded is {run}; leave it out")
     folder = folder_of_run("exp.load", run)
     composed, _ = composed_plain([*overrides, "mode=test"])
     asked = {**composed, "run": str(folder)}
@@ -172,7 +199,7 @@ def _settings_kept() -> Iterator[None]:
         keras.config.set_dtype_policy(policy)
 
 
-def _check_features(arrays: Any, signature: Any) -> None:
+def _check_features(features: Any, arrays: Any, signature: Any) -> None:
     """Refuse features of another structure, shape or type: a model would take some of them, and give wrong numbers.
 
     Raises:
@@ -180,6 +207,8 @@ def _check_features(arrays: Any, signature: Any) -> None:
     """
     import tensorflow as tf
 
+    if any(np.ma.isMaskedArray(one) for one in tf.nest.flatten(features)):
+        raise UserError("features: are masked, and a model would take what is behind the mask; fill it first")
     try:
         tf.nest.assert_same_structure(arrays, signature)
     except (ValueError, TypeError):

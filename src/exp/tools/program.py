@@ -1,24 +1,46 @@
 """Shared by the programs in `scripts/`: a configuration from overrides, and errors said as `run.py` says them."""
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from exp.cli.choices_made import choices_made
 from exp.cli.conf import VERSION_BASE, conf_folder
 from exp.cli.effective_config import with_projects
 from exp.cli.main import print_mistake, raised_by_hydra
 from exp.cli.make_request import plain
 from exp.config import Config, parse
-from exp.config.choices import read_choices
 from exp.config.schema import REQUEST_KEYS
-from exp.errors import UserError
+from exp.errors import UserError, excerpt
 from exp.system.files import storage_problem
 from exp.system.project import trusted_by_project
 from exp.system.streams import outlast, printable
 from exp.system.tensorflow import native_messages_to
+
+_COMPOSING = threading.Lock()
+
+
+def check_overrides(overrides: Any, *, such_as: str) -> None:
+    """Refuse what is no list of overrides of one run.
+
+    Raises:
+        UserError: naming what is wrong with it.
+    """
+    if isinstance(overrides, str) or not isinstance(overrides, Sequence):
+        raise UserError(f"overrides={excerpt(overrides)}: must be a list, such as ['{such_as}']")
+    for one in overrides:
+        if not isinstance(one, str) or "\0" in one or not ("=" in one or one.startswith("~")) or one.startswith("-"):
+            given = excerpt(one) if isinstance(one, str) else repr(one)
+            raise UserError(
+                f"overrides: {given}: must be a text KEY=VALUE; options and sweeps are for the command line"
+            )
+        if one.lstrip("+").startswith("hydra.mode="):
+            raise UserError(f"overrides: {one}: there is one run; sweeps are for the command line")
 
 
 def composed(overrides: list[str]) -> Config:
@@ -51,9 +73,9 @@ def composed_plain(overrides: list[str]) -> tuple[dict[str, Any], dict[str, str]
 
     conf = conf_folder()
     try:
-        with initialize_config_dir(str(conf), version_base=VERSION_BASE):
+        with _hydra_alone(), initialize_config_dir(str(conf), version_base=VERSION_BASE):
             whole = compose("config", overrides, return_hydra_config=True)
-            tree, choices = plain(whole), read_choices(whole.hydra.runtime.choices)
+            tree, choices = plain(whole), choices_made(whole, whole.hydra)
     except Exception as error:
         if not raised_by_hydra(error):
             raise
@@ -61,6 +83,19 @@ def composed_plain(overrides: list[str]) -> tuple[dict[str, Any], dict[str, str]
 
         raise UserError(explain(error, overrides, conf)) from error
     return {**tree, "trusted_targets": with_projects(tree.get("trusted_targets"))}, choices
+
+
+@contextlib.contextmanager
+def _hydra_alone() -> Iterator[None]:
+    """Compose beside a program that uses Hydra itself, and from several threads; Hydra has one state in a process."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    with _COMPOSING:
+        before, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+        try:
+            yield
+        finally:
+            GlobalHydra.instance().hydra = before  # Hydra has put another instance in its place
 
 
 def run_script(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> int:

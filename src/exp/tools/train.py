@@ -13,6 +13,7 @@ from exp.compare.as_data import runs
 from exp.errors import RunFailed, UserError
 from exp.run_folder import names
 from exp.terminal.commands import FOLDER_VARIABLE
+from exp.tools.program import check_overrides
 
 
 def train(overrides: Sequence[str] = (), *, quiet: bool = False) -> dict[str, Any]:
@@ -34,11 +35,7 @@ def train(overrides: Sequence[str] = (), *, quiet: bool = False) -> dict[str, An
         RunFailed: the run failed or diverged; the message has its folder, where its log and checkpoints are.
         KeyboardInterrupt: it was interrupted; what is printed says how it is resumed.
     """
-    if isinstance(overrides, str):
-        raise UserError(f"overrides={overrides}: must be a list, such as ['model=cnn', 'seed=1']")
-    option = next((override for override in overrides if override.startswith("-")), None)
-    if option is not None:
-        raise UserError(f"overrides: {option} is an option of the command line; exp.train does one run, and no sweep")
+    check_overrides(overrides, such_as="model=cnn")
     status, errors, folder = _do(overrides, quiet=quiet)
     if status == 2 or folder is None:
         raise UserError(errors or "the run could not begin")
@@ -55,13 +52,13 @@ def train(overrides: Sequence[str] = (), *, quiet: bool = False) -> dict[str, An
 
 def _do(overrides: Sequence[str], *, quiet: bool) -> tuple[int, str, Path | None]:
     """Run the command line; returns its exit status, what it said on stderr, and the folder of its run."""
-    command = [sys.executable, "-P", "-m", "exp.tools.command", *overrides]
+    command = [sys.executable, "-P", "-m", "exp.tools.followed", *overrides]
     with tempfile.TemporaryDirectory() as place:
         told = Path(place) / "folder"
         with (Path(place) / "errors").open("w+", errors="replace") as errors:
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end is that of this program: the run stops in good order then
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -75,13 +72,26 @@ def _do(overrides: Sequence[str], *, quiet: bool) -> tuple[int, str, Path | None
 
 
 def _followed(process: "subprocess.Popen[str]", *, quiet: bool) -> int:
-    """Show what a process says until it ends; returns its exit status."""
+    """Show what a process says until it ends; returns its exit status. It never goes on alone."""
     assert process.stdout is not None
-    while True:
-        try:
-            for line in process.stdout:
-                if not quiet:
-                    print(line, end="", flush=True)
-            return process.wait()
-        except KeyboardInterrupt:
+    try:
+        while True:
+            try:
+                for line in process.stdout:
+                    if not quiet:
+                        _show(line)
+                return process.wait()
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+    finally:
+        if process.poll() is None:
             process.send_signal(signal.SIGINT)
+            process.communicate()
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def _show(line: str) -> None:
+    """Print a line, also where not all of its letters can be."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
