@@ -45,6 +45,7 @@ from exp.run_folder.folder import Folder, NoFolder, RunFolder
 from exp.run_folder.new import remove_refused
 from exp.run_folder.results import Results, ResultsSoFar, not_tested
 from exp.run_folder.test_readings import TestReadings
+from exp.system.compiled_steps import compiled_steps_kept
 from exp.system.files import storage_problem
 from exp.system.own_code import told
 from exp.system.signals import Stopped, StopRequest, check_current
@@ -88,7 +89,8 @@ def _run(request: Request, display: Display, started: float, group: Group) -> in
     logging.captureWarnings(True)  # Keras warns of a network at length, before its error says the same
     logging.raiseExceptions = False  # a full disk stops the log: the person shall not see a traceback for each line
     begun, outside = True, OutsideLoggers()
-    with native_messages_to(log_file), StopRequest() as stop:
+    kept = compiled_steps_kept(threads=request.config.device.threads)
+    with native_messages_to(log_file), kept, StopRequest() as stop:
         stop.leaves = group.size == 1  # several processes stop together, once they agree on it
         if folder.note:
             display.say(folder.note)

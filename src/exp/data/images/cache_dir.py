@@ -5,7 +5,6 @@ Everything in it can be deleted at any time, and is made again when it is needed
 
 import glob
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exp.errors import UserError
+from exp.system.cache_folder import cache_folder as system_cache_folder
 from exp.system.lock import Lock, is_locked
 from exp.system.signals import check_current
 
@@ -22,10 +22,8 @@ SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def cache_folder(wanted: str | None) -> Path:
-    """`data.cache_dir`, or `exp` in the user's cache folder."""
-    if wanted is not None:
-        return Path(wanted)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exp"
+    """`data.cache_dir`, or that of this program."""
+    return Path(wanted) if wanted is not None else system_cache_folder()
 
 
 def made_once(path: Path, make: Callable[[Path], None]) -> Path:
