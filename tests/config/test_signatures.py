@@ -2,6 +2,7 @@
 
 import sys
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
@@ -233,6 +234,17 @@ def test_what_is_not_there_is_named_at_once(name, message):
     with pytest.raises(UserError) as refused:
         signature_of("model", f"annotated.{name}")
     assert str(refused.value) == f"model._target_=annotated.{name}: {message}"
+
+
+def test_a_module_that_is_imported_is_read_all_the_same(monkeypatch):
+    monkeypatch.setitem(sys.modules, "annotated_made", SimpleNamespace(__spec__=None))
+    assert signature_of("model", "annotated_made.model") is None
+    assert list(signature_of("model", "tests.config.test_signatures.said").parameters) == [
+        "arguments",
+        "name",
+        "path",
+        "whole",
+    ]
 
 
 def test_a_package_that_is_not_there_is_named():

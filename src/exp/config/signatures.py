@@ -148,8 +148,8 @@ def _place(what: str, module: str) -> Path | None:
         raise UserError(f"{what}: cannot be found (No module named {top!r})")
     origin = Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
-    if module in sys.modules or not all(folder.is_dir() for folder in folders):
-        return None  # made by somebody, in an archive, or found by a way of its own
+    if not all(folder.is_dir() for folder in folders):
+        return None  # in an archive, or found by a way of its own
     place = origin if origin is not None and origin.is_file() else None
     for number, part in enumerate(rest, 2):
         found = next((one for folder in folders if (one := _below(folder, part)) is not None), None)
@@ -163,6 +163,8 @@ def _place(what: str, module: str) -> Path | None:
 
 def _check_absent(what: str, module: str, part: str, package: Path | None, folders: Sequence[Path]) -> None:
     """Refuse a module that is not there, unless its package may make it, or has something else of that name."""
+    if module in sys.modules:
+        return
     beside = [path for folder in folders for path in folder.glob("*.py")]
     if any(any(folder.glob(f"{part}.*")) for folder in folders) or any(_makes_names(path) for path in beside):
         return

@@ -77,6 +77,8 @@ def run(request: Request, display: Display, *, started: float) -> int:
         with gathered(request, display) as member:
             return _run(member.request, member.display, started, member.group)
     except UserError as error:
+        if request.sweep is not None:  # its table names the log
+            raise
         raise UserError(f"{error}{remove_refused(folder, made, shown=request.folder)}") from error
 
 
