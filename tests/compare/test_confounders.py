@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exp.compare.facts import UNKNOWN, _exp
+from exp.compare.facts import UNKNOWN, _exp, facts_of_runs
 from exp.compare.runs import Run
 from tests.support.comparing import compare, verdicts, write_run
 
@@ -62,6 +62,15 @@ def write_sweep(folder, *, planted=None, in_runs=(), results=None):
 
 GROUP = [(0.01, seed) for seed in range(5)]
 AGAINST = ("--against", "optimizer.learning_rate=0.001")
+
+
+def test_steps_that_were_compiled_before_matter_to_seconds_alone():
+    runs = [Run(Path(str(n)), {}, {"compiled": compiled}, {}) for n, compiled in enumerate((True, False, None))]
+    (fact,) = [fact for fact in facts_of_runs(runs) if fact.name == "compiled steps"]
+    assert [fact.of(run) for run in runs] == ["compiled in the run", "kept from another run", "none"]
+    assert [fact.matters(metric) for metric in ("seconds.first_step", "examples_per_second", "test/loss")] == [
+        *(True, False, False)
+    ]
 
 
 def test_an_installed_program_with_changes_is_not_the_commit_itself():

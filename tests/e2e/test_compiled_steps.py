@@ -23,4 +23,6 @@ def test_the_same_weights_with_kept_damaged_and_no_code(jobs, tmp_path):
     jobs.run(*QUICK, "hydra.run.dir=off", cwd=tmp_path, EXP_COMPILED_STEPS="0", **cache).check()
     digests = {name: results(tmp_path / name)["weights_sha256"] for name in ("new", "kept", "damaged", "off")}
     assert len(set(digests.values())) == 1, digests
+    told = {name: results(tmp_path / name)["compiled"] for name in digests}
+    assert told == {"new": True, "kept": False, "damaged": True, "off": True}
     assert json.loads((tmp_path / "kept" / "manifest.json").read_text())["jit_compile"] is True

@@ -124,7 +124,7 @@ def test_the_stages_come_in_their_order(tf, request_, monkeypatch):
         executor=SimpleNamespace(traces=traces, calls_of_any_size=True),
         notes=list,
         facts=dict,
-        program=SimpleNamespace(task=Classification(classes=2), steps_per_call=1),
+        program=SimpleNamespace(task=Classification(classes=2), steps_per_call=1, jit_train=True),
         schedule=None,
         total_steps=3,
         weights_sha256=lambda: "digest",

@@ -105,7 +105,17 @@ def test_config_hash_knows_content_and_not_order():
 def test_results_have_every_key_from_the_start():
     assert set(Results(mode="train").facts()) == {
         *("status", "mode", "step", "examples", "replicas", "train", "test", "weights_sha256", "seconds"),
-        *("examples_per_second", "checkpoint", "error", "time", "traces", "trace_list", "validation", "best"),
+        *(
+            "examples_per_second",
+            "checkpoint",
+            "error",
+            "time",
+            "traces",
+            "trace_list",
+            "compiled",
+            "validation",
+            "best",
+        ),
         *("stopped", "rewinds", "tested", "selected_on", "test_readings"),
     }
 

@@ -84,6 +84,18 @@ def _exp(run: Run) -> str | None:
     return f"{version} ({commit[:10]}{f', {UNKNOWN}' if commit.endswith(CHANGED) else ''})"
 
 
+def _compiled(run: Run) -> str | None:
+    """Only the time to the first step, and what contains it, depends on that."""
+    compiled = run.results.get("compiled")
+    if compiled is None:
+        return "none"
+    return "compiled in the run" if compiled else "kept from another run"
+
+
+def _is_seconds(metric: str) -> bool:
+    return metric.startswith("seconds.")
+
+
 def _patch(run: Run) -> str | None:
     """The changes that were not committed: their digest, or that nobody kept them."""
     found = []
@@ -146,6 +158,7 @@ _FACTS = (
 _AT_LAST = (
     Fact("python", _text("python"), is_speed),
     Fact("platform", _text("platform"), is_speed),
+    Fact("compiled steps", _compiled, _is_seconds, elsewhere=False),
     Fact("jobs side by side", _text("sweep.n_jobs"), is_speed, elsewhere=False),
 )
 FACT_NAMES = (*(fact.name for fact in _FACTS), "packages", *(fact.name for fact in _AT_LAST))

@@ -21,7 +21,7 @@ The order, and what would go wrong in another one:
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,12 +92,12 @@ def _run(request: Request, display: Display, started: float, group: Group) -> in
     logging.raiseExceptions = False  # a full disk stops the log: the person shall not see a traceback for each line
     begun, outside = True, OutsideLoggers()
     kept = compiled_steps_kept(threads=request.config.device.threads)
-    with native_messages_to(log_file), kept, StopRequest() as stop:
+    with native_messages_to(log_file), kept as all_kept, StopRequest() as stop:
         stop.leaves = group.size == 1  # several processes stop together, once they agree on it
         if folder.note:
             display.say(folder.note)
         try:
-            _stages(request, folder, display, so_far, stop=stop, group=group, outside=outside)
+            _stages(request, folder, display, so_far, stop=stop, group=group, outside=outside, all_kept=all_kept)
         except Stopped:
             begun = False
             so_far.add(status="interrupted")
@@ -134,6 +134,7 @@ def _stages(
     stop: StopRequest,
     group: Group,
     outside: OutsideLoggers,
+    all_kept: Callable[[], bool],
 ) -> None:
     """Do the work of a run; what each stage finds out is added to the results."""
     with _timed(so_far, "import"):
@@ -192,7 +193,8 @@ def _stages(
         )
         _train_and_evaluate(context, so_far)
     finally:
-        so_far.add(traces=components.executor.traces.facts())
+        compiled = not all_kept() if components.program.jit_train else None
+        so_far.add(traces=components.executor.traces.facts(), compiled=compiled)
         logger.ended(so_far.value.step, so_far.value.status or "failed")
         logger.close()
     for line in components.executor.traces.warnings():

@@ -48,6 +48,8 @@ class Results:
     """The shares of the training time, and a sentence of advice."""
     traces: Sequence[Mapping[str, Any]] = ()
     """Facts about each function that TensorFlow traced."""
+    compiled: bool | None = None
+    """Whether XLA compiled the steps in this process, and did not take kept ones; None without XLA."""
     examples_per_second: float | None = None
     checkpoint: str | None = None
     """The prefix of the newest checkpoint."""
@@ -76,6 +78,7 @@ class Results:
             "time": dict(self.time),
             "traces": len(self.traces),
             "trace_list": list(self.traces),
+            "compiled": self.compiled,
             "examples_per_second": self.examples_per_second,
             "checkpoint": self.checkpoint,
             "error": self.error,

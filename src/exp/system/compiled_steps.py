@@ -11,7 +11,7 @@ import importlib.metadata
 import os
 import platform
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from exp.system.cache_folder import cache_folder
@@ -29,11 +29,14 @@ _DECIDING = (_FLAGS, "XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")
 
 
 @contextlib.contextmanager
-def compiled_steps_kept(*, threads: int | None) -> Iterator[None]:
+def compiled_steps_kept(*, threads: int | None) -> Iterator[Callable[[], bool]]:
     """Have XLA use what was compiled before, and note what it compiles meanwhile; TensorFlow has computed nothing yet.
 
     Args:
         threads: of TensorFlow's pools, for whose number the code is made; None: one a core.
+
+    Yields:
+        A function that tells whether all of XLA's code so far was there before.
     """
     given = os.environ.get(_FLAGS)
     folder = None
@@ -41,12 +44,12 @@ def compiled_steps_kept(*, threads: int | None) -> Iterator[None]:
         with contextlib.suppress(OSError, importlib.metadata.PackageNotFoundError):
             folder = _folder(threads)
     if folder is None:
-        yield
+        yield lambda: False
         return
     own = f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_read_only=false"
     os.environ[_FLAGS] = f"{given or ''} {own}".strip()
     try:
-        yield
+        yield lambda: not _unproven(folder)
     finally:
         os.environ.pop(_FLAGS)
         if given is not None:
@@ -75,9 +78,12 @@ def _folder(threads: int | None) -> Path | None:
 
 def _note(folder: Path) -> None:
     """Note the SHA-256 of what was compiled."""
-    for path in folder.glob(f"*{_KEPT}"):
-        if not path.with_suffix(_DIGEST).exists():
-            write_atomically(path.with_suffix(_DIGEST), _digest(path), durable=False)
+    for path in _unproven(folder):
+        write_atomically(path.with_suffix(_DIGEST), _digest(path), durable=False)
+
+
+def _unproven(folder: Path) -> list[Path]:
+    return [path for path in folder.glob(f"*{_KEPT}") if not path.with_suffix(_DIGEST).exists()]
 
 
 def _key(threads: int | None) -> str:
