@@ -88,13 +88,19 @@ def test_one_that_fails_is_told_once_and_called_no_more(said, error):
     assert said[0].startswith(f"logger x: failed: {type(error).__name__}")
 
 
-def test_one_that_does_not_keep_up_is_turned_off(said, monkeypatch):
-    monkeypatch.setattr(outside, "MOST_CALLS", 4)
+def waiting(said: list[str]) -> tuple[Notes, OutsideLogger]:
+    """A logger whose first call takes until it may go on."""
     notes = Notes()
     notes.go_on.clear()
     logger = OutsideLogger("x", lambda: notes, say=said.append)
     logger.losses([row(1)])
     notes.called.wait()
+    return notes, logger
+
+
+def test_one_that_does_not_keep_up_is_turned_off(said, monkeypatch):
+    monkeypatch.setattr(outside, "MOST_CALLS", 4)
+    notes, logger = waiting(said)
     for step in range(2, 20):
         logger.losses([row(step)])
     notes.go_on.set()
@@ -107,11 +113,7 @@ def test_one_that_does_not_keep_up_is_turned_off(said, monkeypatch):
 
 def test_large_arrays_do_not_pile_up(said, monkeypatch):
     monkeypatch.setattr(outside, "MOST_BYTES", 1000)
-    notes = Notes()
-    notes.go_on.clear()
-    logger = OutsideLogger("x", lambda: notes, say=said.append)
-    logger.losses([row(1)])
-    notes.called.wait()
+    notes, logger = waiting(said)
     logger.histograms(1, {"w": np.zeros(10_000)})  # one may be as large as it likes
     assert said == []
     logger.histograms(2, {"w": np.zeros(10)})
@@ -121,11 +123,7 @@ def test_large_arrays_do_not_pile_up(said, monkeypatch):
 
 def test_one_that_hangs_is_told_at_the_next_call_after_a_while(said, monkeypatch):
     monkeypatch.setattr(outside, "SECONDS_TO_HANG", 0.0)
-    notes = Notes()
-    notes.go_on.clear()
-    logger = OutsideLogger("x", lambda: notes, say=said.append)
-    logger.losses([row(1)])
-    notes.called.wait()
+    notes, logger = waiting(said)
     time.sleep(0.01)
     for step in (2, 3):
         logger.losses([row(step)])

@@ -52,7 +52,9 @@ from exp.system.signals import Stopped, StopRequest, check_current
 from exp.system.tensorflow import import_tensorflow, native_messages_to
 
 if TYPE_CHECKING:
+    from exp.loggers.logger import Loggers
     from exp.run.context import RunContext
+    from exp.run.initial_state import InitialState
     from exp.run.tested import Tested
 
 log = logging.getLogger("exp")
@@ -140,8 +142,6 @@ def _stages(
     with _timed(so_far, "import"):
         import_tensorflow()
 
-    from exp.loggers.folder_loggers import file_loggers
-    from exp.loggers.logger import Loggers
     from exp.run.context import RunContext
     from exp.run.initial_state import check_length, initial_state
 
@@ -171,13 +171,7 @@ def _stages(
     changes = folder.write_manifest(facts, targets=target_names(request.tree))
     if changes and request.resumed and state.step:
         display.say(f"not as it was: {'; '.join(changes)}: from here on last bits may differ from an undisturbed run")
-    threads, with_events = components.devices.threads, request.config.logger.tensorboard
-    files = file_loggers(request.folder, done=state.step, tensorboard=with_events) if group.is_chief else []
-    if group.is_chief:
-        outside.all += outside_loggers(request, run=state.run, done=state.step, threads=threads, say=display.say)
-    logger = Loggers(files, outside.all)
-    if not request.resumed or not state.step:
-        logger.hparams(flat_config(request.tree, threads=threads, choices=request.choices))
+    logger = _open_loggers(request, components, state, display, group=group, outside=outside)
     try:
         readings = TestReadings(request.tested or request.folder) if group.is_chief else None
         context = RunContext(
@@ -199,6 +193,29 @@ def _stages(
         logger.close()
     for line in components.executor.traces.warnings():
         display.say(line)
+
+
+def _open_loggers(
+    request: Request,
+    components: Components,
+    state: "InitialState",
+    display: Display,
+    *,
+    group: Group,
+    outside: OutsideLoggers,
+) -> "Loggers":
+    """Continue the run's own files after the steps that are done, and begin the loggers outside of its folder."""
+    from exp.loggers.folder_loggers import file_loggers
+    from exp.loggers.logger import Loggers
+
+    threads, with_events = components.devices.threads, request.config.logger.tensorboard
+    files = file_loggers(request.folder, done=state.step, tensorboard=with_events) if group.is_chief else []
+    if group.is_chief:
+        outside.all += outside_loggers(request, run=state.run, done=state.step, threads=threads, say=display.say)
+    logger = Loggers(files, outside.all)
+    if not request.resumed or not state.step:
+        logger.hparams(flat_config(request.tree, threads=threads, choices=request.choices))
+    return logger
 
 
 def _train_and_evaluate(run: "RunContext", so_far: ResultsSoFar) -> None:
