@@ -143,21 +143,10 @@ def _stages(
         import_tensorflow()
 
     from exp.run.context import RunContext
-    from exp.run.initial_state import check_length, initial_state
 
     try:
         with _timed(so_far, "build"):
-            check_current()
-            if group.is_chief:
-                check_own(request.config)
-            components = build(request.config, group=group)
-            check_current()
-            for note in components.notes():
-                display.say(note)
-            state = initial_state(request, components, display)
-            check_length(request, components, state, display)
-            group.same("beginning", lambda: {"step": state.step, "weights": components.weights_sha256()})
-            group.keep_signals()  # TensorFlow's coordination service takes SIGTERM as a preemption notice (2.21)
+            components, state = _built(request, display, group)
     except Stopped:
         folder.write_config(request.config_files)  # so that the run can begin when it is resumed
         raise
@@ -193,6 +182,29 @@ def _stages(
         logger.close()
     for line in components.executor.traces.warnings():
         display.say(line)
+
+
+def _built(request: Request, display: Display, group: Group) -> tuple[Components, "InitialState"]:
+    """Build the components, and set the variables to what the run begins with.
+
+    Raises:
+        UserError: the request is impossible here.
+        Stopped: a signal came.
+    """
+    from exp.run.initial_state import check_length, initial_state
+
+    check_current()
+    if group.is_chief:
+        check_own(request.config)
+    components = build(request.config, group=group)
+    check_current()
+    for note in components.notes():
+        display.say(note)
+    state = initial_state(request, components, display)
+    check_length(request, components, state, display)
+    group.same("beginning", lambda: {"step": state.step, "weights": components.weights_sha256()})
+    group.keep_signals()  # TensorFlow's coordination service takes SIGTERM as a preemption notice (2.21)
+    return components, state
 
 
 def _open_loggers(
