@@ -50,6 +50,7 @@ def make_request(composed: DictConfig) -> None:
     """
     hydra = composed.hydra
     config, tree = check(composed, hydra)
+    choices = _choices(composed, hydra)
     resume, made = composed.get("resume"), None
     if resume is not None:
         folder = folder_to_resume(resume)
@@ -58,14 +59,15 @@ def make_request(composed: DictConfig) -> None:
     else:
         cluster = find_cluster(config.device)
         follows = cluster is not None and not cluster.is_chief
-        name = f"{label(tree, _choices(composed, hydra))}{'_test' if config.mode == 'test' else ''}"
+        name = f"{label(tree, choices)}{'_test' if config.mode == 'test' else ''}"
         given = is_given("hydra.run.dir", hydra)
         # The chief chooses for all workers, and the others write nothing here.
         folder, made = (Path(), None) if follows else choose_run_folder(hydra.run.dir, given=given, label=name)
     with read_write(hydra), open_dict(hydra.runtime):
         hydra.run.dir = str(folder)
         hydra.runtime.output_dir = os.path.abspath(folder)  # noqa: PTH100 as Hydra does it for the job
-    request = replace(_request(composed, hydra, config, tree, resumed=resume is not None), cluster=cluster, made=made)
+    request = _request(composed, hydra, config, tree, choices=choices, resumed=resume is not None)
+    request = replace(request, cluster=cluster, made=made)
     if request.is_follower:
         with read_write(hydra.job_logging):  # `exp.run.gather_workers` decides where the log of a follower goes
             hydra.job_logging.handlers.file.filename = os.devnull
@@ -92,7 +94,7 @@ def take_request(composed: DictConfig) -> Request:
     config, tree = _effective(composed, hydra)
     in_sweep = hydra.mode == RunMode.MULTIRUN
     resumed = _is_begun(_folder(hydra), tree) if in_sweep else composed.get("resume") is not None
-    request = _request(composed, hydra, config, tree, resumed=resumed)
+    request = _request(composed, hydra, config, tree, choices=_choices(composed, hydra), resumed=resumed)
     return request if in_sweep else with_cluster(request)
 
 
@@ -171,7 +173,13 @@ def _effective(composed: DictConfig, hydra: DictConfig) -> tuple[Config, dict[st
 
 
 def _request(
-    composed: DictConfig, hydra: DictConfig, config: Config, tree: Mapping[str, Any], *, resumed: bool
+    composed: DictConfig,
+    hydra: DictConfig,
+    config: Config,
+    tree: Mapping[str, Any],
+    *,
+    choices: Mapping[str, str],
+    resumed: bool,
 ) -> Request:
     in_sweep = hydra.mode == RunMode.MULTIRUN
     files = {
@@ -187,7 +195,7 @@ def _request(
         tree=tree,
         folder=_folder(hydra),
         command=command_line(),
-        choices=_choices(composed, hydra),
+        choices=choices,
         config_files=files,
         tested=folder_of_run("run", composed.run) if config.mode == "test" else None,
         resumed=resumed,
