@@ -8,7 +8,9 @@ import functools
 import gzip
 import hashlib
 import math
+import threading
 import zlib
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exp.data.dataset import LABELS, Dataset, Spec, fingerprint_of
-from exp.data.split import array_split
+from exp.data.split import Contents, array_split
 from exp.errors import UserError, excerpt
 from exp.system.files import is_folder
 from exp.system.signals import left_at_once
@@ -32,6 +34,9 @@ SHA256 = {
     TEST[1]: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 """The digest of each bundled file, uncompressed; see mnist_idx/PROVENANCE.md."""
+
+FINGERPRINT = "ceda791d3e53beaf95f8e213c414aa4d975006504eff93f785d685ecea3e892c"
+"""`fingerprint_of` the bundled files' arrays, which is known of files with these digests."""
 
 Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
 
@@ -69,7 +74,7 @@ def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Datas
     if train[0].shape[1:] != test[0].shape[1:]:
         raise UserError(f"data.dir={dir}: training pictures are {train[0].shape[1:]}, test ones {test[0].shape[1:]}")
     classes = int(max(train[1].max(), test[1].max())) + 1
-    return Dataset(
+    dataset = Dataset(
         name="mnist",
         source=source,
         train=array_split(*train),
@@ -77,16 +82,40 @@ def load(*, source: Literal["bundled", "tfds", "idx"], dir: str | None) -> Datas
         features=Spec(train[0].shape[1:], "uint8"),
         targets=LABELS,
         class_names=tuple(str(label) for label in range(max(classes, 2))),
-        fingerprint=fingerprint_of(*train, *test),
+        fingerprint=FINGERPRINT if source == "bundled" else fingerprint_of(*train, *test),
+    )
+    return _told_apart(dataset) if source == "bundled" else dataset
+
+
+def _told_apart(dataset: Dataset) -> Dataset:
+    """The bundled set, of which no two pictures are equal: a number tells one from all others, without its content."""
+    numbers = np.arange(dataset.train.size + dataset.test.size)
+    train, test = Contents(numbers[: dataset.train.size]), Contents(numbers[dataset.train.size :])
+    return replace(
+        dataset,
+        train=replace(dataset.train, contents=lambda: train),
+        test=replace(dataset.test, contents=lambda: test),
     )
 
 
-@functools.cache
 def bundled_arrays(split: Literal["train", "test"]) -> Arrays:
     """A split of MNIST: (n, 28, 28, 1) uint8 pictures, which cannot be written to, and (n,) int32 labels.
 
     They are read once in a process, and by the programs that are forked from it not again: a quarter of a second.
+    If a thread is reading them, this waits for it.
+
+    Raises:
+        UserError: a file is not the one that exp ships.
     """
+    with _READING:
+        return _bundled(split)
+
+
+_READING = threading.Lock()
+
+
+@functools.cache
+def _bundled(split: Literal["train", "test"]) -> Arrays:
     pictures, labels = _read_pair(_folder("bundled", None), TRAIN if split == "train" else TEST, check=True)
     labels.flags.writeable = False
     return pictures, labels

@@ -63,7 +63,8 @@ class Sweep:
         if lock.note:
             print(printable(lock.note))
         try:
-            return self._launch(overrides, first)
+            with self._backend.ready_soon():
+                return self._launch(overrides, first)
         finally:
             lock.close()
             with contextlib.suppress(OSError):

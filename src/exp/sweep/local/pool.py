@@ -21,11 +21,11 @@ from typing import Any, cast
 from exp.run_folder import names
 from exp.sweep import heartbeat
 from exp.sweep.job_process import Start, work
+from exp.sweep.local import server
 from exp.sweep.plan import Job
 from exp.sweep.snapshot import Snapshot, snapshot
 from exp.system.lock import is_locked
-from exp.system.safe_path import safe_path
-from exp.system.signals import ASKING, STATUSES, StopRequest
+from exp.system.signals import STATUSES, StopRequest
 from exp.terminal.words import counted
 
 GRACE_SECONDS = 60.0
@@ -88,19 +88,19 @@ class LocalJob:
 class ProcessPool:
     """Runs jobs in processes, `n_jobs` side by side."""
 
-    def __init__(self, *, n_jobs: int, timeout: float | None, stop: StopRequest) -> None:
+    def __init__(self, *, n_jobs: int, timeout: float | None, stop: StopRequest, reads_bundled: bool = False) -> None:
         """Start the server, but no job yet.
 
         Args:
             n_jobs: number of jobs side by side.
             timeout: seconds after which a job is asked to stop; None for no limit.
             stop: once it is set, running jobs are asked to stop, and no other starts.
+            reads_bundled: whether jobs read the bundled data, which the server then reads for all.
         """
         self._n_jobs, self._timeout, self._stop = n_jobs, timeout, stop
-        self._context = cast(Any, multiprocessing.get_context(start_method()))
-        if start_method() == "forkserver":
-            self._context.set_forkserver_preload(["exp.sweep.local.preload"])
-            _ensure_server()
+        self._context = cast(Any, multiprocessing.get_context(server.start_method()))
+        if server.start_method() == "forkserver":
+            server.begin_server(reads_bundled=reads_bundled)
             ready = self._context.Process(target=int)
             ready.start()  # once the server has imported everything
             ready.join()
@@ -155,8 +155,8 @@ class ProcessPool:
         running = LocalJob(job, snapshot(job.folder), launched, process, alive)
         on_start(running)
         heartbeat.clear(job.folder)
-        if start_method() == "forkserver":
-            _ensure_server()
+        if server.start_method() == "forkserver":
+            server.ensure_server()
         process.start()
         held.close()
         self.running.append(running)
@@ -186,26 +186,3 @@ class ProcessPool:
             name = signal.Signals(-status).name
             return f"killed by {name}{', perhaps because memory ran out' if name == 'SIGKILL' else ''}"
         return None if status in (0, *STATUSES) else f"ended with status {status}; its log tells why"
-
-
-def start_method() -> str:
-    """How this system starts processes: `forkserver`, or `spawn` on Windows."""
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-
-
-def _ensure_server() -> None:
-    """Make sure that the fork server runs, even if the last one was killed.
-
-    It is started while signals that ask to stop are held back, and so never hears one, nor do its forks until they say
-    so themselves. What comes here meanwhile is heard afterwards.
-    """
-    from multiprocessing import forkserver, resource_tracker
-
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
-    try:
-        with safe_path():
-            resource_tracker.ensure_running()  # when it starts, it lets some of them through again
-            signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
-            forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
