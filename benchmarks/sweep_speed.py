@@ -106,6 +106,7 @@ def _measured(name: str, runs: int, data: Path, folder: Path) -> dict[str, float
             answer, _ = process.communicate()
         finally:
             process.terminate()  # it ends what it has started; if it has ended by itself, this does nothing
+            process.wait()
     try:
         if process.returncode:
             raise ValueError(f"the status is {process.returncode}")
