@@ -48,8 +48,9 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.bench ## measure a step beside the handbook's loops, Keras, PyTorch and Lightning: about 50 minutes
+bench: $(VENV)/.bench ## measure a step and a sweep beside Keras, PyTorch, Lightning, Ray and others: about 80 minutes
 	PYTHONPATH=$(VENV)/bench $(BIN)/python -m benchmarks.speed
+	PYTHONPATH=$(VENV)/bench $(BIN)/python -m benchmarks.sweep_speed
 
 docs: $(VENV)/.docs ## build the documentation as a site, in English and Chinese: site/index.html
 	rm -rf site
@@ -99,9 +100,13 @@ $(VENV)/.docs: requirements-docs.lock $(VENV)/.run
 	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/docs --upgrade -r requirements-docs.lock
 	@touch $@
 
-# Not pinned: which build of PyTorch fits depends on the machine. The results name the versions.
+# Not pinned: which build of PyTorch fits depends on the machine. The results name the versions. Hydra imports every
+# plugin on its path, and so the joblib launcher has a folder of its own, which only the rival that uses it gets.
 $(VENV)/.bench: $(VENV)/.run
-	$(BIN)/python -m pip install -q --target $(VENV)/bench --upgrade -c requirements.lock 'torch>=2.9,<3' 'lightning>=2.5,<3'
+	$(BIN)/python -m pip install -q --target $(VENV)/bench --upgrade -c requirements.lock \
+	  'torch>=2.9,<3' 'lightning>=2.5,<3' 'keras-tuner>=1.4,<2' 'ray[tune]>=2.50,<3' 'optuna>=4.4,<6'
+	$(BIN)/python -m pip install -q --no-deps --target $(VENV)/bench-joblib --upgrade \
+	  'hydra-joblib-launcher>=1.2,<2' 'joblib>=1.4,<2'
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run $(VENV)/.plugins $(VENV)/.mlflow

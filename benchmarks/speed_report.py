@@ -44,11 +44,17 @@ def _draw(cases: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> Non
         names = [
             name for name in figures if name.startswith("exp ") or "," in name or "Keras" in name or "Light" in name
         ]
-        names = sorted((n for n in names if not n.startswith("every")), key=lambda n: statistics.median(figures[n]))
-        medians = [statistics.median(figures[name]) for name in names]
-        colors = ["#f57c00" if name.startswith("exp ") else "#90a4ae" for name in names]
-        bars = axes.barh(names[::-1], medians[::-1], color=colors[::-1])
-        axes.bar_label(bars, [f"{median:.2f}" for median in medians[::-1]], padding=3)
-        axes.set(title=f"{case}: milliseconds a step")
-        axes.spines[["top", "right"]].set_visible(False)
+        names = [name for name in names if not name.startswith("every")]
+        medians = {name: statistics.median(figures[name]) for name in names}
+        draw_bars(axes, medians, title=f"{case}: milliseconds a step", digits=2)
     figure.savefig(path, dpi=110)
+
+
+def draw_bars(axes: Any, values: Mapping[str, float], *, title: str, digits: int) -> None:
+    """Draw a bar for each value, the smallest on top, ours in a colour of their own."""
+    names = sorted(values, key=lambda name: values[name], reverse=True)
+    colors = ["#f57c00" if name.startswith("exp ") else "#90a4ae" for name in names]
+    bars = axes.barh(names, [values[name] for name in names], color=colors)
+    axes.bar_label(bars, [f"{values[name]:.{digits}f}" for name in names], padding=3)
+    axes.set(title=title)
+    axes.spines[["top", "right"]].set_visible(False)
