@@ -279,9 +279,9 @@ def test_without_fork_every_job_imports_tensorflow_itself(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         "import sys\n"
-        "import exp.sweep.local.server\n"
+        "import exp.system.job_server\n"
         "from exp.cli.main import main\n"
-        "exp.sweep.local.server.start_method = lambda: 'spawn'\n"
+        "exp.system.job_server.start_method = lambda: 'spawn'\n"
         "if __name__ == '__main__':\n"
         "    sys.exit(main())\n"
     )

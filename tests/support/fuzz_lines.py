@@ -50,7 +50,6 @@ def leave_work_out() -> None:
             """The jobs stay as they are in the ledger: waiting, which ends a sweep with status 1."""
 
     exp.cli.do_job.run = no_run
-    LocalBackend.ready_soon = lambda self: contextlib.nullcontext()  # type: ignore[assignment, method-assign]
     LocalBackend.pool = lambda self, **options: NoPool(**options)  # type: ignore[assignment, method-assign]
 
 

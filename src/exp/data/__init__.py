@@ -8,7 +8,15 @@ from exp.data.images.transforms import ImageTransforms
 from exp.data.in_memory import arrays
 from exp.data.old_names import Part, Splits
 from exp.data.order import Order
-from exp.data.pipeline import Call, Feed, evaluation_dataset, plan_calls, training_dataset
+from exp.data.pipeline import (
+    Call,
+    Feed,
+    evaluation_batches,
+    evaluation_dataset,
+    plan_calls,
+    training_batches,
+    training_dataset,
+)
 from exp.data.split import Split, Weighted, array_split
 
 __all__ = [
@@ -25,8 +33,10 @@ __all__ = [
     "Weighted",
     "array_split",
     "arrays",
+    "evaluation_batches",
     "evaluation_dataset",
     "plan_calls",
+    "training_batches",
     "training_dataset",
 ]
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exp.data.images.transforms import ImageTransforms
+from exp.data.in_memory_batches import InMemoryBatches
 from exp.data.order import Indices, Order
 from exp.data.random_draws import uniform
 from exp.data.split import Split, as_written
@@ -87,6 +88,46 @@ def plan_calls(
     return calls
 
 
+def training_batches(split: Split, order: Order, calls: list[Call], feed: Feed) -> Any:
+    """What `training_dataset` has, to be iterated: by NumPy if the split lies in memory, else by `tf.data`."""
+    if split.rows is None or feed.transforms:
+        return training_dataset(split, order, calls, feed)
+    rows = split.rows
+    return InMemoryBatches(len(calls), lambda number: rows(_indices(order, calls[number], feed)), feed.prefetch)
+
+
+def evaluation_batches(split: Split, feed: Feed) -> Any:
+    """What `evaluation_dataset` has, to be iterated: by NumPy if the split lies in memory, else by `tf.data`."""
+    if split.rows is None or feed.transforms:
+        return evaluation_dataset(split, feed)
+    rows = split.rows
+
+    def make(number: int) -> Any:
+        indices = _in_order(split, number, feed)
+        return *rows(indices), indices >= 0
+
+    return InMemoryBatches(_calls_over(split, feed), make, feed.prefetch)
+
+
+def _indices(order: Order, call: Call, feed: Feed) -> Indices:
+    """The training examples of a call: `feed.shape`, with -1 for the steps that are not taken."""
+    rows = np.full(feed.shape, -1, np.int64)
+    rows[: call.steps] = order.steps(call.first, call.steps)[:, feed.rows or slice(None)]
+    return rows
+
+
+def _in_order(split: Split, number: int, feed: Feed) -> Indices:
+    """The examples of a call of an evaluation: `feed.shape`, with -1 for what fills up the last one."""
+    per_call = feed.steps_per_call * feed.batch_size
+    flat = np.arange(number * per_call, (number + 1) * per_call, dtype=np.int64)
+    batches = np.where(flat < split.size, flat, -1).reshape(feed.steps_per_call, feed.batch_size)
+    return np.ascontiguousarray(batches[:, feed.rows or slice(None)])
+
+
+def _calls_over(split: Split, feed: Feed) -> int:
+    return -(-split.size // (feed.steps_per_call * feed.batch_size))
+
+
 def training_dataset(split: Split, order: Order, calls: list[Call], feed: Feed) -> Any:
     """A `tf.data.Dataset` with an element for each call.
 
@@ -96,10 +137,7 @@ def training_dataset(split: Split, order: Order, calls: list[Call], feed: Feed) 
     import tensorflow as tf
 
     def indices(number: int) -> Indices:
-        call = calls[number]
-        rows = np.full(feed.shape, -1, np.int64)
-        rows[: call.steps] = order.steps(call.first, call.steps)[:, feed.rows or slice(None)]
-        return rows
+        return _indices(order, calls[number], feed)
 
     def draws(number: int) -> Any:
         call = calls[number]
@@ -131,14 +169,10 @@ def evaluation_dataset(split: Split, feed: Feed) -> Any:
     """
     import tensorflow as tf
 
-    per_call = feed.steps_per_call * feed.batch_size
-
     def indices(number: int) -> Indices:
-        flat = np.arange(number * per_call, (number + 1) * per_call, dtype=np.int64)
-        batches = np.where(flat < split.size, flat, -1).reshape(feed.steps_per_call, feed.batch_size)
-        return np.ascontiguousarray(batches[:, feed.rows or slice(None)])
+        return _in_order(split, number, feed)
 
-    requests = _numbered(-(-split.size // per_call), indices, tf.int64, feed.shape)
+    requests = _numbered(_calls_over(split, feed), indices, tf.int64, feed.shape)
     counts = requests.map(as_written(lambda rows: rows >= 0))
     dataset = tf.data.Dataset.zip((split.read(requests, feed.threads), counts))
 

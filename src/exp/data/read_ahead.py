@@ -1,4 +1,4 @@
-"""Reads bundled data before it is asked for: in a thread while TensorFlow is imported, or once for all jobs of a sweep.
+"""Reads bundled data before it is asked for: in a thread, while TensorFlow is imported.
 
 Only what exp ships is read like this: it needs nobody's code and no folder, and its digests prove what it is.
 """
@@ -8,6 +8,8 @@ import threading
 from typing import Any
 
 from exp.errors import UserError
+
+_readers: list[threading.Thread] = []
 
 
 def is_bundled(data: Any) -> bool:
@@ -22,30 +24,20 @@ def is_bundled(data: Any) -> bool:
         return False
 
 
-def read_ahead(data: Any) -> None:
-    """Begin to read the data of a run in a thread; `exp.data.mnist` waits for it.
+def begin_to_read() -> None:
+    """Begin to read in a thread; `exp.data.mnist` waits for it."""
+    from exp.data.mnist import bundled_arrays  # by this thread, before both want it
 
-    Args:
-        data: the configuration's `data`, as for `is_bundled`.
-    """
-    if is_bundled(data):
-        import numpy  # noqa: F401  # by this thread, before both want it
+    def read() -> None:
+        with contextlib.suppress(UserError):  # whoever asks for the data is told
+            bundled_arrays("train")
+            bundled_arrays("test")
 
-        threading.Thread(target=_read, name="read ahead", daemon=True).start()
-
-
-def read_bundled() -> None:
-    """Read what exp ships now.
-
-    Raises:
-        UserError: a file is not the one that exp ships.
-    """
-    from exp.data.mnist import bundled_arrays
-
-    bundled_arrays("train")
-    bundled_arrays("test")
+    _readers.append(threading.Thread(target=read, name="read ahead", daemon=True))
+    _readers[-1].start()
 
 
-def _read() -> None:
-    with contextlib.suppress(UserError):  # whoever asks for it is told
-        read_bundled()
+def wait_for_data() -> None:
+    """Wait until no thread reads."""
+    for reader in _readers:
+        reader.join()

@@ -61,6 +61,9 @@ class Split:
     """(size, ...): the targets of all examples, if they are known without reading any features."""
     contents: Callable[[], Contents] | None = None
     """Finds out what the examples are; None if nobody knows it without reading them all."""
+    rows: Callable[[npt.NDArray[np.int64]], Any] | None = None
+    """Gives the (features, targets) of examples in memory as arrays, shaped as the indices and then as one example; an
+    index of -1 asks for any example. None: they have to be read by `read`."""
 
     @property
     def labels(self) -> Any:
@@ -107,6 +110,10 @@ def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Spl
 
         return requests.map(as_written(load))
 
+    def rows(indices: npt.NDArray[np.int64]) -> Any:
+        wanted = np.maximum(indices, 0)
+        return tf.nest.map_structure(lambda array: np.take(array, wanted, axis=0), (features, targets))
+
     known_targets = targets.targets if isinstance(targets, Weighted) else targets
     if not isinstance(known_targets, np.ndarray):
         known_targets = None
@@ -118,7 +125,7 @@ def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Spl
         held = [np.asarray(leaf) for leaf in tf.nest.flatten(features)]
         return Contents(np.array([hash(tuple(leaf[row].tobytes() for leaf in held)) for row in range(len(held[0]))]))
 
-    return Split(size=len(arrays[0]), read=read, targets=known_targets, contents=contents)
+    return Split(size=len(arrays[0]), read=read, targets=known_targets, contents=contents, rows=rows)
 
 
 def read_cyclic(split: Split, indices: Iterable[int]) -> tuple[Any, Any]:

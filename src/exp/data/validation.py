@@ -120,12 +120,17 @@ def subset(split: Split, indices: Indices) -> Split:
 
         return split.read(requests.map(as_written(chosen)), threads)
 
+    def of_chosen(wanted: Indices) -> Any:
+        assert split.rows is not None
+        return split.rows(np.where(wanted < 0, wanted, indices[np.maximum(wanted, 0)]))
+
     of = split.contents
     return Split(
         len(indices),
         read,
         targets=None if split.targets is None else split.targets[indices],
         contents=None if of is None else cache(lambda: of().some(indices)),
+        rows=None if split.rows is None else of_chosen,
     )
 
 

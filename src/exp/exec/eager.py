@@ -22,6 +22,7 @@ class EagerExecutor(EagerVariables):
     shows_gradients = True
     sums_summaries = True
     waits_visible = True
+    needs_dataset = False
     needs_session = False
 
     def prepare(self, program: Program) -> None:

@@ -136,6 +136,8 @@ class Executor(Protocol):
     """Whether a model's own summaries of any kind come from several replicas; else only scalars do."""
     waits_visible: bool
     """Whether waiting for data happens where `Batches` can see it."""
+    needs_dataset: bool
+    """Whether batches have to come as a `tf.data.Dataset`; else anything with such elements will do."""
     needs_session: bool
     """Whether a `tf.compat.v1.Session` runs the steps: it needs a configuration, and an all-reduce, of its own."""
     traces: TraceLog

@@ -61,6 +61,7 @@ class FitExecutor(EagerVariables):
     shows_gradients = False
     sums_summaries = False
     waits_visible = False
+    needs_dataset = True
     needs_session = False
 
     def prepare(self, program: Program) -> None:

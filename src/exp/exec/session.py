@@ -31,6 +31,7 @@ class SessionExecutor:
     shows_gradients = True
     sums_summaries = True
     waits_visible = True
+    needs_dataset = False
     needs_session = True
 
     def __init__(self, *, config: Any) -> None:

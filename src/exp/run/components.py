@@ -4,7 +4,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exp.config import Config
-from exp.data import Dataset, Feed, Order
+from exp.data import (
+    Call,
+    Dataset,
+    Feed,
+    Order,
+    Split,
+    evaluation_batches,
+    evaluation_dataset,
+    training_batches,
+    training_dataset,
+)
 from exp.data.dataset import is_picture
 from exp.run.limits import is_deterministic
 
@@ -47,6 +57,16 @@ class Components:
     def tested_roots(self) -> tuple[str, ...]:
         """The names of those whose variables a test needs."""
         return tuple(name for name in self.roots if name in ("model", "averages"))
+
+    def training_batches(self, calls: list[Call]) -> Any:
+        """An element for each of the calls, in the form that the mode takes."""
+        make = training_dataset if self.executor.needs_dataset else training_batches
+        return make(self.dataset.train, self.order, calls, self.feed)
+
+    def evaluation_batches(self, split: Split) -> Any:
+        """All examples of a split, in the form that the mode takes."""
+        make = evaluation_dataset if self.executor.needs_dataset else evaluation_batches
+        return make(split, self.feed)
 
     def weights_sha256(self) -> str:
         """The digest of the model's variables, in order, as they are now."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from exp.data import evaluation_dataset
+from exp.data import evaluation_batches
 from exp.exec import Evaluation
 from exp.run.averaged import averaged
 from exp.run.context import RunContext
@@ -29,11 +29,11 @@ def evaluate(run: RunContext, *, step: int, tested: "Tested") -> Evaluation:
     if tested.known is not None:
         evaluation = tested.known
     else:
-        dataset = evaluation_dataset(split, run.components.feed)
+        batches = run.components.evaluation_batches(split)
         by = "closing test" if run.config.mode == "train" else "mode=test"
         run.note_test_reading(by=by, step=tested.step)
         with averaged(run.components):
-            evaluation = run.components.executor.evaluate(dataset, between=run.stop.check)
+            evaluation = run.components.executor.evaluate(batches, between=run.stop.check)
     assert evaluation.examples == split.size, f"evaluated {evaluation.examples} examples of {split.size}"
     if tested.known is None:
         run.logger.metrics(step, evaluation.tagged("test"))
@@ -50,7 +50,7 @@ def show_predictions(run: RunContext, *, step: int) -> None:
     if not run.shows_images or not (components.predicts_classes or components.gives_pictures):
         return
     with leaving_long_work(True):  # no other worker waits for this
-        batches = evaluation_dataset(components.dataset.test, replace(components.feed, rows=None))
+        batches = evaluation_batches(components.dataset.test, replace(components.feed, rows=None))
         show = _show_classes if components.predicts_classes else _show_given_pictures
         with averaged(components):
             show(run, step, batches)

@@ -31,7 +31,7 @@ from exp.config.flat import flat_config
 from exp.config.length import length_of
 from exp.config.metric_rules import metric_names
 from exp.config.targets import needed_prefixes, target_names
-from exp.data.read_ahead import read_ahead
+from exp.data.read_ahead import begin_to_read, is_bundled
 from exp.distributed import Group
 from exp.errors import UserError
 from exp.loggers.console import Display
@@ -141,7 +141,8 @@ def _stages(
 ) -> None:
     """Do the work of a run; what each stage finds out is added to the results."""
     with _timed(so_far, "import"):
-        read_ahead(request.tree.get("data"))
+        if is_bundled(request.tree.get("data")):
+            begin_to_read()
         import_tensorflow()
 
     from exp.run.context import RunContext

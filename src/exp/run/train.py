@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from exp.checkpoint import BestSoFar, Checkpoints, NoCheckpoints, set_aside
-from exp.data import evaluation_dataset, plan_calls, training_dataset
+from exp.data import plan_calls
 from exp.exec import Batches, Evaluation
 from exp.loggers.profiler import Profiler
 from exp.loggers.time_breakdown import advice, shares
@@ -59,7 +59,7 @@ def train(run: RunContext) -> Trained:
     try:
         _log_beginning(run, is_end=not calls)
         made_up_for = make_up(run, evaluations, selection, period)
-        batches = Batches(calls, training_dataset(components.dataset.train, components.order, calls, components.feed))
+        batches = Batches(calls, components.training_batches(calls))
     except Stopped:
         batches = Batches([], None)
     run = made_up_for.run
@@ -99,7 +99,7 @@ def _evaluations(run: RunContext) -> dict[str, Evaluate]:
     components, executor = run.components, run.components.executor
 
     def evaluating(name: str) -> Evaluate:
-        batches = evaluation_dataset(components.dataset.splits[name], components.feed)
+        batches = components.evaluation_batches(components.dataset.splits[name])
 
         def evaluate(step: int) -> Evaluation:
             if name == "test":

@@ -1,7 +1,6 @@
 """The protocol of what runs the jobs of a sweep: processes of this machine (`local`), or Slurm (`slurm`)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -77,9 +76,6 @@ class Backend(Protocol):
 
     def shares(self, jobs: int) -> tuple[int, int]:
         """Returns how many of `jobs` jobs run side by side, and how many threads each of them has."""
-
-    def ready_soon(self) -> AbstractContextManager[None]:
-        """Begin what every job needs and what takes a while; meanwhile the jobs are planned, and then run."""
 
     def check(self) -> None:
         """Refuse the sweep if something would keep every job from starting.

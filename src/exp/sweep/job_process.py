@@ -42,7 +42,7 @@ def work(start: Start, alive: Connection) -> None:
     for number in ASKING:
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)  # see `exp.sweep.local.server`
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)  # see `exp.system.job_server`
     all_output_to(start.folder / names.LOG)
     outlast()
     threading.Thread(target=_stop_when_orphaned, daemon=True).start()

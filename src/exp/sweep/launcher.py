@@ -63,8 +63,7 @@ class Sweep:
         if lock.note:
             print(printable(lock.note))
         try:
-            with self._backend.ready_soon():
-                return self._launch(overrides, first)
+            return self._launch(overrides, first)
         finally:
             lock.close()
             with contextlib.suppress(OSError):

@@ -15,7 +15,7 @@ from exp.system.signals import StopRequest
 
 @pytest.fixture
 def pool(monkeypatch) -> ProcessPool:
-    monkeypatch.setattr(module.server, "start_method", lambda: "spawn")
+    monkeypatch.setattr(module.job_server, "start_method", lambda: "spawn")
     return ProcessPool(n_jobs=1, timeout=None, stop=StopRequest())
 
 
@@ -55,7 +55,7 @@ class Clock:
 @pytest.mark.parametrize(("timeout", "error"), [(3600, None), (1, "stopped after hydra.launcher.timeout=1 second")])
 def test_a_clock_that_is_set_neither_ends_a_job_nor_lets_it_run(tmp_path, monkeypatch, timeout, error):
     monkeypatch.setattr(module, "time", Clock(module.time))
-    monkeypatch.setattr(module.server, "start_method", lambda: "spawn")
+    monkeypatch.setattr(module.job_server, "start_method", lambda: "spawn")
     monkeypatch.setattr(module, "work", quick_work if timeout > 10 else slow_work)
     told = []
     with StopRequest() as stop:

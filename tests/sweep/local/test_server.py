@@ -12,7 +12,7 @@ from tests.support.sweeping import start_real
 JOB = """
 import sys
 COMMAND_LINE = ("hydra", "omegaconf", "antlr4", "pydantic", "__autograph_generated")
-import exp.sweep.local.preload_data, exp.sweep.local.preload
+import exp.sweep.local.preload_data, exp.sweep.local.preload, exp.system.job_server
 from exp.cli.main import main
 from exp.data.mnist import _bundled
 before = set(sys.modules)

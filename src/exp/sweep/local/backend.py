@@ -1,8 +1,7 @@
 """The backend of the launcher `processes`: how many jobs this machine runs side by side, and their pool."""
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig
@@ -10,7 +9,6 @@ from omegaconf import DictConfig
 from exp.data.read_ahead import is_bundled
 from exp.errors import UserError
 from exp.sweep.backend import RunningJob
-from exp.sweep.local import server
 from exp.sweep.local.pool import ProcessPool
 from exp.sweep.snapshot import Snapshot
 from exp.system.machine import available_cores, has_gpu
@@ -46,7 +44,6 @@ class LocalBackend:
         # What is wrong with it is said when the jobs are checked.
         self._given_threads = threads if isinstance(threads, int) and threads > 0 else None
         self._n_jobs: int | None = n_jobs
-        self._pooled = False
         self._reads_bundled = is_bundled(master.get("data"))
         self._timeout: float | None = timeout
 
@@ -63,24 +60,12 @@ class LocalBackend:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**34
         return max(1, min(jobs, available_cores() // (self._given_threads or 1), memory // BYTES_PER_JOB))
 
-    @contextlib.contextmanager
-    def ready_soon(self) -> Iterator[None]:
-        """Import TensorFlow in the server while the jobs are planned; if no pool is made, all was for nothing."""
-        if server.start_method() == "forkserver":
-            server.begin_server(reads_bundled=self._reads_bundled)
-        try:
-            yield
-        finally:
-            if server.start_method() == "forkserver" and not self._pooled:
-                server.end_server()
-
     def check(self) -> None:
         """Nothing keeps a process from starting."""
 
     def pool(self, *, n_jobs: int, stop: StopRequest, before: Mapping[str, Snapshot]) -> ProcessPool:
         """A pool of processes. No job of an earlier command is taken over: they ended with it."""
         del before
-        self._pooled = True
         return ProcessPool(n_jobs=n_jobs, timeout=self._timeout, stop=stop, reads_bundled=self._reads_bundled)
 
     def announce(self, *, n_jobs: int, threads: int) -> str:

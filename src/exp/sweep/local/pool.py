@@ -21,9 +21,9 @@ from typing import Any, cast
 from exp.run_folder import names
 from exp.sweep import heartbeat
 from exp.sweep.job_process import Start, work
-from exp.sweep.local import server
 from exp.sweep.plan import Job
 from exp.sweep.snapshot import Snapshot, snapshot
+from exp.system import job_server
 from exp.system.lock import is_locked
 from exp.system.signals import STATUSES, StopRequest
 from exp.terminal.words import counted
@@ -98,9 +98,10 @@ class ProcessPool:
             reads_bundled: whether jobs read the bundled data, which the server then reads for all.
         """
         self._n_jobs, self._timeout, self._stop = n_jobs, timeout, stop
-        self._context = cast(Any, multiprocessing.get_context(server.start_method()))
-        if server.start_method() == "forkserver":
-            server.begin_server(reads_bundled=reads_bundled)
+        self._context = cast(Any, multiprocessing.get_context(job_server.start_method()))
+        if job_server.start_method() == "forkserver":
+            job_server.begin(reads_bundled=reads_bundled)
+            job_server.keep()
             ready = self._context.Process(target=int)
             ready.start()  # once the server has imported everything
             ready.join()
@@ -155,8 +156,8 @@ class ProcessPool:
         running = LocalJob(job, snapshot(job.folder), launched, process, alive)
         on_start(running)
         heartbeat.clear(job.folder)
-        if server.start_method() == "forkserver":
-            server.ensure_server()
+        if job_server.start_method() == "forkserver":
+            job_server.ensure()
         process.start()
         held.close()
         self.running.append(running)

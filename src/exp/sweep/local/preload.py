@@ -5,6 +5,7 @@ import importlib
 import os
 from pathlib import Path
 
+from exp.data.read_ahead import wait_for_data
 from exp.system.safe_path import forget_safe_path
 from exp.system.tensorflow import import_tensorflow, native_messages_to
 
@@ -48,15 +49,17 @@ WHILE_A_JOB_RUNS = (
 )
 """What a job would import by itself, on its way: a tenth of a second."""
 
+gc.disable()
 with native_messages_to(Path(os.devnull)):
     import_tensorflow()
 
 for name in WHILE_A_JOB_RUNS:
     importlib.import_module(name)
 
+wait_for_data()  # no thread is left when the first job is forked
 forget_safe_path()
 
 # What is imported by now stays for good. A job's own garbage collections (Keras makes one) need not walk through it,
 # and do not copy its memory.
-gc.collect()
+gc.enable()
 gc.freeze()

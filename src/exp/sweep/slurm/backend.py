@@ -1,6 +1,5 @@
 """The backend of the launcher `slurm`: its options, and the batch scripts of the jobs, which submitit writes."""
 
-import contextlib
 import os
 import re
 import shlex
@@ -68,10 +67,6 @@ class SlurmBackend:
     def shares(self, jobs: int) -> tuple[int, int]:
         """All jobs at once unless `n_jobs` is given, because Slurm knows how many fit; each has CPUs of its own."""
         return self._n_jobs or jobs, self._cpus
-
-    def ready_soon(self) -> contextlib.nullcontext[None]:
-        """Nothing is needed here: each job imports TensorFlow where Slurm starts it."""
-        return contextlib.nullcontext()
 
     def check(self) -> None:
         """Ask Slurm whether it would take such a job.
