@@ -20,7 +20,7 @@ DESCRIPTION = """Run a command, end what it leaves behind, and print what all of
 
   python -m benchmarks.measured -- python run.py train.steps=100
 """
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_LOOKS = 1.0
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -53,8 +53,7 @@ def test_the_patch_makes_of_the_commit_what_was_run(repository, tmp_path, monkey
     (repository / "weights.bin").write_bytes(bytes(reversed(range(256))))
     (repository / "conf").mkdir()
     (repository / "conf" / "new layer.yaml").write_text("größe: 1\n")
-    states = provenance._state
-    monkeypatch.setattr(provenance, "_state", lambda path: None if "exp" in path.parts else states(path))
+    monkeypatch.setattr(provenance, "own_state", lambda: None)
     code = code_of(["my_models.create"])
     assert code.patches.keys() == {""}
     assert hashlib.sha256(code.patches[""]).hexdigest() == code.facts["git"]["patch"]
@@ -96,8 +95,7 @@ def test_each_repository_has_a_patch_of_its_own(repository, tmp_path, monkeypatc
         monkeypatch.syspath_prepend(str(path))
     other.write_text("2\n")
     (repository / "my_models.py").write_text("2\n")
-    states = provenance._state
-    monkeypatch.setattr(provenance, "_state", lambda path: None if "exp" in path.parts else states(path))
+    monkeypatch.setattr(provenance, "own_state", lambda: None)
     code = code_of(["my_models.create", "my_data.load"])
     assert code.patches.keys() == {"", "my_data"}
     for package, path in (("", repository / "my_models.py"), ("my_data", other)):
@@ -159,8 +157,7 @@ def test_the_commit_is_that_of_the_code_and_not_of_the_folder_one_stands_in(repo
 
 def test_an_installed_package_leaves_the_place_to_the_users_code(repository, monkeypatch):
     monkeypatch.syspath_prepend(str(repository))
-    states = provenance._state
-    monkeypatch.setattr(provenance, "_state", lambda path: None if "exp" in path.parts else states(path))
+    monkeypatch.setattr(provenance, "own_state", lambda: None)
     facts = code_of(["my_models.create", "nowhere.create"]).facts
     assert facts["git"] == git_state(repository)
     assert facts["exp_commit"] is None

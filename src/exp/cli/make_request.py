@@ -88,7 +88,7 @@ def take_request(composed: DictConfig) -> Request:
         UserError: the configuration is wrong, or the folder holds a run with another one.
     """
     hydra: Any = HydraConfig.get()
-    made = _made.pop(_key(composed, hydra), None)
+    made = _made.pop(_key(composed, hydra), None) if _made else None
     if made is not None:
         return made
     config, tree = _effective(composed, hydra)

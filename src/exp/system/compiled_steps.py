@@ -6,6 +6,7 @@ threads and one set of flags; a file counts only with the SHA-256 that was noted
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -95,15 +96,25 @@ def _key(threads: int | None) -> str:
     """
     processor = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
     lines = [line for line in processor.splitlines() if line.partition("\t")[0] not in _CHANGING]
-    build = importlib.metadata.distribution("tensorflow").read_text("RECORD") or ""
     facts = [
         platform.machine(),
         str(threads or available_cores()),
         *lines,
-        build,
+        tensorflow_build(),
         *(f"{name}={os.environ.get(name)}" for name in _DECIDING),
     ]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+
+
+@functools.cache
+def tensorflow_build() -> str:
+    """What tells the installed build of TensorFlow from others: the digest of the list of its files and their digests.
+
+    Raises:
+        PackageNotFoundError: it is not known.
+    """
+    record = importlib.metadata.distribution("tensorflow").read_text("RECORD") or ""
+    return hashlib.sha256(record.encode()).hexdigest()
 
 
 _CHANGING = ("processor", "core id", "apicid", "initial apicid", "cpu MHz", "bogomips", "physical id")

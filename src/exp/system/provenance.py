@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,7 +55,7 @@ def code_of(targets: Sequence[str]) -> Code:
     Args:
         targets: the dotted names of what the configuration calls.
     """
-    own = _state(_EXP / "__init__.py") if not is_installed(_EXP) else None
+    own = own_state()
     packages = dict.fromkeys(name.partition(".")[0] for name in targets)
     others = {name: _state(path) for name in packages if (path := _file_of(name)) is not None}
     states = {name: state for name, state in {"": own, **others}.items() if state}
@@ -69,6 +70,16 @@ def code_of(targets: Sequence[str]) -> Code:
     patches = {"": first.patch} if first and first.patch else {}
     patches |= {name: state.patch for name, state in states.items() if state.patch and state is not first}
     return Code(facts, {name: patch for name, patch in patches.items() if not name or patch != patches.get("")})
+
+
+@cache
+def own_state() -> _State | None:
+    """The state of the repository of `exp`; None if it is installed.
+
+    It is found out once in a process. What is forked from it runs the code that it has imported, whatever was changed
+    since.
+    """
+    return _state(_EXP / "__init__.py") if not is_installed(_EXP) else None
 
 
 def commit_text(state: Mapping[str, Any]) -> str:
