@@ -1,9 +1,13 @@
 """Checkpoints that follow each other quickly: the disk is a little behind, and in the end has what it should have."""
 
+import threading
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from exp.checkpoint import AnyOf, Best, EveryNSteps, NewestN, NotFiniteError, take_inventory
+from exp.checkpoint.write_behind import WriteBehind
 from tests.support.saving import store, values_of
 from tests.support.sweeping import wait_for
 
@@ -18,6 +22,11 @@ def written(monkeypatch):
     return names
 
 
+def turns_every(seconds, monkeypatch):
+    for name in ("SHORTEST_GAP", "LONGEST_GAP"):
+        monkeypatch.setattr(f"exp.checkpoint.write_behind.{name}", seconds)
+
+
 def finished(folder):
     return sorted(int(path.stem.removeprefix("ckpt-")) for path in folder.glob("ckpt-*.json"))
 
@@ -29,7 +38,7 @@ def soon(folder, steps):
 
 @pytest.mark.parametrize("end", ["wait", "close"])
 def test_those_that_would_go_again_are_not_written(model, written, tmp_path, monkeypatch, end):
-    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
+    turns_every(600.0, monkeypatch)
     checkpoints = store(tmp_path, model, policy=NewestN(3))
     checkpoints.save(1, examples=1)
     soon(tmp_path, [1])
@@ -52,7 +61,7 @@ def test_those_that_would_go_again_are_not_written(model, written, tmp_path, mon
 
 
 def test_what_is_held_back_comes_by_itself(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 0.2)
+    turns_every(0.2, monkeypatch)
     checkpoints = store(tmp_path, model, policy=NewestN(1))
     for number in (1, 2, 3):
         checkpoints.save(number, examples=number)
@@ -60,7 +69,7 @@ def test_what_is_held_back_comes_by_itself(model, tmp_path, monkeypatch):
 
 
 def test_nothing_goes_before_its_successor_is_there(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
+    turns_every(600.0, monkeypatch)
     checkpoints = store(tmp_path, model, policy=NewestN(1))
     checkpoints.save(1, examples=1)
     soon(tmp_path, [1])
@@ -80,7 +89,7 @@ def test_nothing_goes_before_its_successor_is_there(model, tmp_path, monkeypatch
     ids=["keep_every", "best", "large"],
 )
 def test_some_are_always_written(model, tmp_path, monkeypatch, policy, room):
-    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
+    turns_every(600.0, monkeypatch)
     if room is not None:
         monkeypatch.setattr("exp.checkpoint.manager.HELD_BYTES", room)
     checkpoints = store(tmp_path, model, policy=policy)
@@ -90,7 +99,7 @@ def test_some_are_always_written(model, tmp_path, monkeypatch, policy, room):
 
 
 def test_the_last_finite_one_is_not_lost(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("exp.checkpoint.write_behind.GAP", 600.0)
+    turns_every(600.0, monkeypatch)
     checkpoints = store(tmp_path, model)
     for number in (1, 2):
         checkpoints.save(number, examples=number)
@@ -99,3 +108,65 @@ def test_the_last_finite_one_is_not_lost(model, tmp_path, monkeypatch):
         checkpoints.save(3, examples=3)
     checkpoints.close()
     assert sorted(take_inventory(tmp_path, "ckpt").verified) == [1, 2]
+
+
+def test_a_turn_writes_the_newest_and_the_end_all_that_stay(model, written, tmp_path, monkeypatch):
+    """On a clock of the test's own: a turn comes when it says so."""
+    turns_every(0.0, monkeypatch)
+    begin, done = threading.Semaphore(0), threading.Semaphore(0)
+    take_turn = WriteBehind._take_turn
+
+    def when_told(self):
+        begin.acquire()
+        take_turn(self)
+        done.release()
+
+    monkeypatch.setattr(WriteBehind, "_take_turn", when_told)
+    checkpoints = store(tmp_path, model, policy=NewestN(3))
+    for last in (2, 5):
+        for number in range(last - 1, last + 1):
+            checkpoints.save(number, examples=number)
+        begin.release()
+        done.acquire()
+        assert finished(tmp_path)[-1] == last
+        assert checkpoints.newest == tmp_path / f"ckpt-{last}"
+    assert written == ["ckpt-2", "ckpt-5"]
+    checkpoints.save(6, examples=6)
+    begin.release(2)
+    checkpoints.wait()
+    assert written == ["ckpt-2", "ckpt-5", "ckpt-4", "ckpt-6"]
+    assert finished(tmp_path) == [4, 5, 6]
+    assert checkpoints.newest == tmp_path / "ckpt-6"
+
+
+@pytest.mark.parametrize(("seconds", "gap"), [(0.001, 1.0), (0.2, 5.0), (30.0, 10.0)])
+def test_writing_takes_a_twenty_fifth_of_the_time_at_most(monkeypatch, seconds, gap):
+    now = [100.0]
+
+    def write(saves):
+        now[0] += seconds
+
+    monkeypatch.setattr("exp.checkpoint.write_behind.time", SimpleNamespace(monotonic=lambda: now[0]))
+    behind = WriteBehind(write)
+    behind.put(SimpleNamespace(step=1), hold=True, wanted=[1])
+    behind.wait()
+    assert behind._gap == pytest.approx(gap)
+
+
+def test_what_goes_wrong_in_any_turn_is_told_once_and_nothing_waits_for_ever(monkeypatch):
+    turns_every(0.0, monkeypatch)
+
+    def write(saves):
+        raise OSError(f"no room for {saves[-1].step}")
+
+    behind = WriteBehind(write)
+    for step in (1, 2):
+        behind.put(SimpleNamespace(step=step), hold=True, wanted=[1, 2])
+    with pytest.raises(OSError, match="no room for"):
+        behind.wait()
+    behind.wait()
+    behind.check()
+    behind.put(SimpleNamespace(step=3), hold=False, wanted=[3])
+    behind.close()
+    with pytest.raises(OSError, match="no room for 3"):
+        behind.check()

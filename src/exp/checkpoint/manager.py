@@ -19,7 +19,7 @@ from exp.checkpoint.run_state import RunState
 from exp.checkpoint.write_behind import Save, WriteBehind
 from exp.checkpoint.writer import CheckpointWriter, Origin
 
-HELD_BYTES = 64 * 2**20
+HELD_BYTES = 128 * 2**20
 """How much memory the checkpoints that wait to be written may take."""
 
 
@@ -110,7 +110,7 @@ class CheckpointManager:
         self.check()
         if step in self._saved:
             return
-        self._behind.make_room()
+        self._behind.make_room(hold=self._may_hold)
         values = self._access.read(self._writer.variables)
         if self._may_hold:
             self._writer.check_finite(step, [np.asarray(value) for value in values])
@@ -150,7 +150,7 @@ class CheckpointManager:
                 self._writer.check_finite(save.step, arrays)
             with self._failing_as_save_of(save.step):
                 self._writer.write(save, arrays)
-            self.written = save.step
+            self.written = max(save.step, self.written or 0)
             self._on_disk[save.step] = save.metrics
         with self._failing_as_save_of(saves[-1].step):
             self._remove_others()
