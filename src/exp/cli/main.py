@@ -89,14 +89,19 @@ def _job_server(arguments: Sequence[str]) -> Iterator[None]:
 
     Which launcher and which data are chosen is guessed from the command line. If that is wrong, the server is ended,
     or each job reads its data.
+
+    Raises:
+        UserError: the environment is one in which no job can run.
     """
     from exp.system import job_server
+    from exp.system.tensorflow import check_backend
 
     launchers = [argument for argument in arguments if argument.startswith("hydra/launcher=")]
     wanted = not {"-m", "--multirun"}.isdisjoint(arguments) and all(one.endswith("=processes") for one in launchers)
     if not wanted or job_server.start_method() != "forkserver":
         yield
         return
+    check_backend()
     other = ("data=", "data.source=", "data._target_=", "experiment=", "--config")
     job_server.begin(reads_bundled=not any(argument.lstrip("+").startswith(other) for argument in arguments))
     try:

@@ -14,6 +14,8 @@ from typing import IO
 from exp.errors import UserError
 from exp.system.streams import Lasting
 
+BACKEND = "tensorflow"
+"""Keras's backend."""
 NOISE_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 """Whoever sets this asks for TensorFlow's native messages, and gets them on stderr."""
 
@@ -102,15 +104,25 @@ def _no_garbage() -> Iterator[None]:
     gc.freeze()
 
 
+def check_backend() -> None:
+    """Refuse an environment that chooses another backend for Keras; imports nothing.
+
+    Raises:
+        UserError: it does.
+    """
+    backend = os.environ.get("KERAS_BACKEND", BACKEND)
+    if backend != BACKEND:
+        raise UserError(f"KERAS_BACKEND={backend}: exp runs on TensorFlow; unset the variable")
+
+
 def import_tensorflow() -> None:
     """Import TensorFlow and Keras, with their Python logging sent to ours.
 
     Raises:
         UserError: the environment chooses another backend for Keras.
     """
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise UserError(f"KERAS_BACKEND={backend}: exp runs on TensorFlow; unset the variable")
+    check_backend()
+    os.environ["KERAS_BACKEND"] = BACKEND
     with _without("matplotlib", "pandas", "scipy.sparse"), _no_garbage():
         import absl.logging
         import keras  # noqa: F401

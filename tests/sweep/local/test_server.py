@@ -51,6 +51,14 @@ def test_a_mistake_in_a_job_leaves_no_server(tmp_path, overrides, said):
     assert _processes(mark) == []
 
 
+def test_an_environment_for_another_backend_is_refused_before_any_job(tmp_path):
+    sweep = start_real("seed=1,2", "hydra.sweep.dir=s", cwd=tmp_path, KERAS_BACKEND="jax")
+    output, errors = sweep.communicate(timeout=60)
+    assert (sweep.returncode, output) == (2, "")
+    assert errors == "KERAS_BACKEND=jax: exp runs on TensorFlow; unset the variable\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_sweep_that_is_done_leaves_no_server(tmp_path):
     quick = ["seed=1,2", "train.steps=2", "data.limit=200", "summary.images=false", "hydra.sweep.dir=s"]
     for _ in range(2):
