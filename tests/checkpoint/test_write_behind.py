@@ -170,3 +170,27 @@ def test_what_goes_wrong_in_any_turn_is_told_once_and_nothing_waits_for_ever(mon
     behind.close()
     with pytest.raises(OSError, match="no room for 3"):
         behind.check()
+
+
+@pytest.mark.parametrize("room", [None, 0], ids=["held", "large"])
+def test_what_is_to_come_first_comes_before_each_turn_and_its_errors_are_told(model, tmp_path, monkeypatch, room):
+    """A run hands its log to the disk there: a checkpoint must never be ahead of it."""
+    turns_every(0.0, monkeypatch)
+    if room is not None:
+        monkeypatch.setattr("exp.checkpoint.manager.HELD_BYTES", room)
+    told = []
+
+    def before():
+        told.append(finished(tmp_path))
+        if len(told) == 3:
+            raise OSError("the log's disk is full")
+
+    checkpoints = store(tmp_path, model, policy=NewestN(3), before_writing=before)
+    for number in (1, 2):
+        checkpoints.save(number, examples=number)
+        checkpoints.wait()
+    assert told == [[], [1]]
+    checkpoints.save(3, examples=3)
+    with pytest.raises(OSError, match="the log's disk is full"):
+        checkpoints.wait()
+    assert finished(tmp_path) == [1, 2]

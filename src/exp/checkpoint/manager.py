@@ -5,7 +5,7 @@ would remove again are not written at all. So the disk is at most a second behin
 have held without that.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ class CheckpointManager:
         roots: Mapping[str, Any],
         origin: Origin,
         access: VariableAccess | None = None,
+        before_writing: Callable[[], None] = lambda: None,
     ) -> None:
         """Take over what is in the directory.
 
@@ -52,7 +53,9 @@ class CheckpointManager:
             roots: {"model": model, "optimizer": optimizer}, built.
             origin: goes into every record.
             access: how variables are read; None: eagerly.
+            before_writing: called by the thread that writes, before it does; its errors are those of a save.
         """
+        self._before_writing = before_writing
         self._policy, self._run = policy, origin.run
         self._access = access or EagerAccess()
         self._writer = CheckpointWriter(directory, name=name, roots=roots, origin=origin)
@@ -144,6 +147,7 @@ class CheckpointManager:
         self._behind.close()
 
     def _write(self, saves: list[Save]) -> None:
+        self._before_writing()
         for save in saves:
             arrays = [np.asarray(value) for value in save.values]
             if not self._may_hold:

@@ -3,13 +3,12 @@
 TensorFlow is imported after all of it, by `exp.run.run`.
 """
 
-import contextlib
 import os
 import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from exp.cli.begin_job_server import job_server_begun
 from exp.cli.conf import VERSION_BASE, conf_folder
 from exp.cli.hydra_mode import mode_from_options
 from exp.cli.preflight import CallbackError
@@ -64,7 +64,7 @@ def main() -> int:
     try:
         if _told(sys.argv[1:], conf):
             return 0
-        with mode_from_options(sys.argv[1:], conf), _job_server(sys.argv[1:]):
+        with mode_from_options(sys.argv[1:], conf), job_server_begun(sys.argv[1:]):
             hydra.main(version_base=VERSION_BASE, config_path=str(conf), config_name="config")(job)()
     except JobsFailed as failed:
         if failed.message:
@@ -81,33 +81,6 @@ def main() -> int:
             raise
         return _end(error, conf)
     return max(statuses, default=0)
-
-
-@contextlib.contextmanager
-def _job_server(arguments: Sequence[str]) -> Iterator[None]:
-    """Start the server that jobs are forked from, if there is to be a sweep; it imports while the sweep is planned.
-
-    Which launcher and which data are chosen is guessed from the command line. If that is wrong, the server is ended,
-    or each job reads its data.
-
-    Raises:
-        UserError: the environment is one in which no job can run.
-    """
-    from exp.system import job_server
-    from exp.system.tensorflow import check_backend
-
-    launchers = [argument for argument in arguments if argument.startswith("hydra/launcher=")]
-    wanted = not {"-m", "--multirun"}.isdisjoint(arguments) and all(one.endswith("=processes") for one in launchers)
-    if not wanted or job_server.start_method() != "forkserver":
-        yield
-        return
-    check_backend()
-    other = ("data=", "data.source=", "data._target_=", "experiment=", "--config")
-    job_server.begin(reads_bundled=not any(argument.lstrip("+").startswith(other) for argument in arguments))
-    try:
-        yield
-    finally:
-        job_server.end_if_unused()
 
 
 def _end(error: Exception, conf: Path) -> int:

@@ -80,7 +80,8 @@ class Logger(Protocol):
 class Loggers:
     """A `Logger` that passes everything on to others, in a thread of its own: training does not wait for its logs.
 
-    There is one queue, so that all loggers keep the order of the calls. What went wrong is raised by the next `flush`.
+    There is one queue, so that all loggers keep the order of the calls. What went wrong is raised by the next `flush`,
+    which any thread may call.
     Without loggers nothing happens at all.
     """
 
@@ -94,6 +95,7 @@ class Loggers:
         self._files, self._loggers = tuple(files), (*files, *outside)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loggers")
         self._pending: list[Future[None]] = []
+        self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(MOST_WAITING)
 
     def losses(self, rows: Sequence[LossRow]) -> None:
@@ -137,7 +139,8 @@ class Loggers:
             OSError, tf.errors.OpError: something could not be written, now or earlier.
         """
         self._later(lambda logger: logger.flush())
-        pending, self._pending = self._pending, []
+        with self._lock:
+            pending, self._pending = self._pending, []
         for one in pending:
             one.result()
 
@@ -186,5 +189,6 @@ class Loggers:
 
     def _submit(self, work: Callable[..., None], *arguments: Any) -> None:
         """Have the thread do something, after all that came before it."""
-        self._pending = [one for one in self._pending if not one.done() or one.exception()]
-        self._pending.append(self._thread.submit(work, *arguments))
+        with self._lock:
+            self._pending = [one for one in self._pending if not one.done() or one.exception()]
+            self._pending.append(self._thread.submit(work, *arguments))

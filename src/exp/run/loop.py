@@ -247,10 +247,6 @@ class Training:
         for split, (step, evaluation) in self.evaluated.items():
             figures |= evaluation.tagged(split) if step == self.step else {}
         started = time.perf_counter()
-        # The log goes to disk first: a checkpoint must never be ahead of the log of its run.
-        self.logger.flush()
-        flushed = time.perf_counter()
-        self.seconds.summary += flushed - started
         with self.executor.scope():
             finite = {name: value for name, value in figures.items() if math.isfinite(value)}
             last = {name: value if math.isfinite(value) else None for name, value in self.others.items()}
@@ -264,7 +260,7 @@ class Training:
                 state=state,
                 keep=self.selection.kept(),
             )
-        self.seconds.checkpoint += time.perf_counter() - flushed
+        self.seconds.checkpoint += time.perf_counter() - started
 
     def _wait_for_saves(self) -> None:
         started = time.perf_counter()

@@ -1,5 +1,6 @@
 """Opens the checkpoints of a run as its configuration asks: under which name, and which of them stay."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from exp.checkpoint import AnyOf, Best, CheckpointManager, EveryNSteps, NewestN, Origin, RetentionPolicy
@@ -30,8 +31,10 @@ def best_rule(config: Config, task: Task) -> Best | None:
     return Best(criterion.metric, criterion.goal) if criterion else None
 
 
-def open_checkpoints(components: Components, directory: Path, *, run: str) -> CheckpointManager:
-    """A manager that saves the variables of a run, which its checkpoints name as `run`."""
+def open_checkpoints(
+    components: Components, directory: Path, *, run: str, before_writing: Callable[[], None] = lambda: None
+) -> CheckpointManager:
+    """A manager that saves the variables of a run, which its checkpoints name as `run`; see `CheckpointManager`."""
     config, dataset = components.config, components.dataset
     with components.executor.scope():
         return CheckpointManager(
@@ -40,6 +43,7 @@ def open_checkpoints(components: Components, directory: Path, *, run: str) -> Ch
             policy=retention_policy(config, components.program.task),
             roots=components.roots,
             access=components.executor,
+            before_writing=before_writing,
             origin=Origin(
                 run=run,
                 seed=config.seed,

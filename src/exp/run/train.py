@@ -156,7 +156,8 @@ def _open_checkpoints(run: RunContext) -> Checkpoints:
         return NoCheckpoints()
     directory, state = run.folder.checkpoints, run.state
     set_aside(directory, run.config.checkpoint.name, state.passed_over)
-    checkpoints = open_checkpoints(run.components, directory, run=state.run)
+    # The log goes to disk first: a checkpoint must never be ahead of the log of its run.
+    checkpoints = open_checkpoints(run.components, directory, run=state.run, before_writing=run.logger.flush)
     checkpoints.adopt(state.earlier)
     return checkpoints
 
