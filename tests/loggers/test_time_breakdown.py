@@ -59,3 +59,18 @@ def test_the_largest_part_gets_advice(parts, settings, sentence):
 
 def test_small_parts_get_none():
     assert advice({"computing": 0.9, "checkpoints": 0.05}, config()) is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "pays", "sentence"),
+    [
+        ({"computing": 0.9, "checkpoints": 0.05}, True, "90% of the training time is computing, and this processor"),
+        ({"computing": 0.9, "checkpoints": 0.05}, False, None),
+        ({"computing": 0.3, "first_call": 0.7}, True, None),
+        ({"computing": 0.7, "checkpoints": 0.3}, True, "30% of the training time is saving checkpoints"),
+    ],
+)
+def test_bfloat16_is_advised_where_it_pays_and_nothing_else_is_large(parts, pays, sentence):
+    told = advice(parts, config(), bfloat16_pays=pays)
+    assert (told or "").startswith(sentence or "")
+    assert (told is None) == (sentence is None)

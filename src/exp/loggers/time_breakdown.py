@@ -59,8 +59,25 @@ def shares(seconds: Seconds) -> dict[str, float | None]:
     return {name: None if value is None else value / seconds.train for name, value in parts.items()}
 
 
-def advice(parts: Mapping[str, float | None], config: Config) -> str | None:
-    """One plain sentence about the largest share that is not computing; None if none is large."""
+def advice(parts: Mapping[str, float | None], config: Config, *, bfloat16_pays: bool = False) -> str | None:
+    """One plain sentence about the largest share that is not computing; None if none is large.
+
+    Args:
+        parts: as `shares` gives them.
+        config: of the run.
+        bfloat16_pays: whether computing would take less in bfloat16, which is told if nothing else is large.
+    """
+    largest = _about_largest(parts, config)
+    computing = parts.get("computing") or 0.0
+    if largest is None and bfloat16_pays and computing > 0.5:
+        return (
+            f"{computing:.0%} of the training time is computing, and this processor multiplies bfloat16: "
+            "try train.precision=mixed_bfloat16"
+        )
+    return largest
+
+
+def _about_largest(parts: Mapping[str, float | None], config: Config) -> str | None:
     cost = {name: value for name, value in parts.items() if name not in ("computing", "first_call") and value}
     if not cost:
         return None

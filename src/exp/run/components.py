@@ -17,6 +17,7 @@ from exp.data import (
 )
 from exp.data.dataset import is_picture
 from exp.run.limits import is_deterministic
+from exp.system.machine import multiplies_bfloat16
 
 if TYPE_CHECKING:
     from exp.distributed.devices import Devices
@@ -67,6 +68,17 @@ class Components:
         """All examples of a split, in the form that the mode takes."""
         make = evaluation_dataset if self.executor.needs_dataset else evaluation_batches
         return make(split, self.feed)
+
+    @property
+    def bfloat16_pays(self) -> bool:
+        """Whether bfloat16 would make steps quicker: convolutions in float32 on a CPU that multiplies bfloat16."""
+        return (
+            self.config.train.precision == "float32"
+            and not self.program.jit_train
+            and all(device.startswith("CPU") for device in self.devices.names)
+            and any(len(weight.shape) == 4 for weight in self.program.model.trainable_variables)
+            and multiplies_bfloat16()
+        )
 
     def weights_sha256(self) -> str:
         """The digest of the model's variables, in order, as they are now."""

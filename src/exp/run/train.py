@@ -20,6 +20,9 @@ from exp.run.open_checkpoints import open_checkpoints
 from exp.run.selection import Selection, period_of, selection_of
 from exp.system.signals import Stopped
 
+LONG_SECONDS = 10.0
+"""Of training; in less than that nobody needs to be quicker."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -222,7 +225,8 @@ def _results(run: RunContext, training: Training, checkpoints: Checkpoints) -> d
     }
     if training.step > run.state.step:  # else there is nothing to be quicker
         parts = shares(seconds)
-        results["time"] = {**parts, "advice": advice(parts, run.config)}
+        pays = seconds.train > LONG_SECONDS and run.components.bfloat16_pays
+        results["time"] = {**parts, "advice": advice(parts, run.config, bfloat16_pays=pays)}
     return results
 
 

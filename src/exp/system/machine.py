@@ -11,6 +11,15 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions that multiply bfloat16, which oneDNN takes (x86-64, Linux)."""
+    try:
+        flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
+
+
 def has_gpu() -> bool:
     """Whether an NVIDIA GPU is there that programs may see."""
     return os.environ.get("CUDA_VISIBLE_DEVICES") != "" and any(Path("/dev").glob("nvidia[0-9]*"))
