@@ -1,6 +1,8 @@
 """What NumPy gathers is what `tf.data` would give; its thread ends with whoever asked for the batches."""
 
 import threading
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -65,6 +67,16 @@ def test_the_elements_are_those_of_tf_data(tf, name, rows):
     small = feed(rows=rows, batch_size=2, steps_per_call=1) if rows is None else how
     if split.size > 12 or rows is None:
         same(tf, evaluation_batches(split, small), evaluation_dataset(split, small))
+
+
+def test_a_split_with_another_way_to_read_is_read_that_way(tf):
+    split = array_split(NUMBERS, NUMBERS)
+    other = array_split(NUMBERS + 100, NUMBERS)
+    order = Order(seed=3, size=split.size, buffer_size=5, batch_size=4)
+    calls = plan_calls(first=0, last=6, steps_per_call=3, every=3)
+    slow = replace(split, read=partial(other.read))
+    assert slow.rows is None
+    assert min(features.numpy().min() for features, _ in training_batches(slow, order, calls, feed())) >= 100
 
 
 def test_what_cannot_be_read_is_raised_where_it_is_due(tf):

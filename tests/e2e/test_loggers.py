@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -115,7 +116,7 @@ def test_a_run_that_is_killed_and_resumed_is_one_run_with_each_step_once(lines, 
     assert server.runs("killed")["r"]["status"] == "RUNNING"
     assert not (tmp_path / "r" / "results.json").exists()
     done = lines.run("resume=r", OWN, cwd=tmp_path, MLFLOW_TRACKING_URI=server.address).check()
-    assert "restored r/checkpoints/ckpt-40" in done.output
+    assert re.search(r"restored r/checkpoints/ckpt-[24]0\b", done.output)  # the newest that was written by then
     runs = server.runs("killed")
     assert list(runs) == ["r"]
     assert runs["r"]["status"] == "FINISHED"

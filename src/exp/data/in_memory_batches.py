@@ -32,17 +32,23 @@ class InMemoryBatches:
         with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
             try:
                 for number in range(self.count):
-                    ahead.append(thread.submit(self._element, number))
+                    ahead.append(thread.submit(self.make, number))
                     if len(ahead) > self.prefetch:
-                        yield ahead.popleft().result()
+                        yield _tensors(ahead.popleft().result())
                 while ahead:
-                    yield ahead.popleft().result()
+                    yield _tensors(ahead.popleft().result())
             finally:
                 for waiting in ahead:
                     waiting.cancel()
 
-    def _element(self, number: int) -> Any:
-        import tensorflow as tf
 
-        with tf.device("CPU:0"):
-            return tf.nest.map_structure(tf.constant, self.make(number))
+def _tensors(arrays: Any) -> Any:
+    """Arrays as tensors.
+
+    The thread that asked for them makes them: each takes a number, which is also in the name of the next function that
+    is traced, and by its name XLA finds the code that it has kept.
+    """
+    import tensorflow as tf
+
+    with tf.device("CPU:0"):
+        return tf.nest.map_structure(tf.constant, arrays)

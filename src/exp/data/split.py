@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from exp.errors import UserError
 
+Rows = Callable[[npt.NDArray[np.int64]], Any]
+"""From indices, of which -1 asks for any example, to (features, targets): arrays, each shaped as the indices and then as
+one example."""
 Labels = npt.NDArray[np.int32]
 """(n,) int32: the class of each example."""
 
@@ -61,9 +64,14 @@ class Split:
     """(size, ...): the targets of all examples, if they are known without reading any features."""
     contents: Callable[[], Contents] | None = None
     """Finds out what the examples are; None if nobody knows it without reading them all."""
-    rows: Callable[[npt.NDArray[np.int64]], Any] | None = None
-    """Gives the (features, targets) of examples in memory as arrays, shaped as the indices and then as one example; an
-    index of -1 asks for any example. None: they have to be read by `read`."""
+
+    @property
+    def rows(self) -> Rows | None:
+        """Gives examples that lie in memory, by NumPy; None if they have to be read by `read`.
+
+        It is an attribute of `read`, so that a split with another `read` does not keep it.
+        """
+        return getattr(self.read, "rows", None)
 
     @property
     def labels(self) -> Any:
@@ -125,7 +133,8 @@ def array_split(features: Any, targets: Any = (), *, copied: bool = True) -> Spl
         held = [np.asarray(leaf) for leaf in tf.nest.flatten(features)]
         return Contents(np.array([hash(tuple(leaf[row].tobytes() for leaf in held)) for row in range(len(held[0]))]))
 
-    return Split(size=len(arrays[0]), read=read, targets=known_targets, contents=contents, rows=rows)
+    read.rows = rows  # type: ignore[attr-defined]
+    return Split(size=len(arrays[0]), read=read, targets=known_targets, contents=contents)
 
 
 def read_cyclic(split: Split, indices: Iterable[int]) -> tuple[Any, Any]:

@@ -120,9 +120,9 @@ def subset(split: Split, indices: Indices) -> Split:
 
         return split.read(requests.map(as_written(chosen)), threads)
 
-    def of_chosen(wanted: Indices) -> Any:
-        assert split.rows is not None
-        return split.rows(np.where(wanted < 0, wanted, indices[np.maximum(wanted, 0)]))
+    rows_of_all = split.rows
+    if rows_of_all is not None:
+        read.rows = lambda wanted: rows_of_all(np.where(wanted < 0, wanted, indices[np.maximum(wanted, 0)]))  # type: ignore[attr-defined]
 
     of = split.contents
     return Split(
@@ -130,7 +130,6 @@ def subset(split: Split, indices: Indices) -> Split:
         read,
         targets=None if split.targets is None else split.targets[indices],
         contents=None if of is None else cache(lambda: of().some(indices)),
-        rows=None if split.rows is None else of_chosen,
     )
 
 
