@@ -1,6 +1,7 @@
 """Starts the server of a sweep with the command, before Hydra has composed anything."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 
 OTHER_DATA = ("data=", "data.source=", "data._target_=", "experiment=", "--config")
@@ -22,10 +23,11 @@ def job_server_begun(arguments: Sequence[str]) -> Iterator[None]:
         yield
         return
     from exp.system import job_server
-    from exp.system.tensorflow import check_backend
+    from exp.system.tensorflow import NOISE_VARIABLE, check_backend
 
     check_backend()
-    if job_server.start_method() != "forkserver":
+    # Who asks for TensorFlow's messages gets the server's, too, but not before it is known that the sweep can be.
+    if job_server.start_method() != "forkserver" or NOISE_VARIABLE in os.environ:
         yield
         return
     job_server.begin(reads_bundled=not any(argument.lstrip("+").startswith(OTHER_DATA) for argument in arguments))

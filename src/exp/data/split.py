@@ -12,8 +12,10 @@ import numpy.typing as npt
 from exp.errors import UserError
 
 Rows = Callable[[npt.NDArray[np.int64]], Any]
-"""From indices, of which -1 asks for any example, to (features, targets): arrays, each shaped as the indices and then as
-one example."""
+"""From indices to (features, targets): arrays, each shaped as the indices and then as one example.
+
+An index of -1 asks for any example.
+"""
 Labels = npt.NDArray[np.int32]
 """(n,) int32: the class of each example."""
 
