@@ -2,6 +2,7 @@
 
 import math
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -173,11 +174,35 @@ def test_a_hook_comes_before_the_checkpoint_of_its_step():
     assert happened == [(5, 5.0, []), (10, 10.0, [5])]
 
 
-def test_figures_are_written_before_a_checkpoint():
+def test_figures_are_logged_before_a_checkpoint():
     _, happened = run([1.0] * 10)
+    assert [entry[1] for entry in happened if entry[0] == "save"] == [5, 10]
     for position, entry in enumerate(happened):
         if entry[0] == "save":
-            assert happened[position - 1] == ("flush",)
+            later = [one[1] for one in happened[position:] if one[0] == "loss"]
+            assert all(step > entry[1] for step in later)
+
+
+def test_the_log_goes_to_disk_before_a_checkpoint_does(tmp_path, monkeypatch):
+    from exp.run import train
+
+    given = {}
+
+    def opened(components, directory, **options):
+        given.update(options, directory=directory)
+        return SimpleNamespace(adopt=lambda earlier: None)
+
+    monkeypatch.setattr(train, "open_checkpoints", opened)
+    run = SimpleNamespace(
+        writes=True,
+        folder=SimpleNamespace(checkpoints=tmp_path),
+        state=SimpleNamespace(passed_over=(), run="abc", earlier={}),
+        config=SimpleNamespace(checkpoint=SimpleNamespace(name="ckpt")),
+        components=None,
+        logger=SimpleNamespace(flush=lambda: None),
+    )
+    train._open_checkpoints(run)
+    assert given == {"run": "abc", "directory": tmp_path, "before_writing": run.logger.flush}
 
 
 def test_goes_on_from_a_step():
