@@ -21,7 +21,7 @@ from benchmarks.sweep_contestants import CONTESTANTS, proven_accuracies
 from benchmarks.sweep_report import write_report
 from exp.data.mnist import bundled_arrays
 from exp.errors import UserError
-from exp.system.provenance import PACKAGES, commit_text, git_state, package_versions
+from exp.system.provenance import PACKAGES, code_of, package_versions
 from exp.terminal.progress import track
 from exp.tools.program import run_script
 
@@ -120,7 +120,6 @@ def _measured(name: str, runs: int, data: Path, folder: Path) -> dict[str, float
 
 def _circumstances() -> dict[str, Any]:
     """The machine, the versions and the commit."""
-    state = git_state(ROOT / "run.py")
     machine = {
         "processor": _line("/proc/cpuinfo", "model name"),
         "cores": os.cpu_count(),
@@ -129,7 +128,7 @@ def _circumstances() -> dict[str, Any]:
         "python": platform.python_version(),
     }
     return {
-        "commit": commit_text(state) if state else None,
+        "commit": code_of(()).facts["exp_commit"],
         "machine": machine,
         "packages": package_versions(tuple(dict.fromkeys([*PACKAGES, "hydra-core", *OTHERS]))),
     }

@@ -1,8 +1,8 @@
 """The checkpoints in a run's folder: saved in the background, and kept or removed by a retention policy.
 
-Small checkpoints that follow each other within a second are written together, and those among them that the policy
-would remove again are not written at all. So the disk is at most a second behind, and in the end it holds what it would
-have held without that.
+Where checkpoints come more quickly than `exp.checkpoint.write_behind` writes them, and memory allows, the newest is
+written, and those that the policy would remove again by then are not. The disk is up to `LONGEST_GAP` seconds behind, and
+in the end it holds what it would have held without that.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -113,7 +113,8 @@ class CheckpointManager:
         self.check()
         if step in self._saved:
             return
-        self._behind.make_room(hold=self._may_hold)
+        if not self._may_hold:
+            self._behind.wait()  # a slow disk slows the training rather than filling the memory
         values = self._access.read(self._writer.variables)
         if self._may_hold:
             self._writer.check_finite(step, [np.asarray(value) for value in values])

@@ -1,4 +1,4 @@
-"""Writing in the background: one thread, which writes saves that follow each other quickly in one turn."""
+"""Writing in the background: one thread, which takes turns, and passes over saves that would be removed again."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -49,15 +49,6 @@ class WriteBehind:
         """The turns whose outcome nobody has seen."""
         self._turn_ended = float("-inf")
         self._gap = SHORTEST_GAP
-
-    def make_room(self, *, hold: bool) -> None:
-        """Wait while a turn is writing, unless saves may be held back: a slow disk does not fill the memory.
-
-        Raises:
-            Exception: what writing raised.
-        """
-        if not hold:
-            self.wait()
 
     def put(self, save: Save, *, hold: bool, wanted: Collection[int]) -> None:
         """Have a save written.

@@ -87,7 +87,7 @@ class _Refusing:
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
+def no_garbage() -> Iterator[None]:
     """Look for no garbage while modules are imported, nor afterwards among what they are made of.
 
     Python looks after every 700 new objects, and an import makes a million that stay: a fifth of its time. Keras has
@@ -123,7 +123,7 @@ def import_tensorflow() -> None:
     """
     check_backend()
     os.environ["KERAS_BACKEND"] = BACKEND
-    with _without("matplotlib", "pandas", "scipy.sparse"), _no_garbage():
+    with _without("matplotlib", "pandas", "scipy.sparse"), no_garbage():
         import absl.logging
         import keras  # noqa: F401
         import tensorflow as tf

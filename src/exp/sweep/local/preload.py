@@ -1,7 +1,6 @@
 """Imported once by the fork server, for all jobs. Nothing here computes: each job sets up its own devices."""
 
 import contextlib
-import gc
 import importlib
 import importlib.metadata
 import os
@@ -12,7 +11,7 @@ from exp.data.read_ahead import wait_for_data
 from exp.system.compiled_steps import tensorflow_build
 from exp.system.provenance import own_state
 from exp.system.safe_path import forget_safe_path
-from exp.system.tensorflow import import_tensorflow, native_messages_to
+from exp.system.tensorflow import import_tensorflow, native_messages_to, no_garbage
 
 WHILE_A_JOB_RUNS = (
     "exp.cli.do_job",
@@ -54,24 +53,18 @@ WHILE_A_JOB_RUNS = (
 )
 """What a job would import by itself, on its way: a tenth of a second."""
 
-gc.disable()
-code = threading.Thread(target=own_state)
-code.start()
-with native_messages_to(Path(os.devnull)):
-    import_tensorflow()
-
-for name in WHILE_A_JOB_RUNS:
-    importlib.import_module(name)
-
-with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-    tensorflow_build()
-
-# No thread is left when the first job is forked.
-code.join()
-wait_for_data()
-forget_safe_path()
-
-# What is imported by now stays for good. A job's own garbage collections (Keras makes one) need not walk through it,
+# What is imported here stays for good. A job's own garbage collections (Keras makes one) need not walk through it,
 # and do not copy its memory.
-gc.enable()
-gc.freeze()
+with no_garbage():
+    code = threading.Thread(target=own_state)
+    code.start()
+    with native_messages_to(Path(os.devnull)):
+        import_tensorflow()
+    for name in WHILE_A_JOB_RUNS:
+        importlib.import_module(name)
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        tensorflow_build()
+    # No thread is left when the first job is forked.
+    code.join()
+    wait_for_data()
+    forget_safe_path()
