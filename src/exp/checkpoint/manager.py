@@ -1,8 +1,8 @@
 """The checkpoints in a run's folder: saved in the background, and kept or removed by a retention policy.
 
 Where checkpoints come more quickly than `exp.checkpoint.write_behind` writes them, and memory allows, the newest is
-written, and those that the policy would remove again by then are not. The disk is up to `LONGEST_GAP` seconds behind, and
-in the end it holds what it would have held without that.
+written, and those that the policy would remove again by then are not. The disk is up to `LONGEST_GAP` seconds behind,
+and in the end it holds what it would have held without that.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
